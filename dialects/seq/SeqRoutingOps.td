@@ -1,0 +1,139 @@
+// Routing: choose experts, order token-expert pairs, apply experts, bring the results home.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_DIALECTS_SEQ_SEQROUTINGOPS_TD
+#define SENNIT_DIALECTS_SEQ_SEQROUTINGOPS_TD
+
+include "dialects/seq/SeqMixerOps.td"
+
+class SeqRoutingOp<string mnemonic, list<Trait> traits = []>
+    : SeqOp<mnemonic, !listconcat([Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>], traits)> {
+  let hasVerifier = 1;
+}
+
+def RouteOp : SeqRoutingOp<"route"> {
+  let summary = "choose the top-k experts of each token";
+  let description = [{
+    Scores are softmax or sigmoid of the logits over all experts; the k largest
+    logits win, ties to the lowest index, in falling order. Weights are their
+    scores, divided by their sum when `renormalize` is set.
+
+    Constraints:
+    - `top_k`: between 1 and the number of experts, and the results' second dimension.
+
+    Example:
+    ```mlir
+    func.func @route(%l: tensor<?x8xf32>) -> (tensor<?x2xf32>, tensor<?x2xi32>) {
+      %w, %e = seq.route softmax %l renormalize : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+      return %w, %e : tensor<?x2xf32>, tensor<?x2xi32>
+    }
+    ```
+  }];
+  let arguments = (ins ScoreFunctionAttr:$scores, 2DTensorOf<[F32]>:$logits, // [token, expert]
+                       UnitAttr:$renormalize);
+  let results = (outs 2DTensorOf<[F32]>:$weights,  // [token, k]
+                      2DTensorOf<[I32]>:$experts); // [token, k]
+  let assemblyFormat = [{
+    $scores $logits (`renormalize` $renormalize^)? attr-dict
+    `:` type($logits) `->` type($weights) `,` type($experts)
+  }];
+}
+
+def DispatchOp : SeqRoutingOp<"dispatch"> {
+  let summary = "order token-expert pairs by expert";
+  let description = [{
+    Pair f = t k + j is token t's j-th choice. A stable counting sort by expert
+    gives every pair its place: `pairs[positions[t, j]] = f`, and expert e owns
+    the places `offsets[e] .. offsets[e + 1]`. Dropless: counts are known only
+    at run time, and nothing is padded.
+
+    Constraints:
+    - `pairs`: one place per pair; dynamic if the token count is.
+    - `offsets`: one more than the number of experts.
+
+    Example:
+    ```mlir
+    func.func @dispatch(%e: tensor<?x2xi32>) -> (tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>) {
+      %pairs, %positions, %offsets = seq.dispatch %e : tensor<?x2xi32> -> tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>
+      return %pairs, %positions, %offsets : tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>
+    }
+    ```
+  }];
+  let arguments = (ins 2DTensorOf<[I32]>:$experts);  // [token, k]
+  let results = (outs 1DTensorOf<[I32]>:$pairs,      // [token * k]
+                      2DTensorOf<[I32]>:$positions,  // [token, k]
+                      1DTensorOf<[I32]>:$offsets);   // [experts + 1]
+  let assemblyFormat = [{
+    $experts attr-dict `:` type($experts) `->` type($pairs) `,` type($positions) `,` type($offsets)
+  }];
+}
+
+def ExpertsOp : SeqRoutingOp<"experts"> {
+  let summary = "multiply each pair's row by its own expert's matrix";
+  let description = [{
+    ```
+      out[p] = weight[e] x[s(p)],  offsets[e] <= p < offsets[e + 1]
+    ```
+
+    With `pairs`, the row comes from the token of the pair, s(p) = pairs[p] / k
+    (a gather that is never written to memory); without, rows are already in
+    order, s(p) = p.
+
+    Constraints:
+    - `widths`: input and weight agree in the input width, weight and output in the output width.
+    - `offsets`: one more than the number of experts.
+    - `gather`: `pairs` and `top_k` come together.
+
+    Example:
+    ```mlir
+    func.func @experts(%x: tensor<?x64xf32>, %w: tensor<8x128x64xbf16>, %o: tensor<9xi32>, %p: tensor<?xi32>)
+        -> tensor<?x128xf32> {
+      %y = seq.experts %x, %w offsets(%o) gather(%p : tensor<?xi32>) top_k 2
+        : tensor<?x64xf32>, tensor<8x128x64xbf16>, tensor<9xi32> -> tensor<?x128xf32>
+      return %y : tensor<?x128xf32>
+    }
+    ```
+  }];
+  let arguments = (ins 2DTensorOf<[F32]>:$input,             // [token or pair, input width]
+                       3DTensorOf<[F32, BF16, F16]>:$weight, // [expert, output width, input width]
+                       1DTensorOf<[I32]>:$offsets,           // [experts + 1]
+                       Optional<1DTensorOf<[I32]>>:$pairs,   // [pair]
+                       OptionalAttr<I64Attr>:$top_k);
+  let results = (outs 2DTensorOf<[F32]>:$output);            // [pair, output width]
+  let assemblyFormat = [{
+    $input `,` $weight `offsets` `(` $offsets `)` (`gather` `(` $pairs^ `:` type($pairs) `)`)?
+    (`top_k` $top_k^)? attr-dict `:` type($input) `,` type($weight) `,` type($offsets) `->` type($output)
+  }];
+}
+
+def CombineOp : SeqRoutingOp<"combine"> {
+  let summary = "sum each token's expert rows by their weights";
+  let description = [{
+    ```
+      y_t = sum_j weights[t, j] rows[positions[t, j]]
+    ```
+
+    in the order of j, without atomics, hence deterministic.
+
+    Constraints:
+    - `choices`: weights and positions have the same shape.
+    - `widths`: rows and output have the same width.
+
+    Example:
+    ```mlir
+    func.func @combine(%r: tensor<?x64xf32>, %w: tensor<?x2xf32>, %p: tensor<?x2xi32>) -> tensor<?x64xf32> {
+      %y = seq.combine %r, %w, %p : tensor<?x64xf32>, tensor<?x2xf32>, tensor<?x2xi32> -> tensor<?x64xf32>
+      return %y : tensor<?x64xf32>
+    }
+    ```
+  }];
+  let arguments = (ins 2DTensorOf<[F32]>:$rows,       // [pair, width]
+                       2DTensorOf<[F32]>:$weights,    // [token, k]
+                       2DTensorOf<[I32]>:$positions); // [token, k]
+  let results = (outs 2DTensorOf<[F32]>:$output);     // [token, width]
+  let assemblyFormat = [{
+    $rows `,` $weights `,` $positions attr-dict
+    `:` type($rows) `,` type($weights) `,` type($positions) `->` type($output)
+  }];
+}
+
+#endif // SENNIT_DIALECTS_SEQ_SEQROUTINGOPS_TD

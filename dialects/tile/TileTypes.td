@@ -1,0 +1,62 @@
+// The attributes of tile: blocked memory layouts, forms of a product, kinds of reduction and scan.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_DIALECTS_TILE_TILETYPES_TD
+#define SENNIT_DIALECTS_TILE_TILETYPES_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "dialects/tile/TileDialect.td"
+
+def BlockedAttr : AttrDef<TileDialect, "Blocked", [MemRefLayoutAttrInterface]> {
+  let mnemonic = "blocked";
+  let summary = "a matrix [.., N, K] stored in panels of rows";
+  let description = [{
+    Element (n, k) of the last two dimensions lies at
+
+    ```
+      ((n / rows) * K + k) * rows + n % rows
+    ```
+
+    elements from the matrix's start: panels of `rows` consecutive n, each panel
+    k-major, so that a vector over n is contiguous for every k. N is rounded up
+    to whole panels and the excess holds zeros; leading dimensions are outermost.
+    Legal on memref types and as encoding of tensor types.
+  }];
+  let parameters = (ins "int64_t":$rows);
+  let assemblyFormat = "`<` $rows `>`";
+  let extraClassDeclaration = [{
+    ::mlir::AffineMap getAffineMap() const;
+    bool isIdentity() const { return false; }
+    ::llvm::LogicalResult verifyLayout(::llvm::ArrayRef<int64_t> shape,
+        ::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError) const;
+    ::llvm::LogicalResult getStridesAndOffset(::llvm::ArrayRef<int64_t> shape,
+        ::llvm::SmallVectorImpl<int64_t> &strides, int64_t &offset) const;
+    /// Elements that a matrix of `shape` takes in memory, the excess included.
+    int64_t getStorageElements(::llvm::ArrayRef<int64_t> shape) const;
+  }];
+}
+
+def MmaForm : I32EnumAttr<"MmaForm", "which operands of a product are stored transposed", [
+    I32EnumAttrCase<"NN", 0, "nn">, I32EnumAttrCase<"NT", 1, "nt">,
+    I32EnumAttrCase<"TN", 2, "tn">, I32EnumAttrCase<"TT", 3, "tt">]> {
+  let cppNamespace = "::sennit::tile";
+  let genSpecializedAttr = 0;
+}
+def MmaFormAttr : EnumAttr<TileDialect, MmaForm, "form">;
+
+def ReduceKind : I32EnumAttr<"ReduceKind", "how a reduction merges two values", [
+    I32EnumAttrCase<"Add", 0, "add">, I32EnumAttrCase<"Max", 1, "max">, I32EnumAttrCase<"Min", 2, "min">]> {
+  let cppNamespace = "::sennit::tile";
+  let genSpecializedAttr = 0;
+}
+def ReduceKindAttr : EnumAttr<TileDialect, ReduceKind, "reduce_kind">;
+
+def ScanKind : I32EnumAttr<"ScanKind", "the recurrence of a scan", [
+    I32EnumAttrCase<"Add", 0, "add">, I32EnumAttrCase<"Affine", 1, "affine">]> {
+  let cppNamespace = "::sennit::tile";
+  let genSpecializedAttr = 0;
+}
+def ScanKindAttr : EnumAttr<TileDialect, ScanKind, "scan_kind">;
+
+#endif // SENNIT_DIALECTS_TILE_TILETYPES_TD
