@@ -101,6 +101,8 @@ def StreamOp : TileOp<"stream", [RecursiveMemoryEffects]> {
     /// The block argument of `fetch`: j. Those of `do`: j, fetched tiles, carries.
     ::mlir::Value getFetchInductionVar() { return getFetch().getArgument(0); }
     ::mlir::Value getComputeInductionVar() { return getCompute().getArgument(0); }
+    /// Ends `fetch` with a yield of `values` and inserts their arguments into `do`.
+    void setFetched(::mlir::OpBuilder &builder, ::mlir::ValueRange values);
     int64_t getNumFetched() { return getCompute().getNumArguments() - 1 - getInits().size(); }
     ::mlir::Block::BlockArgListType getFetchedArguments() {
       return getCompute().getArguments().slice(1, getNumFetched());

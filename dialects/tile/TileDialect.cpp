@@ -1,0 +1,64 @@
+// Registers the tile dialect and implements the blocked memory layout.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+#include "dialects/tile/Tile.h"
+
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace sennit::tile;
+
+#include "dialects/tile/TileDialect.cpp.inc"
+#include "dialects/tile/TileEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/tile/TileAttributes.cpp.inc"
+
+void TileDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/tile/TileAttributes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/tile/TileOps.cpp.inc"
+      >();
+}
+
+// An attribute does not know the rank of the type that carries it, so the map
+// is that of a matrix: (n, k) -> (panel, k, row in the panel).
+AffineMap BlockedAttr::getAffineMap() const {
+  AffineExpr n = getAffineDimExpr(0, getContext());
+  AffineExpr k = getAffineDimExpr(1, getContext());
+  return AffineMap::get(2, 0, {n.floorDiv(getRows()), k, n % getRows()},
+                        getContext());
+}
+
+LogicalResult
+BlockedAttr::verifyLayout(ArrayRef<int64_t> shape,
+                          function_ref<InFlightDiagnostic()> emitError) const {
+  if (getRows() < 1)
+    return emitError() << "blocked layout has panels of " << getRows()
+                       << " rows, at least 1 is needed";
+  if (shape.size() < 2)
+    return emitError() << "blocked layout on rank " << shape.size()
+                       << ", it describes matrices [.., N, K]";
+  return success();
+}
+
+// Panels have no strides; views of blocked memory are read by tile.load only.
+LogicalResult
+BlockedAttr::getStridesAndOffset(ArrayRef<int64_t> shape,
+                                 SmallVectorImpl<int64_t> &strides,
+                                 int64_t &offset) const {
+  return failure();
+}
+
+int64_t BlockedAttr::getStorageElements(ArrayRef<int64_t> shape) const {
+  int64_t elements = shape.back();
+  elements *= llvm::alignTo(shape[shape.size() - 2], getRows());
+  return elements * llvm::product_of(shape.drop_back(2));
+}
