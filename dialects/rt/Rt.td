@@ -61,22 +61,33 @@ def ConstantOp : RtOp<"constant", [Symbol]> {
   let assemblyFormat = "$sym_name `:` $type attr-dict";
 }
 
-def AssignOp : RtOp<"assign"> {
+def AssignOp : RtOp<"assign", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "give a constant its value";
-  let description = [{Example: see `rt.constant`.}];
+  let description = [{
+    Constraints:
+    - `constant`: the symbol is an `rt.constant` of the value's type.
+
+    Example: see `rt.constant`.
+  }];
   let arguments = (ins FlatSymbolRefAttr:$constant, AnyRankedTensor:$value);
   let assemblyFormat = "$constant `,` $value attr-dict `:` type($value)";
 }
 
-def ReadOp : RtOp<"read", [Pure]> {
+def ReadOp : RtOp<"read", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "the value of a constant";
-  let description = [{Example: see `rt.constant`.}];
+  let description = [{
+    Constraints:
+    - `constant`: the symbol is an `rt.constant` of the result's type.
+
+    Example: see `rt.constant`.
+  }];
   let arguments = (ins FlatSymbolRefAttr:$constant);
   let results = (outs AnyRankedTensor:$value);
   let assemblyFormat = "$constant attr-dict `:` type($value)";
 }
 
-def DispatchOp : RtOp<"dispatch", [AttrSizedOperandSegments, Pure]> {
+def DispatchOp : RtOp<"dispatch", [AttrSizedOperandSegments, Pure,
+                                   DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "run a kernel on tensors";
   let description = [{
     The kernel is a function of one view per operand, one per result that is not
@@ -87,7 +98,8 @@ def DispatchOp : RtOp<"dispatch", [AttrSizedOperandSegments, Pure]> {
     Constraints:
     - `ties`: one per result; the operand has the result's type; no operand is tied twice.
     - `extents`: one per dynamic dimension of the results.
-    - `signature`: the kernel has one view per operand and untied result, then one index per scalar.
+    - `signature`: the kernel is a function without results; it has one view of equal shape and
+      elements per operand, then per untied result, then one index per scalar.
 
     Example:
     ```mlir
@@ -114,6 +126,10 @@ def BufferOp : RtOp<"buffer", [Pure]> {
     `offset` counts bytes from the start of the memory; inputs, outputs and
     weights are separate memories told apart by `name`.
 
+    Constraints:
+    - `offset`: not negative.
+    - `name`: present exactly for inputs, outputs and weights.
+
     Example:
     ```mlir
     func.func @place() -> memref<?x64xf32> {
@@ -125,12 +141,16 @@ def BufferOp : RtOp<"buffer", [Pure]> {
   let arguments = (ins MemoryAttr:$memory, OptionalAttr<StrAttr>:$name, I64Attr:$offset);
   let results = (outs AnyMemRef:$view);
   let assemblyFormat = "$memory ($name^)? `at` $offset attr-dict `:` type($view)";
+  let hasVerifier = 1;
 }
 
-def LaunchOp : RtOp<"launch"> {
+def LaunchOp : RtOp<"launch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "run a kernel on buffers";
   let description = [{
     Operands are the kernel's arguments, in order.
+
+    Constraints:
+    - `signature`: the kernel is a function without results that takes the operands' types.
 
     Example:
     ```mlir

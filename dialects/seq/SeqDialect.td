@@ -21,7 +21,8 @@ def SeqDialect : Dialect {
     ```
 
     One sequence: the leading dimension of activations is the token, of extent
-    `?` in prefill and `1` in a step. A mixer takes its state as operands and
+    `?` in prefill and `1` in a step; it is the only dynamic one, and two extents
+    that must agree may be `?` in one place and static in the other. A mixer takes its state as operands and
     gives the next state as results of the same types; positions come from the
     `past` operand, the number of tokens that came before this call.
 
@@ -34,6 +35,8 @@ def SeqDialect : Dialect {
     `chunk` (most tokens of one call), `byte_level` and `end_of_text`.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",

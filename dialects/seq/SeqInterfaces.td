@@ -29,10 +29,10 @@ def SequenceMixerOpInterface : OpInterface<"SequenceMixerOpInterface", [Decompos
     extent of the token dimension (`1` is a step).
   }];
   let methods = [
-    InterfaceMethod<"The operands that hold the state before this call.",
-        "::mlir::MutableOperandRange", "getStateBeforeMutable">,
-    InterfaceMethod<"The results that hold the state after this call, in the order of the operands; types are equal.",
-        "::mlir::ResultRange", "getStateAfter">,
+    InterfaceMethod<"The operands that hold the states before this call.",
+        "::mlir::MutableOperandRange", "getStatesBeforeMutable">,
+    InterfaceMethod<"The results that hold the states after this call, in the order of the operands; types are equal.",
+        "::mlir::ResultRange", "getStatesAfter">,
     InterfaceMethod<"Floating-point operations of one call over `tokens` tokens after `past`, a multiply-add counted as two.",
         "double", "countFlops", (ins "int64_t":$tokens, "int64_t":$past)>,
     InterfaceMethod<"Special-function evaluations (exp and its kin) of such a call.",

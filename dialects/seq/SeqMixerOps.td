@@ -3,6 +3,7 @@
 #ifndef SENNIT_DIALECTS_SEQ_SEQMIXEROPS_TD
 #define SENNIT_DIALECTS_SEQ_SEQMIXEROPS_TD
 
+include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "dialects/seq/SeqTypes.td"
 include "dialects/seq/SeqInterfaces.td"
@@ -15,7 +16,7 @@ class SeqMixerOp<string mnemonic, list<Trait> traits = []>
   let hasVerifier = 1;
 }
 
-def AttentionOp : SeqMixerOp<"attention"> {
+def AttentionOp : SeqMixerOp<"attention", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
   let summary = "softmax attention with a contiguous key-value cache";
   let description = [{
     Appends the call's keys and values to the cache at rows `past ..`, then lets
@@ -64,7 +65,8 @@ def AttentionOp : SeqMixerOp<"attention"> {
   }];
 }
 
-def SelectiveScanOp : SeqMixerOp<"selective_scan"> {
+def SelectiveScanOp : SeqMixerOp<"selective_scan", [AllTypesMatch<["input", "output"]>,
+                                                    AllTypesMatch<["state", "state_after"]>]> {
   let summary = "Mamba-1: a diagonal state-space recurrence with input-dependent step";
   let description = [{
     Per channel d with states n (Gu and Dao 2023; zero-order hold for A, Euler for B):
@@ -106,7 +108,8 @@ def SelectiveScanOp : SeqMixerOp<"selective_scan"> {
   }];
 }
 
-def LinearAttentionOp : SeqMixerOp<"linear_attention"> {
+def LinearAttentionOp : SeqMixerOp<"linear_attention", [AllTypesMatch<["value", "output"]>,
+                                                        AllTypesMatch<["state", "state_after"]>]> {
   let summary = "attention without softmax: a matrix state with scalar decay per head";
   let description = [{
     Per state head h, which reads query and key head h / (H/G):
@@ -151,7 +154,8 @@ def LinearAttentionOp : SeqMixerOp<"linear_attention"> {
   }];
 }
 
-def ConvOp : SeqMixerOp<"conv"> {
+def ConvOp : SeqMixerOp<"conv", [AllTypesMatch<["input", "output"]>,
+                                 AllTypesMatch<["window", "window_after"]>]> {
   let summary = "short causal convolution per channel with a carried window";
   let description = [{
     ```

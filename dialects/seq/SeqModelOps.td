@@ -5,17 +5,17 @@
 
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
-include "dialects/seq/SeqMixerOps.td"
+include "dialects/seq/SeqRoutingOps.td"
 
 def ParameterOp : SeqOp<"parameter", [Symbol]> {
   let summary = "a tensor that lies in a file";
   let description = [{
-    Names `bytes` bytes at `offset` of `file` (a path, relative to the working
+    Names the tensor's bytes at `offset` of `file` (a path, relative to the working
     directory of the compiler unless absolute), in C order and little endian.
     The data never enters the IR.
 
     Constraints:
-    - `bytes`: static shape; the file range has exactly the size of the tensor.
+    - `bytes`: the offset is not negative and the elements are whole bytes.
 
     Example:
     ```mlir
@@ -29,6 +29,7 @@ def ParameterOp : SeqOp<"parameter", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyStaticShapeTensor>:$type,
                        StrAttr:$file, I64Attr:$offset);
   let assemblyFormat = "$sym_name `:` $type `from` $file `at` $offset attr-dict";
+  let hasVerifier = 1;
 }
 
 def WeightOp : SeqOp<"weight", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
@@ -79,6 +80,7 @@ def EmbedOp : SeqRoutingOp<"embed"> {
     tokens before they reach here.
 
     Constraints:
+    - `tokens`: tokens and output have the same extent of dimension 0.
     - `widths`: table and output have the same width.
 
     Example:
@@ -119,7 +121,7 @@ def KernelOp : SeqOp<"kernel", [SingleBlockImplicitTerminator<"YieldOp">, Recurs
   let assemblyFormat = "$kind (`->` type($outputs)^)? $body attr-dict";
 }
 
-def YieldOp : SeqOp<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["KernelOp"]>]> {
+def YieldOp : SeqOp<"yield", [Pure, Terminator, ReturnLike, HasParent<"KernelOp">]> {
   let summary = "the outputs of a kernel region";
   let description = [{Example: see `seq.kernel`.}];
   let arguments = (ins Variadic<AnyType>:$values);

@@ -18,6 +18,7 @@ def RouteOp : SeqRoutingOp<"route"> {
     scores, divided by their sum when `renormalize` is set.
 
     Constraints:
+    - `tokens`: logits, weights and experts have the same extent of dimension 0.
     - `top_k`: between 1 and the number of experts, and the results' second dimension.
 
     Example:
@@ -48,7 +49,8 @@ def DispatchOp : SeqRoutingOp<"dispatch"> {
 
     Constraints:
     - `pairs`: one place per pair; dynamic if the token count is.
-    - `offsets`: one more than the number of experts.
+    - `positions`: the shape of experts.
+    - `offsets`: one more than the number of experts, which is at least 1.
 
     Example:
     ```mlir
@@ -81,7 +83,8 @@ def ExpertsOp : SeqRoutingOp<"experts"> {
     Constraints:
     - `widths`: input and weight agree in the input width, weight and output in the output width.
     - `offsets`: one more than the number of experts.
-    - `gather`: `pairs` and `top_k` come together.
+    - `gather`: `pairs` and a positive `top_k` come together.
+    - `rows`: the output has one row per pair, or per row of the input without `pairs`.
 
     Example:
     ```mlir
@@ -115,7 +118,8 @@ def CombineOp : SeqRoutingOp<"combine"> {
     in the order of j, without atomics, hence deterministic.
 
     Constraints:
-    - `choices`: weights and positions have the same shape.
+    - `choices`: weights and positions have the same shape, and rows one row per choice.
+    - `tokens`: weights and output have the same extent of dimension 0.
     - `widths`: rows and output have the same width.
 
     Example:

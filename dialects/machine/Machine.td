@@ -1,0 +1,55 @@
+// The machine dialect: what a target offers, as attributes that schedules read.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_DIALECTS_MACHINE_MACHINE_TD
+#define SENNIT_DIALECTS_MACHINE_MACHINE_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/OpBase.td"
+
+def MachineDialect : Dialect {
+  let name = "machine";
+  let cppNamespace = "::sennit::machine";
+  let summary = "the machine: attributes only";
+  let description = [{
+    A machine is an input of the compiler, not a set of constants in it. The
+    module attribute `machine.target` holds the core that kernels are scheduled
+    for; whoever needs a size reads it there, and nowhere else:
+
+    ```mlir
+    module attributes {machine.target = #machine.core<
+        name = "cpu", isa = "avx512", vector_bits = 512, vector_registers = 32,
+        l1_bytes = 49152, l2_bytes = 2097152>} {
+    }
+    ```
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+}
+
+def CoreAttr : AttrDef<MachineDialect, "Core"> {
+  let mnemonic = "core";
+  let summary = "what one core offers a kernel";
+  let description = [{
+    `name` is the target that emits code, `isa` the instruction set it may use.
+    Cache sizes are what one core may fill by itself: of a shared cache, its share.
+
+    Constraints:
+    - `names`: `name` and `isa` are not empty.
+    - `sizes`: positive; `vector_bits` a multiple of 32, `l2_bytes` at least `l1_bytes`.
+  }];
+  let parameters = (ins
+    StringRefParameter<"target that emits code">:$name,
+    StringRefParameter<"instruction set">:$isa,
+    "int64_t":$vector_bits,
+    "int64_t":$vector_registers,
+    "int64_t":$l1_bytes,
+    "int64_t":$l2_bytes);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Elements of `bits` bits that one vector register holds.
+    int64_t getLanes(int64_t bits = 32) const { return getVectorBits() / bits; }
+  }];
+}
+
+#endif // SENNIT_DIALECTS_MACHINE_MACHINE_TD

@@ -1,0 +1,36 @@
+// The one header of the seq dialect: its ops, attributes and interfaces.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_DIALECTS_SEQ_SEQ_H
+#define SENNIT_DIALECTS_SEQ_SEQ_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/seq/SeqDialect.h.inc"
+#include "dialects/seq/SeqEnums.h.inc"
+#include "dialects/seq/SeqInterfaces.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/seq/SeqAttributes.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/seq/SeqOps.h.inc"
+
+namespace sennit::seq {
+
+/// The module dictionary that describes the model.
+inline constexpr llvm::StringLiteral kModelAttrName = "seq.model";
+/// The argument attribute of `@body` that names a state.
+inline constexpr llvm::StringLiteral kStateAttrName = "seq.state";
+
+} // namespace sennit::seq
+
+#endif // SENNIT_DIALECTS_SEQ_SEQ_H

@@ -1,0 +1,304 @@
+// Verifiers, state and costs of the mixers.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "dialects/seq/Seq.h"
+#include "dialects/seq/SeqVerify.h"
+
+#include <algorithm>
+
+using namespace mlir;
+using namespace sennit::seq;
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+/// The first `part` heads read the `whole` ones in groups: whole must divide.
+static LogicalResult verifyGroups(Operation *op, Extent groups, Extent heads) {
+  if (groups.get() > 0 && heads.get() > 0 && heads.get() % groups.get() == 0)
+    return success();
+  InFlightDiagnostic diagnostic =
+      op->emitOpError() << "`" << heads.name << "` has " << heads.get()
+                        << " heads, not a multiple of the " << groups.get()
+                        << " of `" << groups.name << "`";
+  diagnostic.attachNote(groups.value.getLoc())
+      << "`" << groups.name << "` is " << groups.value.getType();
+  return diagnostic;
+}
+
+//===----------------------------------------------------------------------===//
+// seq.attention
+//===----------------------------------------------------------------------===//
+
+LogicalResult AttentionOp::inferReturnTypes(
+    MLIRContext *, std::optional<Location>, ValueRange operands,
+    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+    SmallVectorImpl<Type> &types) {
+  AttentionOp::Adaptor adaptor(operands, attributes, properties, regions);
+  auto query = dyn_cast<RankedTensorType>(adaptor.getQuery().getType());
+  auto value = dyn_cast<RankedTensorType>(adaptor.getValue().getType());
+  if (!query || !value || query.getRank() != 3 || value.getRank() != 3)
+    return failure();
+  types.push_back(RankedTensorType::get(
+      {query.getDimSize(0), query.getDimSize(1), value.getDimSize(2)},
+      query.getElementType()));
+  types.push_back(adaptor.getKeyCache().getType());
+  types.push_back(adaptor.getValueCache().getType());
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  auto dim = [](StringRef name, Value value, unsigned dim) {
+    return Extent{name, value, dim};
+  };
+  if (failed(verifyStatic(*this, "query", getQuery(), 1)) ||
+      failed(verifyStatic(*this, "key", getKey(), 1)) ||
+      failed(verifyStatic(*this, "value", getValue(), 1)) ||
+      failed(verifyStatic(*this, "key_cache", getKeyCache(), 0)) ||
+      failed(verifyStatic(*this, "value_cache", getValueCache(), 0)))
+    return failure();
+  Extent keyHeads = dim("key", getKey(), 1);
+  if (failed(verifyGroups(*this, keyHeads, dim("query", getQuery(), 1))) ||
+      failed(verifySame(*this, "heads", keyHeads,
+                        dim("value", getValue(), 1))) ||
+      failed(verifySame(*this, "heads", keyHeads,
+                        dim("key_cache", getKeyCache(), 1))) ||
+      failed(verifySame(*this, "heads", keyHeads,
+                        dim("value_cache", getValueCache(), 1))))
+    return failure();
+  Extent queryWidth = dim("query", getQuery(), 2);
+  if (failed(verifySame(*this, "components a head", queryWidth,
+                        dim("key", getKey(), 2))) ||
+      failed(verifySame(*this, "components a head", queryWidth,
+                        dim("key_cache", getKeyCache(), 2))) ||
+      failed(verifySame(*this, "components a head", dim("value", getValue(), 2),
+                        dim("value_cache", getValueCache(), 2))))
+    return failure();
+  Extent tokens = dim("query", getQuery(), 0);
+  if (failed(verifySame(*this, "tokens", tokens, dim("key", getKey(), 0))) ||
+      failed(verifySame(*this, "tokens", tokens, dim("value", getValue(), 0))))
+    return failure();
+  if (failed(verifySame(*this, "rows", dim("key_cache", getKeyCache(), 0),
+                        dim("value_cache", getValueCache(), 0))))
+    return failure();
+  if (getWindow() && *getWindow() <= 0)
+    return emitOpError() << "`window` is " << *getWindow()
+                         << ", it counts the token itself and is positive";
+  return success();
+}
+
+MutableOperandRange AttentionOp::getStatesBeforeMutable() {
+  return MutableOperandRange(
+      *this, getKeyCacheMutable().getOperandNumber(), 2);
+}
+
+ResultRange AttentionOp::getStatesAfter() {
+  return getOperation()->getResults().drop_front();
+}
+
+/// Query-key pairs of one head: query i sees min(past + i + 1, window) keys.
+static double countPairs(AttentionOp op, int64_t tokens, int64_t past) {
+  double n = tokens, p = past;
+  double all = n * p + n * (n + 1) / 2;
+  if (!op.getWindow())
+    return all;
+  // Queries from `full` on see a whole window.
+  int64_t window = *op.getWindow();
+  double full = std::clamp<int64_t>(window - past, 0, tokens);
+  return full * p + full * (full + 1) / 2 + (n - full) * double(window);
+}
+
+double AttentionOp::countFlops(int64_t tokens, int64_t past) {
+  double width = typeOf(getQuery()).getDimSize(2) +
+                 typeOf(getValue()).getDimSize(2);
+  return 2 * width * typeOf(getQuery()).getDimSize(1) *
+         countPairs(*this, tokens, past);
+}
+
+double AttentionOp::countExponentials(int64_t tokens, int64_t past) {
+  return typeOf(getQuery()).getDimSize(1) * countPairs(*this, tokens, past);
+}
+
+//===----------------------------------------------------------------------===//
+// seq.selective_scan
+//===----------------------------------------------------------------------===//
+
+LogicalResult SelectiveScanOp::verify() {
+  if (failed(verifyStatic(*this, "input", getInput(), 1)) ||
+      failed(verifyStatic(*this, "delta", getDelta(), 1)) ||
+      failed(verifyStatic(*this, "transition", getTransition(), 0)) ||
+      failed(verifyStatic(*this, "write", getWrite(), 1)) ||
+      failed(verifyStatic(*this, "read", getRead(), 1)) ||
+      failed(verifyStatic(*this, "state", getState(), 0)))
+    return failure();
+  Extent channels{"input", getInput(), 1};
+  if (failed(verifySame(*this, "channels", channels,
+                        {"delta", getDelta(), 1})) ||
+      failed(verifySame(*this, "channels", channels,
+                        {"transition", getTransition(), 0})) ||
+      failed(verifySame(*this, "channels", channels, {"state", getState(), 0})))
+    return failure();
+  Extent states{"transition", getTransition(), 1};
+  if (failed(verifySame(*this, "states", states, {"write", getWrite(), 1})) ||
+      failed(verifySame(*this, "states", states, {"read", getRead(), 1})) ||
+      failed(verifySame(*this, "states", states, {"state", getState(), 1})))
+    return failure();
+  Extent tokens{"input", getInput(), 0};
+  if (failed(verifySame(*this, "tokens", tokens, {"delta", getDelta(), 0})) ||
+      failed(verifySame(*this, "tokens", tokens, {"write", getWrite(), 0})) ||
+      failed(verifySame(*this, "tokens", tokens, {"read", getRead(), 0})))
+    return failure();
+  return success();
+}
+
+MutableOperandRange SelectiveScanOp::getStatesBeforeMutable() {
+  return getStateMutable();
+}
+
+ResultRange SelectiveScanOp::getStatesAfter() {
+  return getOperation()->getResults().drop_front();
+}
+
+double SelectiveScanOp::countFlops(int64_t tokens, int64_t) {
+  // delta A; decay h; delta u B; the sum; C h and its sum.
+  return 6.0 * tokens * typeOf(getState()).getNumElements();
+}
+
+double SelectiveScanOp::countExponentials(int64_t tokens, int64_t) {
+  return double(tokens) * typeOf(getState()).getNumElements();
+}
+
+//===----------------------------------------------------------------------===//
+// seq.linear_attention
+//===----------------------------------------------------------------------===//
+
+/// `decay` is there exactly for the gated rule, one column per value head.
+static LogicalResult verifyDecay(LinearAttentionOp op) {
+  bool gated = op.getUpdateRule() == UpdateRule::Gated;
+  if (gated && !op.getDecay())
+    return op.emitOpError("update rule `gated` has no `decay` operand");
+  if (!gated && op.getDecay())
+    return op.emitOpError("update rule `linear` has a `decay` operand");
+  if (!gated)
+    return success();
+  return verifySame(op, "heads", {"value", op.getValue(), 1},
+                    {"decay", op.getDecay(), 1});
+}
+
+LogicalResult LinearAttentionOp::verify() {
+  if (failed(verifyStatic(*this, "query", getQuery(), 1)) ||
+      failed(verifyStatic(*this, "key", getKey(), 1)) ||
+      failed(verifyStatic(*this, "value", getValue(), 1)) ||
+      failed(verifyStatic(*this, "state", getState(), 0)) ||
+      (getDecay() && failed(verifyStatic(*this, "decay", getDecay(), 1))))
+    return failure();
+  Extent queryHeads{"query", getQuery(), 1}, valueHeads{"value", getValue(), 1};
+  if (failed(verifyGroups(*this, queryHeads, valueHeads)) ||
+      failed(verifySame(*this, "heads", queryHeads, {"key", getKey(), 1})) ||
+      failed(verifySame(*this, "heads", valueHeads, {"state", getState(), 0})))
+    return failure();
+  Extent keyWidth{"query", getQuery(), 2};
+  if (failed(verifySame(*this, "components a head", keyWidth,
+                        {"key", getKey(), 2})) ||
+      failed(verifySame(*this, "key components", keyWidth,
+                        {"state", getState(), 1})) ||
+      failed(verifySame(*this, "value components", {"value", getValue(), 2},
+                        {"state", getState(), 2})))
+    return failure();
+  Extent tokens{"query", getQuery(), 0};
+  if (failed(verifySame(*this, "tokens", tokens, {"key", getKey(), 0})) ||
+      failed(verifySame(*this, "tokens", tokens, {"value", getValue(), 0})) ||
+      (getDecay() &&
+       failed(verifySame(*this, "tokens", tokens, {"decay", getDecay(), 0}))))
+    return failure();
+  return verifyDecay(*this);
+}
+
+MutableOperandRange LinearAttentionOp::getStatesBeforeMutable() {
+  return getStateMutable();
+}
+
+ResultRange LinearAttentionOp::getStatesAfter() {
+  return getOperation()->getResults().drop_front();
+}
+
+double LinearAttentionOp::countFlops(int64_t tokens, int64_t) {
+  // k v and its sum; q S and its sum; the decay when there is one.
+  double each = getDecay() ? 5 : 4;
+  return each * tokens * typeOf(getState()).getNumElements();
+}
+
+double LinearAttentionOp::countExponentials(int64_t tokens, int64_t) {
+  return getDecay() ? double(tokens) * typeOf(getState()).getDimSize(0) : 0;
+}
+
+//===----------------------------------------------------------------------===//
+// seq.conv
+//===----------------------------------------------------------------------===//
+
+LogicalResult ConvOp::verify() {
+  if (failed(verifyStatic(*this, "input", getInput(), 1)) ||
+      failed(verifyStatic(*this, "weight", getWeight(), 0)) ||
+      failed(verifyStatic(*this, "window", getWindow(), 0)) ||
+      (getBias() && failed(verifyStatic(*this, "bias", getBias(), 0))))
+    return failure();
+  Extent channels{"input", getInput(), 1};
+  if (failed(verifySame(*this, "channels", channels,
+                        {"weight", getWeight(), 0})) ||
+      failed(verifySame(*this, "channels", channels,
+                        {"window", getWindow(), 1})) ||
+      (getBias() &&
+       failed(verifySame(*this, "channels", channels, {"bias", getBias(), 0}))))
+    return failure();
+  int64_t taps = typeOf(getWeight()).getDimSize(1);
+  if (taps < 2)
+    return emitOpError() << "`weight` has " << taps
+                         << " taps, fewer than 2 carry no window";
+  int64_t rows = typeOf(getWindow()).getDimSize(0);
+  if (rows == taps - 1)
+    return success();
+  InFlightDiagnostic diagnostic = emitOpError()
+                                  << "`window` has " << rows << " rows, "
+                                  << taps << " taps need " << taps - 1;
+  diagnostic.attachNote(getWeight().getLoc())
+      << "`weight` is " << getWeight().getType();
+  return diagnostic;
+}
+
+MutableOperandRange ConvOp::getStatesBeforeMutable() {
+  return getWindowMutable();
+}
+
+ResultRange ConvOp::getStatesAfter() {
+  return getOperation()->getResults().drop_front();
+}
+
+double ConvOp::countFlops(int64_t tokens, int64_t) {
+  return 2.0 * tokens * typeOf(getWeight()).getNumElements();
+}
+
+double ConvOp::countExponentials(int64_t, int64_t) { return 0; }
+
+//===----------------------------------------------------------------------===//
+// seq.rope
+//===----------------------------------------------------------------------===//
+
+LogicalResult RopeOp::verify() {
+  if (failed(verifyStatic(*this, "input", getInput(), 1)) ||
+      failed(verifyStatic(*this, "cosine", getCosine(), 0)) ||
+      failed(verifyStatic(*this, "sine", getSine(), 0)))
+    return failure();
+  Extent planes{"cosine", getCosine(), 1};
+  if (failed(verifySame(*this, "positions", {"cosine", getCosine(), 0},
+                        {"sine", getSine(), 0})) ||
+      failed(verifySame(*this, "planes", planes, {"sine", getSine(), 1})))
+    return failure();
+  int64_t width = typeOf(getInput()).getDimSize(2);
+  if (2 * planes.get() <= width)
+    return success();
+  InFlightDiagnostic diagnostic =
+      emitOpError() << "tables have " << planes.get() << " planes, `input` has "
+                    << width << " components a head, fewer than two a plane";
+  diagnostic.attachNote(getInput().getLoc())
+      << "`input` is " << getInput().getType();
+  return diagnostic;
+}
