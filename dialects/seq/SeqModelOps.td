@@ -97,7 +97,7 @@ def EmbedOp : SeqRoutingOp<"embed"> {
 }
 
 def KernelOp : SeqOp<"kernel", [SingleBlockImplicitTerminator<"YieldOp">, RecursiveMemoryEffects,
-                                DeclareOpInterfaceMethods<RegionBranchOpInterface, ["getSuccessorRegions"]>]> {
+                                DeclareOpInterfaceMethods<RegionBranchOpInterface>]> {
   let summary = "ops that become one kernel";
   let description = [{
     A region that the schedule turns into one tile program. Values from outside
