@@ -1,0 +1,221 @@
+// Reading of the manifest: model, sections, files, memory, state, kernels.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+#include "runtime/artifact/Manifest.h"
+
+#include "runtime/artifact/JsonField.h"
+#include "runtime/artifact/ManifestEntries.h"
+#include "sennit/abi.h"
+
+#include <cstdio>
+#include <cstring>
+
+namespace sennit {
+
+/// Limits that no honest module meets and that keep every sum below 2^63.
+static constexpr int64_t memoryLimit = int64_t(1) << 46;
+static constexpr int64_t vocabularyLimit = 1 << 28;
+static constexpr int64_t contextLimit = int64_t(1) << 40;
+static constexpr uint32_t listLimit = 1 << 20;
+/// Names are compared pairwise; real modules have a handful.
+static constexpr uint32_t sectionLimit = 4096, fileLimit = 4096;
+
+const ManifestEntry *Manifest::findEntry(std::string_view name) const {
+  for (const ManifestEntry &entry : entries)
+    if (entry.name == name)
+      return &entry;
+  return nullptr;
+}
+
+static Status readBytes(const JsonField &field, const char *key,
+                        uint64_t &out_bytes) {
+  int64_t value;
+  SENNIT_RETURN_IF_ERROR(field.readInteger(key, 0, memoryLimit, value));
+  out_bytes = static_cast<uint64_t>(value);
+  return {};
+}
+
+static Status readHash(const JsonField &field, Sha256 &out_hash) {
+  JsonField member = field;
+  std::string_view text;
+  SENNIT_RETURN_IF_ERROR(field.member("sha256", member));
+  SENNIT_RETURN_IF_ERROR(member.readString(text));
+  return parseSha256(text, out_hash)
+             ? Status()
+             : member.refuse("no hash", "64 lower-case hexadecimal digits");
+}
+
+static Status checkVersions(const JsonField &root, Manifest &manifest) {
+  std::string_view format;
+  int64_t version;
+  SENNIT_RETURN_IF_ERROR(root.readString("format", format));
+  if (format != "sennit-artifact")
+    return makeError(SENNIT_STATUS_MALFORMED,
+                     "the manifest's format is `%.*s`, expected "
+                     "`sennit-artifact`",
+                     SENNIT_VIEW(format));
+  SENNIT_RETURN_IF_ERROR(root.readInteger("version", 1, INT32_MAX, version));
+  if (version != artifactVersion)
+    return makeError(SENNIT_STATUS_UNSUPPORTED,
+                     "the artifact has version %lld, this runtime reads %lld",
+                     static_cast<long long>(version),
+                     static_cast<long long>(artifactVersion));
+  SENNIT_RETURN_IF_ERROR(root.readInteger("abi", 1, INT32_MAX, manifest.abi));
+  if (manifest.abi != SENNIT_ABI_VERSION)
+    return makeError(SENNIT_STATUS_UNSUPPORTED,
+                     "the artifact has ABI version %lld, this runtime has %d",
+                     static_cast<long long>(manifest.abi), SENNIT_ABI_VERSION);
+  return root.readString("producer", manifest.producer);
+}
+
+static Status readMachine(const JsonField &root, Manifest &manifest) {
+  JsonField machine = root, features = root;
+  SENNIT_RETURN_IF_ERROR(root.member("machine", machine));
+  SENNIT_RETURN_IF_ERROR(machine.readString("name", manifest.machine));
+  SENNIT_RETURN_IF_ERROR(machine.readString("isa", manifest.isa));
+  SENNIT_RETURN_IF_ERROR(machine.member("features", features));
+  return features.forEach(0, 256, [&](const JsonField &element) {
+    std::string_view name;
+    SENNIT_RETURN_IF_ERROR(element.readString(name));
+    return manifest.features.append(name);
+  });
+}
+
+static Status readModel(const JsonField &root, Manifest &manifest) {
+  JsonField model = root, byteLevel = root, endOfText = root;
+  SENNIT_RETURN_IF_ERROR(root.member("model", model));
+  SENNIT_RETURN_IF_ERROR(
+      model.readString("architecture", manifest.architecture));
+  SENNIT_RETURN_IF_ERROR(
+      model.readInteger("vocabulary", 1, vocabularyLimit, manifest.vocabulary));
+  SENNIT_RETURN_IF_ERROR(
+      model.readInteger("context", 1, contextLimit, manifest.context));
+  SENNIT_RETURN_IF_ERROR(model.member("byte_level", byteLevel));
+  SENNIT_RETURN_IF_ERROR(byteLevel.readBoolean(manifest.byteLevel));
+  if (manifest.byteLevel && manifest.vocabulary < 256)
+    return byteLevel.refuse("true", "false where the vocabulary is below 256");
+  SENNIT_RETURN_IF_ERROR(model.member("end_of_text", endOfText));
+  return endOfText.forEach(0, 1024, [&](const JsonField &element) {
+    int64_t token;
+    SENNIT_RETURN_IF_ERROR(
+        element.readInteger(0, manifest.vocabulary - 1, token));
+    return manifest.endOfText.append(token);
+  });
+}
+
+static Status readSections(const JsonField &root, Manifest &manifest) {
+  JsonField sections = root;
+  SENNIT_RETURN_IF_ERROR(root.member("sections", sections));
+  return sections.forEach(1, sectionLimit, [&](const JsonField &element) {
+    ManifestSection section;
+    SENNIT_RETURN_IF_ERROR(element.readString("name", section.name));
+    for (const ManifestSection &other : manifest.sections)
+      if (other.name == section.name)
+        return element.refuse("a second section of the same name", "one");
+    SENNIT_RETURN_IF_ERROR(readBytes(element, "bytes", section.bytes));
+    SENNIT_RETURN_IF_ERROR(readHash(element, section.hash));
+    return manifest.sections.append(section);
+  });
+}
+
+static Status readFiles(const JsonField &root, Manifest &manifest) {
+  JsonField files = root;
+  SENNIT_RETURN_IF_ERROR(root.member("files", files));
+  return files.forEach(0, fileLimit, [&](const JsonField &element) {
+    ManifestFile file;
+    JsonField embedded = element;
+    bool present;
+    SENNIT_RETURN_IF_ERROR(element.readString("path", file.path));
+    SENNIT_RETURN_IF_ERROR(readBytes(element, "bytes", file.bytes));
+    SENNIT_RETURN_IF_ERROR(readHash(element, file.hash));
+    file.embedded = false;
+    SENNIT_RETURN_IF_ERROR(
+        element.optionalMember("embedded", embedded, present));
+    if (present)
+      SENNIT_RETURN_IF_ERROR(embedded.readBoolean(file.embedded));
+    return manifest.files.append(file);
+  });
+}
+
+static Status readMemory(const JsonField &root, Manifest &manifest) {
+  JsonField memory = root;
+  SENNIT_RETURN_IF_ERROR(root.member("memory", memory));
+  SENNIT_RETURN_IF_ERROR(
+      readBytes(memory, "constants", manifest.constantsBytes));
+  SENNIT_RETURN_IF_ERROR(readBytes(memory, "state", manifest.stateBytes));
+  SENNIT_RETURN_IF_ERROR(readBytes(memory, "arena", manifest.arenaBytes));
+  return readBytes(memory, "scratch", manifest.scratchBytes);
+}
+
+/// Bits of an element; 0 where |dtype| is unknown.
+static unsigned dtypeBits(std::string_view dtype) {
+  static constexpr struct {
+    const char *name;
+    unsigned bits;
+  } table[] = {{"f64", 64},   {"i64", 64},   {"f32", 32},  {"i32", 32},
+               {"u32", 32},   {"f16", 16},   {"bf16", 16}, {"i16", 16},
+               {"u16", 16},   {"i8", 8},     {"u8", 8},    {"bool", 8},
+               {"f8e4m3", 8}, {"f8e5m2", 8}, {"i4", 4},    {"u4", 4}};
+  for (const auto &row : table)
+    if (dtype == row.name)
+      return row.bits;
+  return 0;
+}
+
+static Status readStateElement(const JsonField &element, Manifest &manifest) {
+  ManifestState state;
+  JsonField dtype = element, shape = element;
+  std::string_view dtypeName;
+  int64_t offset, bits;
+  SENNIT_RETURN_IF_ERROR(element.readString("name", state.name));
+  SENNIT_RETURN_IF_ERROR(element.member("dtype", dtype));
+  SENNIT_RETURN_IF_ERROR(dtype.readString(dtypeName));
+  bits = dtypeBits(dtypeName);
+  if (bits == 0)
+    return dtype.refuse("unknown", "an element type such as `f32`");
+  SENNIT_RETURN_IF_ERROR(element.readInteger(
+      "offset", 0, static_cast<int64_t>(manifest.stateBytes), offset));
+  SENNIT_RETURN_IF_ERROR(element.member("shape", shape));
+  bool fits = true;
+  SENNIT_RETURN_IF_ERROR(shape.forEach(0, 16, [&](const JsonField &extent) {
+    int64_t value;
+    SENNIT_RETURN_IF_ERROR(extent.readInteger(0, memoryLimit, value));
+    fits = fits && !__builtin_mul_overflow(bits, value, &bits);
+    return Status();
+  }));
+  state.offset = static_cast<uint64_t>(offset);
+  state.bytes = static_cast<uint64_t>(bits) / 8 + (bits % 8 != 0);
+  if (!fits || state.bytes > manifest.stateBytes - state.offset)
+    return element.refuse("a range past the end of the state",
+                          "one inside `memory.state`");
+  return manifest.state.append(state);
+}
+
+Status readManifest(const JsonDocument &document, Manifest &out_manifest) {
+  JsonField root(document), list = root;
+  SENNIT_RETURN_IF_ERROR(checkVersions(root, out_manifest));
+  SENNIT_RETURN_IF_ERROR(readMachine(root, out_manifest));
+  SENNIT_RETURN_IF_ERROR(readModel(root, out_manifest));
+  SENNIT_RETURN_IF_ERROR(readSections(root, out_manifest));
+  SENNIT_RETURN_IF_ERROR(readFiles(root, out_manifest));
+  SENNIT_RETURN_IF_ERROR(readMemory(root, out_manifest));
+  SENNIT_RETURN_IF_ERROR(root.member("state", list));
+  SENNIT_RETURN_IF_ERROR(
+      list.forEach(0, listLimit, [&](const JsonField &element) {
+        return readStateElement(element, out_manifest);
+      }));
+  SENNIT_RETURN_IF_ERROR(root.member("kernels", list));
+  SENNIT_RETURN_IF_ERROR(
+      list.forEach(0, listLimit, [&](const JsonField &element) {
+        std::string_view name;
+        SENNIT_RETURN_IF_ERROR(element.readString(name));
+        return out_manifest.kernels.append(name);
+      }));
+  SENNIT_RETURN_IF_ERROR(root.member("entries", list));
+  SENNIT_RETURN_IF_ERROR(list.forEach(0, 256, [&](const JsonField &element) {
+    return readEntry(element, out_manifest);
+  }));
+  return checkEntries(list, out_manifest);
+}
+
+} // namespace sennit

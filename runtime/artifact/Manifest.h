@@ -1,0 +1,88 @@
+// The manifest as typed values, every one checked; docs/artifact.md describes
+// it. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+#ifndef SENNIT_RUNTIME_ARTIFACT_MANIFEST_H
+#define SENNIT_RUNTIME_ARTIFACT_MANIFEST_H
+
+#include "runtime/Memory.h"
+#include "runtime/artifact/Json.h"
+#include "runtime/artifact/Sha256.h"
+
+#include <string_view>
+
+namespace sennit {
+
+/// The version of the artifact's format that this runtime reads.
+inline constexpr int64_t artifactVersion = 1;
+
+struct ManifestSection {
+  std::string_view name;
+  uint64_t bytes;
+  Sha256 hash;
+};
+
+struct ManifestFile {
+  std::string_view path;
+  uint64_t bytes;
+  Sha256 hash;
+  bool embedded;
+};
+
+struct ManifestState {
+  std::string_view name;
+  uint64_t offset;
+  uint64_t bytes;
+};
+
+enum class ArgumentKind { Constants, Arena, State, Weight, Input, Output };
+
+struct ManifestArgument {
+  ArgumentKind kind;
+  /// Of a weight, input or output; else empty.
+  std::string_view name;
+  /// Of a weight: the index into `files` and a range inside that file.
+  uint32_t file;
+  uint64_t offset;
+  uint64_t bytes;
+};
+
+enum class ScalarKind { Tokens, Past };
+
+struct ManifestEntry {
+  std::string_view name;
+  std::string_view symbol;
+  /// Most tokens of a call; 0 for `initialize`.
+  int64_t maxTokens;
+  Array<ScalarKind> scalars;
+  Array<ManifestArgument> arguments;
+};
+
+/// Views point into the text that was parsed and are zero-terminated.
+struct Manifest {
+  std::string_view producer, machine, isa, architecture;
+  Array<std::string_view> features;
+  int64_t abi;
+  int64_t vocabulary;
+  int64_t context;
+  bool byteLevel;
+  Array<int64_t> endOfText;
+  Array<ManifestSection> sections;
+  Array<ManifestFile> files;
+  uint64_t constantsBytes, stateBytes, arenaBytes, scratchBytes;
+  Array<ManifestState> state;
+  Array<std::string_view> kernels;
+  Array<ManifestEntry> entries;
+
+  /// Null where there is no such entry.
+  const ManifestEntry *findEntry(std::string_view name) const;
+};
+
+/// Reads |document| into |out_manifest| and checks every field: kinds, ranges,
+/// references, and that the entries `initialize`, `prefill`, `decode` and,
+/// where present, `score` have the arguments that this runtime binds. Unknown
+/// members are ignored.
+Status readManifest(const JsonDocument &document, Manifest &out_manifest);
+
+} // namespace sennit
+
+#endif // SENNIT_RUNTIME_ARTIFACT_MANIFEST_H

@@ -1,0 +1,44 @@
+// An entry point with its table of addresses built, ready to be called.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+#ifndef SENNIT_RUNTIME_MODEL_BOUNDENTRY_H
+#define SENNIT_RUNTIME_MODEL_BOUNDENTRY_H
+
+#include "runtime/artifact/Manifest.h"
+#include "runtime/model/KernelRunner.h"
+
+namespace sennit {
+
+/// The memory that arguments refer to; null where an entry has none of a kind.
+struct EntryBuffers {
+  void *constants;
+  void *arena;
+  void *state;
+  /// The start of each of the manifest's files.
+  const Array<const uint8_t *> *files;
+};
+
+class BoundEntry {
+public:
+  /// |entry| and |buffers|' memory must outlive this.
+  Status bind(const ManifestEntry &entry, sennit_entry_fn function,
+              const EntryBuffers &buffers);
+
+  /// Calls the entry for |tokens| tokens after |past|; |input| and |output| go
+  /// where the entry wants them. Does not allocate, unless it refuses.
+  Status call(KernelRunner &runner, const void *input, void *output,
+              int64_t tokens, int64_t past);
+
+  bool isBound() const { return function != nullptr; }
+  int64_t maxTokens() const { return entry->maxTokens; }
+
+private:
+  const ManifestEntry *entry = nullptr;
+  sennit_entry_fn function = nullptr;
+  Array<void *> bindings;
+  Array<int64_t> scalars;
+};
+
+} // namespace sennit
+
+#endif // SENNIT_RUNTIME_MODEL_BOUNDENTRY_H

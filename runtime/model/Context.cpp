@@ -1,0 +1,189 @@
+// Contexts: one sequence's memory, its entries bound once, and their C
+// interface. Part of Sennit, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE.
+#include "runtime/model/BoundEntry.h"
+#include "runtime/model/Module.h"
+
+#include <algorithm>
+
+using namespace sennit;
+
+struct sennit_context {
+  sennit_module *module = nullptr;
+  int64_t position = 0;
+  Pages state, arena;
+  /// Where logits go that the caller does not want.
+  Array<float> unwanted;
+  KernelRunner runner;
+  BoundEntry prefill, decode, score;
+};
+
+static Status bindEntry(sennit_context &context, const char *name,
+                        sennit_entry_fn function, BoundEntry &entry) {
+  if (!function)
+    return {};
+  sennit_module &module = *context.module;
+  return entry.bind(*module.manifest.findEntry(name), function,
+                    {module.constants.data(), context.arena.data(),
+                     context.state.data(), nullptr});
+}
+
+static Status create(sennit_context &context) {
+  sennit_module &module = *context.module;
+  const Manifest &manifest = module.manifest;
+  SENNIT_RETURN_IF_ERROR(context.state.map(manifest.stateBytes, "the state"));
+  SENNIT_RETURN_IF_ERROR(context.arena.map(manifest.arenaBytes, "the arena"));
+  SENNIT_RETURN_IF_ERROR(
+      context.unwanted.grow(static_cast<size_t>(manifest.vocabulary)));
+  SENNIT_RETURN_IF_ERROR(context.runner.create(
+      module.pool, manifest.scratchBytes, manifest.kernels.size()));
+  SENNIT_RETURN_IF_ERROR(
+      bindEntry(context, "prefill", module.prefill, context.prefill));
+  SENNIT_RETURN_IF_ERROR(
+      bindEntry(context, "decode", module.decode, context.decode));
+  return bindEntry(context, "score", module.score, context.score);
+}
+
+/// Checks all that can be refused before anything changes.
+static Status checkTokens(const sennit_context *context, const int32_t *tokens,
+                          int64_t count) {
+  if (!context || !tokens || count < 1)
+    return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
+                     "%lld tokens are given, expected a context, an array and "
+                     "at least 1",
+                     static_cast<long long>(count));
+  const Manifest &manifest = context->module->manifest;
+  if (count > manifest.context - context->position)
+    return makeError(SENNIT_STATUS_CONTEXT_FULL,
+                     "%lld tokens after %lld exceed the context length of %lld",
+                     static_cast<long long>(count),
+                     static_cast<long long>(context->position),
+                     static_cast<long long>(manifest.context));
+  for (int64_t i = 0; i < count; ++i)
+    if (tokens[i] < 0 || tokens[i] >= manifest.vocabulary)
+      return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
+                       "token %lld is %d, expected 0 to %lld",
+                       static_cast<long long>(i), tokens[i],
+                       static_cast<long long>(manifest.vocabulary - 1));
+  return {};
+}
+
+/// Feeds |tokens| in pieces that the entry takes; |rowStride| values of output
+/// lie between the first tokens' logits, 0 where only the last are kept.
+static Status feed(sennit_context &context, BoundEntry &entry,
+                   const int32_t *tokens, int64_t count, float *logits,
+                   int64_t rowStride) {
+  for (int64_t done = 0; done < count;) {
+    int64_t piece = std::min(count - done, entry.maxTokens());
+    SENNIT_RETURN_IF_ERROR(entry.call(context.runner, tokens + done,
+                                      logits + done * rowStride, piece,
+                                      context.position));
+    context.position += piece;
+    done += piece;
+  }
+  return {};
+}
+
+sennit_status sennit_context_create(sennit_module *module,
+                                    sennit_context **out_context,
+                                    sennit_error *out_error) {
+  if (out_context)
+    *out_context = nullptr;
+  if (!module || !out_context)
+    return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
+                     "`module` or `out_context` is NULL")
+        .exportTo(out_error);
+  auto *context = createObject<sennit_context>();
+  if (!context)
+    return makeOutOfMemory("a context", sizeof(*context)).exportTo(out_error);
+  context->module = module;
+  module->references.fetch_add(1);
+  if (Status status = create(*context); !status.isOk()) {
+    sennit_context_destroy(context);
+    return status.exportTo(out_error);
+  }
+  *out_context = context;
+  return SENNIT_STATUS_OK;
+}
+
+void sennit_context_destroy(sennit_context *context) {
+  if (!context)
+    return;
+  sennit_module *module = context->module;
+  destroyObject(context);
+  releaseModule(module);
+}
+
+void sennit_context_reset(sennit_context *context) {
+  context->state.clear();
+  context->position = 0;
+}
+
+int64_t sennit_context_position(const sennit_context *context) {
+  return context->position;
+}
+
+sennit_status sennit_context_prefill(sennit_context *context,
+                                     const int32_t *tokens, int64_t count,
+                                     float *out_logits,
+                                     sennit_error *out_error) {
+  Status status = checkTokens(context, tokens, count);
+  if (status.isOk())
+    status = feed(*context, context->prefill, tokens, count,
+                  out_logits ? out_logits : context->unwanted.data(), 0);
+  return status.exportTo(out_error);
+}
+
+sennit_status sennit_context_decode(sennit_context *context, int32_t token,
+                                    float *out_logits,
+                                    sennit_error *out_error) {
+  Status status = checkTokens(context, &token, 1);
+  if (status.isOk())
+    status = feed(*context, context->decode, &token, 1,
+                  out_logits ? out_logits : context->unwanted.data(), 0);
+  return status.exportTo(out_error);
+}
+
+sennit_status sennit_context_score(sennit_context *context,
+                                   const int32_t *tokens, int64_t count,
+                                   float *out_logits, sennit_error *out_error) {
+  Status status = checkTokens(context, tokens, count);
+  if (status.isOk() && !out_logits)
+    status = makeError(SENNIT_STATUS_INVALID_ARGUMENT,
+                       "`out_logits` is NULL, expected %lld rows",
+                       static_cast<long long>(count));
+  if (status.isOk() && !context->score.isBound())
+    status =
+        makeError(SENNIT_STATUS_UNSUPPORTED, "the module has no entry `score`");
+  if (status.isOk())
+    status = feed(*context, context->score, tokens, count, out_logits,
+                  context->module->manifest.vocabulary);
+  return status.exportTo(out_error);
+}
+
+void sennit_context_profile_enable(sennit_context *context, int enabled) {
+  context->runner.enableProfile(enabled != 0);
+}
+
+void sennit_context_profile_reset(sennit_context *context) {
+  context->runner.resetProfile();
+}
+
+sennit_status sennit_context_profile_get(const sennit_context *context,
+                                         uint64_t index,
+                                         sennit_kernel_profile *out_profile,
+                                         sennit_error *out_error) {
+  const Array<std::string_view> *kernels =
+      context ? &context->module->manifest.kernels : nullptr;
+  if (!kernels || !out_profile || index >= kernels->size())
+    return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
+                     "kernel %llu is asked for, expected one of %zu, a context "
+                     "and a place for it",
+                     static_cast<unsigned long long>(index),
+                     kernels ? kernels->size() : 0)
+        .exportTo(out_error);
+  const KernelRunner::Counts &counts = context->runner.counts(index);
+  *out_profile = {(*kernels)[index].data(), counts.calls, counts.items,
+                  counts.nanoseconds};
+  return SENNIT_STATUS_OK;
+}

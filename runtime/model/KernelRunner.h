@@ -1,0 +1,43 @@
+// The runtime's side of `parallel_for`: threads, scratch, and the profile.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+#ifndef SENNIT_RUNTIME_MODEL_KERNELRUNNER_H
+#define SENNIT_RUNTIME_MODEL_KERNELRUNNER_H
+
+#include "runtime/Memory.h"
+#include "runtime/threads/ThreadPool.h"
+
+namespace sennit {
+
+/// What stands behind `sennit_invocation.host`: one per calling thread's
+/// context, since scratch and counts are not shared.
+class KernelRunner {
+public:
+  struct Counts {
+    uint64_t calls = 0;
+    uint64_t items = 0;
+    uint64_t nanoseconds = 0;
+  };
+
+  /// |kernels| is the number of counts; 0 where no profile is wanted.
+  Status create(ThreadPool &pool, uint64_t scratchBytes, uint64_t kernels);
+
+  /// The callback of `sennit_invocation`.
+  static void parallelFor(sennit_invocation *invocation, int64_t id,
+                          sennit_kernel_fn kernel, const int64_t *arguments,
+                          int64_t count);
+
+  void enableProfile(bool enabled) { isProfiling = enabled; }
+  void resetProfile();
+  const Counts &counts(uint64_t kernel) const { return profile[kernel]; }
+
+private:
+  ThreadPool *threads = nullptr;
+  Pages scratch;
+  Array<Counts> profile;
+  bool isProfiling = false;
+};
+
+} // namespace sennit
+
+#endif // SENNIT_RUNTIME_MODEL_KERNELRUNNER_H

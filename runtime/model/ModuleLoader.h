@@ -1,0 +1,61 @@
+// The steps from a path to a module whose constants are packed.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+#ifndef SENNIT_RUNTIME_MODEL_MODULELOADER_H
+#define SENNIT_RUNTIME_MODEL_MODULELOADER_H
+
+#include "runtime/artifact/MappedFile.h"
+#include "runtime/artifact/Zip.h"
+#include "runtime/model/Module.h"
+
+namespace sennit {
+
+/// Loads one artifact. Lives only while it does so: the files are unmapped with
+/// it.
+class ModuleLoader {
+public:
+  ModuleLoader(const char *path, const sennit_load_options &options,
+               sennit_module &module)
+      : path(path), options(options), module(module) {}
+
+  Status load();
+
+private:
+  /// Bytes that must have a hash.
+  struct HashJob {
+    const char *kind;
+    std::string_view name;
+    const uint8_t *data;
+    uint64_t bytes;
+    Sha256 expected, found;
+  };
+
+  Status readManifestMember();
+  Status checkMembers();
+  Status copyObjects();
+  Status openFiles();
+  Status openFile(const ManifestFile &file);
+  Status verifyHashes();
+  Status loadCode();
+  Status findEntry(const char *name, sennit_entry_fn &out_function);
+  Status initialize();
+  static void hashItems(const int64_t *arguments, int64_t begin, int64_t end,
+                        void *scratch);
+
+  const char *path;
+  const sennit_load_options &options;
+  sennit_module &module;
+  MappedFile artifact;
+  ZipReader zip;
+  /// The objects' bytes: copied first, then hashed and loaded, so that what
+  /// was checked is what runs, whoever writes to the file meanwhile.
+  Array<Array<uint8_t>> copies;
+  Array<ObjectBytes> objects;
+  Array<MappedFile> mappings;
+  Array<const uint8_t *> files;
+  Array<HashJob> jobs;
+};
+
+} // namespace sennit
+
+#endif // SENNIT_RUNTIME_MODEL_MODULELOADER_H
