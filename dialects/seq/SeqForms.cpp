@@ -1,0 +1,123 @@
+// Answers what form of computation an op has.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "dialects/seq/SeqForms.h"
+
+#include "dialects/rt/Rt.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StructuredOpsUtils.h"
+
+using namespace mlir;
+
+namespace sennit::seq {
+
+static bool readsByProjection(linalg::GenericOp op) {
+  return llvm::all_of(op.getDpsInputOperands(), [&](OpOperand *operand) {
+    return op.getMatchingIndexingMap(operand).isProjectedPermutation(
+        /*allowZeroInResults=*/true);
+  });
+}
+
+bool isElementwise(Operation *op) {
+  auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
+  if (!generic || generic.getNumDpsInits() != 1 ||
+      generic.getNumParallelLoops() != generic.getNumLoops() ||
+      generic->getNumResults() != 1)
+    return false;
+  AffineMap out = generic.getMatchingIndexingMap(generic.getDpsInitOperand(0));
+  // An elementwise op does not read its init.
+  return out.isIdentity() && readsByProjection(generic) &&
+         generic.getMatchingBlockArgument(generic.getDpsInitOperand(0))
+             .use_empty();
+}
+
+Operation *getMergeOp(linalg::GenericOp reduction) {
+  auto yield = cast<linalg::YieldOp>(reduction.getBody()->getTerminator());
+  return yield.getValues().front().getDefiningOp();
+}
+
+static bool isNeutral(Operation *merge, Value start) {
+  auto fill = start.getDefiningOp<linalg::FillOp>();
+  if (!fill)
+    return false;
+  auto constant = fill.getInputs().front().getDefiningOp<arith::ConstantOp>();
+  auto value = constant ? dyn_cast<FloatAttr>(constant.getValue()) : nullptr;
+  if (!value)
+    return false;
+  if (isa<arith::AddFOp>(merge))
+    return value.getValue().isZero();
+  return value.getValue().isInfinity() && value.getValue().isNegative();
+}
+
+bool isRowReduction(Operation *op) {
+  auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
+  if (!generic || generic.getNumDpsInits() != 1 ||
+      generic->getNumResults() != 1 || generic.getNumReductionLoops() != 1 ||
+      !readsByProjection(generic))
+    return false;
+  unsigned loops = generic.getNumLoops();
+  auto kinds = generic.getIteratorTypesArray();
+  if (kinds.back() != utils::IteratorType::reduction)
+    return false;
+  AffineMap out = generic.getMatchingIndexingMap(generic.getDpsInitOperand(0));
+  if (out != AffineMap::getMultiDimIdentityMap(loops, op->getContext())
+                 .getMajorSubMap(loops - 1))
+    return false;
+  Operation *merge = getMergeOp(generic);
+  if (!isa_and_nonnull<arith::AddFOp, arith::MaximumFOp>(merge))
+    return false;
+  BlockArgument acc =
+      generic.getMatchingBlockArgument(generic.getDpsInitOperand(0));
+  return acc.hasOneUse() && *acc.user_begin() == merge &&
+         isNeutral(merge, generic.getDpsInits().front());
+}
+
+static bool isRowTimesMatrix(linalg::MatmulOp op) {
+  MLIRContext *context = op.getContext();
+  AffineExpr m, n, k;
+  bindDims(context, m, n, k);
+  auto maps = op.getIndexingMapsArray();
+  auto map = [&](ArrayRef<AffineExpr> results) {
+    return AffineMap::get(3, 0, results, context);
+  };
+  return maps[0] == map({m, k}) && maps[1] == map({n, k}) &&
+         maps[2] == map({m, n});
+}
+
+bool isContraction(Operation *op) {
+  if (auto matmul = dyn_cast_or_null<linalg::MatmulOp>(op))
+    return isRowTimesMatrix(matmul);
+  return isa_and_nonnull<ExpertsOp>(op);
+}
+
+Value getActivations(Operation *contraction) {
+  return contraction->getOperand(0);
+}
+
+OpOperand &getMatrix(Operation *contraction) {
+  return contraction->getOpOperand(1);
+}
+
+bool isView(Operation *op) {
+  return isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+                         tensor::ExtractSliceOp>(op);
+}
+
+bool isCheapProducer(Operation *op) {
+  return isElementwise(op) || isView(op) || isa_and_nonnull<RopeOp>(op);
+}
+
+bool isRoot(Operation *op) {
+  return isContraction(op) ||
+         isa<SequenceMixerOpInterface, RouteOp, DispatchOp, CombineOp, EmbedOp,
+             PackOp>(op);
+}
+
+bool isScaffold(Operation *op) {
+  return isa<arith::ArithDialect>(op->getDialect()) ||
+         isa<tensor::EmptyOp, tensor::DimOp, linalg::FillOp, WeightOp,
+             rt::ReadOp>(op);
+}
+
+} // namespace sennit::seq

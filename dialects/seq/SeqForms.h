@@ -1,0 +1,50 @@
+// Questions about ops that the stages ask in common: what form of computation is this?
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_DIALECTS_SEQ_SEQFORMS_H
+#define SENNIT_DIALECTS_SEQ_SEQFORMS_H
+
+#include "dialects/seq/Seq.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+namespace sennit::seq {
+
+/// A `linalg.generic` of one result that computes each element from the
+/// elements that projections of its indices select: all loops parallel, the
+/// result's map the identity.
+bool isElementwise(mlir::Operation *op);
+
+/// A `linalg.generic` of one result that merges the last dimension of its
+/// domain: `out = out (+) f(inputs)` with (+) one of addf and maximumf, started
+/// from a fill with the neutral element.
+bool isRowReduction(mlir::Operation *op);
+
+/// A product of activations with a matrix: `linalg.matmul` of the form
+/// y[m, n] = sum_k x[m, k] w[n, k], or `seq.experts`.
+bool isContraction(mlir::Operation *op);
+
+/// The activations and the matrix of a contraction.
+mlir::Value getActivations(mlir::Operation *contraction);
+mlir::OpOperand &getMatrix(mlir::Operation *contraction);
+
+/// An op that only renames elements: expand_shape, collapse_shape, extract_slice.
+bool isView(mlir::Operation *op);
+
+/// An op whose result at a tile can be computed from tiles of its operands at
+/// little cost, wherever it is needed: elementwise, rope, views.
+bool isCheapProducer(mlir::Operation *op);
+
+/// An op that decides the loops of a kernel: contractions, mixers, routers,
+/// look-ups and packing.
+bool isRoot(mlir::Operation *op);
+
+/// An op that only serves to state another: constants, extents, empty and
+/// filled tensors, parameters.
+bool isScaffold(mlir::Operation *op);
+
+/// The value that is merged with the accumulator in a row reduction's body, and
+/// the op that merges.
+mlir::Operation *getMergeOp(mlir::linalg::GenericOp reduction);
+
+} // namespace sennit::seq
+
+#endif // SENNIT_DIALECTS_SEQ_SEQFORMS_H

@@ -1,0 +1,58 @@
+// The passes that bring whatever entered into one form, in the order in which they run.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_PASSES_NORMALIZE_PASSES_TD
+#define SENNIT_PASSES_NORMALIZE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def HoistParameters : Pass<"sennit-hoist-parameters", "::mlir::ModuleOp"> {
+  let summary = "compute what depends on parameters alone once, at load";
+  let description = [{
+    ```mlir
+    func.func @body(..) { %l = seq.weight @A_log   %a = linalg.generic ins(%l) { -exp(l) } .. use %a }
+    // becomes
+    rt.constant @constant.0 : tensor<..>
+    func.func @initialize() { %l = seq.weight @A_log  %a = linalg.generic ..  rt.assign @constant.0, %a }
+    func.func @body(..) { %a = rt.read @constant.0 .. use %a }
+    ```
+
+    Tables given as dense constants move too. Declines scalars and splats, which
+    cost nothing where they stand.
+  }];
+  let dependentDialects = ["::sennit::rt::RtDialect", "::mlir::func::FuncDialect"];
+}
+
+def DeriveEntryPoints : Pass<"sennit-derive-entry-points", "::mlir::ModuleOp"> {
+  let summary = "make prefill, decode and score out of the model's two functions";
+  let description = [{
+    ```mlir
+    func.func @body(%tokens, %past, %states..)    func.func @head(%hidden)
+    // becomes
+    func.func @prefill(%tokens, %past, %states..) attributes {seq.max_tokens = 256}  // head of the last row
+    func.func @decode (%tokens, %past, %states..) attributes {seq.max_tokens = 1}
+    func.func @score  (%tokens, %past, %states..) attributes {seq.max_tokens = 256}  // head of every row
+    ```
+
+    One definition, every form: what differs between the entries follows from
+    `seq.max_tokens`, the most tokens that a call may bring. Declines a module
+    without `@body` and `@head`, which it leaves as it is.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+}
+
+def VerifyNormalized : Pass<"sennit-verify-normalized", "::mlir::ModuleOp"> {
+  let summary = "check the one form that fusion starts from";
+  let description = [{
+    Functions hold one block of `seq`, `linalg`, `tensor`, `arith` and `rt` ops;
+    every `linalg` op is a product of rows and a matrix, a fill, an elementwise
+    map or a row reduction; only `@initialize` reads parameters:
+
+    ```mlir
+    linalg.conv_2d ...   // error: not normalized: `linalg.conv_2d` is none of the forms that fusion knows
+    ```
+
+    Changes nothing, hence declines nothing.
+  }];
+}
+
+#endif // SENNIT_PASSES_NORMALIZE_PASSES_TD
