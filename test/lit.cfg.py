@@ -19,7 +19,7 @@ config.substitutions.append(("%source_root", config.source_root))
 config.substitutions.append(("%build_root", config.build_root))
 config.substitutions.append(("%data", os.path.join(config.test_source_root, "data")))
 config.substitutions.append(("%python", config.python))
-config.substitutions.append(("%cxx", config.cxx))
+config.substitutions.append(("%cc", config.cc))
 
 # Any run of sennit-opt can be asked to check that its IR survives printing and parsing.
 if os.environ.get("SENNIT_VERIFY_ROUNDTRIP") == "1":

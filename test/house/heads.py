@@ -4,6 +4,7 @@
 Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 """
 # RUN: %python %s
+# END.
 
 import re
 

@@ -102,7 +102,7 @@ class Function(NamedTuple):
 
 def functions(tree, path):
     lines = tree.text(path).splitlines()
-    opening = re.compile(r"^( *)(?!namespace|else|\}|if|for|while|switch|do\b|return).*\{$")
+    opening = re.compile(r"^( *)(?=\S)(?!namespace|else|\}|if|for|while|switch|do\b|return).*\{$")
     number = 0
     while number < len(lines):
         match = opening.match(lines[number])
