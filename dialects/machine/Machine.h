@@ -1,4 +1,4 @@
-// The one header of the machine dialect: its attribute and where a module keeps it.
+// The one header of the machine dialect: its attribute and its place.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_DIALECTS_MACHINE_MACHINE_H
 #define SENNIT_DIALECTS_MACHINE_MACHINE_H

@@ -1,4 +1,4 @@
-// Registers the rt dialect and checks that kernels, constants and places fit their users.
+// Registers rt and checks that kernels and constants fit their users.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "dialects/rt/Rt.h"
 
@@ -161,24 +161,22 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   for (auto [tie, output] : llvm::zip_equal(getTies(), getOutputs()))
     if (tie == -1)
       tensors.push_back(output.getType());
-  FunctionOpInterface kernel =
-      lookupKernel(*this, getKernelAttr(),
-                   tensors.size() + getScalars().size(), symbols);
+  FunctionOpInterface kernel = lookupKernel(
+      *this, getKernelAttr(), tensors.size() + getScalars().size(), symbols);
   if (!kernel)
     return failure();
   for (auto [index, type] : llvm::enumerate(kernel.getArgumentTypes())) {
     if (index < tensors.size() && !isViewOf(type, tensors[index]))
       return emitArgument(*this, kernel, index, tensors[index]);
     if (index >= tensors.size() && !type.isIndex())
-      return emitArgument(*this, kernel, index,
-                          IndexType::get(getContext()));
+      return emitArgument(*this, kernel, index, IndexType::get(getContext()));
   }
   return success();
 }
 
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  FunctionOpInterface kernel = lookupKernel(
-      *this, getKernelAttr(), getArguments().size(), symbols);
+  FunctionOpInterface kernel =
+      lookupKernel(*this, getKernelAttr(), getArguments().size(), symbols);
   if (!kernel)
     return failure();
   for (auto [index, type] : llvm::enumerate(getArguments().getTypes()))

@@ -1,21 +1,252 @@
-// The reference meaning of the ops, in plain and serial linalg and scf.
+// The builder in which the reference meanings of the ops are written.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "dialects/seq/Seq.h"
+#include "dialects/seq/SeqDecompose.h"
+
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 
 using namespace mlir;
 using namespace sennit::seq;
 
-// Not written yet: every op refuses by returning nothing.
-#define SENNIT_NO_DECOMPOSITION(op)                                            \
-  SmallVector<Value> op::decompose(OpBuilder &) { return {}; }
-SENNIT_NO_DECOMPOSITION(AttentionOp)
-SENNIT_NO_DECOMPOSITION(SelectiveScanOp)
-SENNIT_NO_DECOMPOSITION(LinearAttentionOp)
-SENNIT_NO_DECOMPOSITION(ConvOp)
-SENNIT_NO_DECOMPOSITION(RopeOp)
-SENNIT_NO_DECOMPOSITION(RouteOp)
-SENNIT_NO_DECOMPOSITION(DispatchOp)
-SENNIT_NO_DECOMPOSITION(ExpertsOp)
-SENNIT_NO_DECOMPOSITION(CombineOp)
-SENNIT_NO_DECOMPOSITION(EmbedOp)
-#undef SENNIT_NO_DECOMPOSITION
+MeaningBuilder::MeaningBuilder(OpBuilder &builder, Operation *op)
+    : ImplicitLocOpBuilder(op->getLoc(), builder), op(op) {
+  setInsertionPoint(op);
+}
+
+SmallVector<Value> MeaningBuilder::asResults(ValueRange values) {
+  SmallVector<Value> results;
+  for (auto [value, type] : llvm::zip_equal(values, op->getResultTypes()))
+    results.push_back(value.getType() == type
+                          ? value
+                          : tensor::CastOp::create(*this, type, value));
+  return results;
+}
+
+//===----------------------------------------------------------------------===//
+// Scalars and extents
+//===----------------------------------------------------------------------===//
+
+Value MeaningBuilder::index(int64_t value) {
+  return arith::ConstantIndexOp::create(*this, value);
+}
+
+Value MeaningBuilder::i32(int32_t value) {
+  return arith::ConstantOp::create(*this, getI32IntegerAttr(value));
+}
+
+Value MeaningBuilder::f32(float value) {
+  return arith::ConstantOp::create(*this, getF32FloatAttr(value));
+}
+
+Value MeaningBuilder::toIndex(Value value) {
+  return arith::IndexCastOp::create(*this, getIndexType(), value);
+}
+
+Value MeaningBuilder::toI32(Value value) {
+  return arith::IndexCastOp::create(*this, getI32Type(), value);
+}
+
+Value MeaningBuilder::toF32(Value value) {
+  if (value.getType().isF32())
+    return value;
+  return arith::ExtFOp::create(*this, getF32Type(), value);
+}
+
+OpFoldResult MeaningBuilder::extent(Value tensor, unsigned dim) {
+  return tensor::getMixedSize(*this, getLoc(), tensor, dim);
+}
+
+MeaningBuilder::Extents MeaningBuilder::extents(Value tensor) {
+  return tensor::getMixedSizes(*this, getLoc(), tensor);
+}
+
+Value MeaningBuilder::toValue(OpFoldResult extent) {
+  return getValueOrCreateConstantIndexOp(*this, getLoc(), extent);
+}
+
+OpFoldResult MeaningBuilder::sum(OpFoldResult left, OpFoldResult right) {
+  std::optional<int64_t> a = getConstantIntValue(left),
+                         b = getConstantIntValue(right);
+  if (a && b)
+    return getIndexAttr(*a + *b);
+  return arith::AddIOp::create(*this, toValue(left), toValue(right))
+      .getResult();
+}
+
+//===----------------------------------------------------------------------===//
+// Tensors and their parts
+//===----------------------------------------------------------------------===//
+
+Value MeaningBuilder::empty(const Extents &extents, Type element) {
+  return tensor::EmptyOp::create(*this, extents, element);
+}
+
+Value MeaningBuilder::filled(const Extents &extents, Value value) {
+  return linalg::FillOp::create(*this, value, empty(extents, value.getType()))
+      .getResult(0);
+}
+
+static MeaningBuilder::Extents stridesOf(MeaningBuilder &b, size_t rank,
+                                         int64_t lastStride) {
+  MeaningBuilder::Extents strides(rank, b.getIndexAttr(1));
+  strides.back() = b.getIndexAttr(lastStride);
+  return strides;
+}
+
+Value MeaningBuilder::slice(Value tensor, const Extents &offsets,
+                            const Extents &sizes, int64_t lastStride) {
+  return tensor::ExtractSliceOp::create(
+      *this, tensor, offsets, sizes,
+      stridesOf(*this, offsets.size(), lastStride));
+}
+
+Value MeaningBuilder::insertSlice(Value part, Value tensor,
+                                  const Extents &offsets, int64_t lastStride) {
+  return tensor::InsertSliceOp::create(
+      *this, part, tensor, offsets, extents(part),
+      stridesOf(*this, offsets.size(), lastStride));
+}
+
+/// Offsets and sizes of one row of a tensor of `type`.
+static std::pair<MeaningBuilder::Extents, MeaningBuilder::Extents>
+rowOf(MeaningBuilder &b, RankedTensorType type, Value row) {
+  MeaningBuilder::Extents offsets{row}, sizes{b.getIndexAttr(1)};
+  for (int64_t size : type.getShape().drop_front()) {
+    offsets.push_back(b.getIndexAttr(0));
+    sizes.push_back(b.getIndexAttr(size));
+  }
+  return {offsets, sizes};
+}
+
+Value MeaningBuilder::row(Value tensor, Value row) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  auto [offsets, sizes] = rowOf(*this, type, row);
+  auto part = RankedTensorType::get(type.getShape().drop_front(),
+                                    type.getElementType());
+  return tensor::ExtractSliceOp::create(*this, part, tensor, offsets, sizes,
+                                        stridesOf(*this, offsets.size(), 1));
+}
+
+Value MeaningBuilder::insertRow(Value part, Value tensor, Value row) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  auto [offsets, sizes] = rowOf(*this, type, row);
+  return tensor::InsertSliceOp::create(*this, part, tensor, offsets, sizes,
+                                       stridesOf(*this, offsets.size(), 1));
+}
+
+/// Dimension 1 becomes 1 and 2, the others move along.
+static SmallVector<ReassociationIndices> headGroups(int64_t rank) {
+  SmallVector<ReassociationIndices> groups{{0}, {1, 2}};
+  for (int64_t dim = 2; dim != rank; ++dim)
+    groups.push_back({dim + 1});
+  return groups;
+}
+
+Value MeaningBuilder::splitHeads(Value tensor, int64_t groups) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  Extents split = extents(tensor);
+  int64_t each = shape[1] / groups;
+  shape[1] = groups;
+  shape.insert(shape.begin() + 2, each);
+  split[1] = getIndexAttr(groups);
+  split.insert(split.begin() + 2, getIndexAttr(each));
+  return tensor::ExpandShapeOp::create(
+      *this, RankedTensorType::get(shape, type.getElementType()), tensor,
+      headGroups(type.getRank()), split);
+}
+
+Value MeaningBuilder::joinHeads(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  return tensor::CollapseShapeOp::create(*this, tensor,
+                                         headGroups(type.getRank() - 1));
+}
+
+Value MeaningBuilder::extract(Value tensor, ValueRange indices) {
+  return tensor::ExtractOp::create(*this, tensor, indices);
+}
+
+Value MeaningBuilder::insert(Value scalar, Value tensor, ValueRange indices) {
+  return tensor::InsertOp::create(*this, scalar, tensor, indices);
+}
+
+//===----------------------------------------------------------------------===//
+// Formulas and loops
+//===----------------------------------------------------------------------===//
+
+/// The loops of a formula, in the order of their first letters from the right
+/// side on, so that reduced ones come last.
+static std::string loopsOf(StringRef sources, StringRef target) {
+  std::string loops;
+  for (StringRef part : {target, sources})
+    for (char letter : part)
+      if (isalpha(letter) && loops.find(letter) == std::string::npos)
+        loops += letter;
+  return loops;
+}
+
+static AffineMap mapOf(MLIRContext *context, StringRef letters,
+                       StringRef loops) {
+  SmallVector<AffineExpr> results;
+  bool adds = false;
+  for (char letter : letters) {
+    if (letter == '+') {
+      adds = true;
+      continue;
+    }
+    AffineExpr loop = getAffineDimExpr(loops.find(letter), context);
+    if (adds)
+      results.back() = results.back() + loop;
+    else
+      results.push_back(loop);
+    adds = false;
+  }
+  return AffineMap::get(loops.size(), 0, results, context);
+}
+
+Value MeaningBuilder::generic(StringRef letters, ValueRange inputs, Value out,
+                              Body body) {
+  auto [sources, target] = letters.split("->");
+  std::string loops = loopsOf(sources, target);
+  SmallVector<AffineMap> maps;
+  if (!inputs.empty())
+    for (StringRef source : llvm::split(sources, ","))
+      maps.push_back(mapOf(getContext(), source, loops));
+  maps.push_back(mapOf(getContext(), target, loops));
+  SmallVector<utils::IteratorType> iterators(loops.size(),
+                                             utils::IteratorType::reduction);
+  std::fill_n(iterators.begin(), target.size(), utils::IteratorType::parallel);
+  auto generic = linalg::GenericOp::create(
+      *this, out.getType(), inputs, out, maps, iterators,
+      [&](OpBuilder &nested, Location, ValueRange arguments) {
+        OpBuilder::InsertionGuard guard(*this);
+        setInsertionPoint(nested.getInsertionBlock(),
+                          nested.getInsertionPoint());
+        linalg::YieldOp::create(*this, body(arguments));
+      });
+  return generic.getResult(0);
+}
+
+Value MeaningBuilder::loopIndex(unsigned position) {
+  return linalg::IndexOp::create(*this, position);
+}
+
+Value MeaningBuilder::contract(StringRef letters, Value left, Value right,
+                               Value out) {
+  return generic(letters, {left, right}, out, [&](ValueRange a) -> Value {
+    Value product = arith::MulFOp::create(*this, toF32(a[0]), toF32(a[1]));
+    return arith::AddFOp::create(*this, a[2], product);
+  });
+}
+
+ValueRange MeaningBuilder::loop(Value lower, Value upper, ValueRange inits,
+                                LoopBody body) {
+  auto loop = scf::ForOp::create(
+      *this, lower, upper, index(1), inits,
+      [&](OpBuilder &nested, Location, Value induction, ValueRange carried) {
+        OpBuilder::InsertionGuard guard(*this);
+        setInsertionPoint(nested.getInsertionBlock(),
+                          nested.getInsertionPoint());
+        scf::YieldOp::create(*this, body(induction, carried));
+      });
+  return loop.getResults();
+}

@@ -1,4 +1,4 @@
-// Registers the seq dialect and checks the attributes that a model carries.
+// Registers the seq dialect and checks the attributes of a model.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "dialects/seq/Seq.h"
 #include "dialects/seq/SeqVerify.h"
@@ -66,10 +66,9 @@ LogicalResult sennit::seq::verifySame(Operation *op, StringRef what,
                                       Extent left, Extent right) {
   if (left.isDynamic() || right.isDynamic() || left.get() == right.get())
     return success();
-  InFlightDiagnostic diagnostic = op->emitOpError()
-                                  << "`" << right.name << "` has "
-                                  << right.get() << " " << what << ", `"
-                                  << left.name << "` has " << left.get();
+  InFlightDiagnostic diagnostic =
+      op->emitOpError() << "`" << right.name << "` has " << right.get() << " "
+                        << what << ", `" << left.name << "` has " << left.get();
   diagnostic.attachNote(left.value.getLoc())
       << "`" << left.name << "` is " << left.value.getType();
   return diagnostic;

@@ -1,4 +1,4 @@
-// Verifiers, state and costs of the mixers.
+// Verifiers, states and costs of the mixers.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "dialects/seq/Seq.h"
 #include "dialects/seq/SeqVerify.h"
@@ -29,10 +29,11 @@ static LogicalResult verifyGroups(Operation *op, Extent groups, Extent heads) {
 // seq.attention
 //===----------------------------------------------------------------------===//
 
-LogicalResult AttentionOp::inferReturnTypes(
-    MLIRContext *, std::optional<Location>, ValueRange operands,
-    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
-    SmallVectorImpl<Type> &types) {
+LogicalResult
+AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                              ValueRange operands, DictionaryAttr attributes,
+                              OpaqueProperties properties, RegionRange regions,
+                              SmallVectorImpl<Type> &types) {
   AttentionOp::Adaptor adaptor(operands, attributes, properties, regions);
   auto query = dyn_cast<RankedTensorType>(adaptor.getQuery().getType());
   auto value = dyn_cast<RankedTensorType>(adaptor.getValue().getType());
@@ -58,8 +59,8 @@ LogicalResult AttentionOp::verify() {
     return failure();
   Extent keyHeads = dim("key", getKey(), 1);
   if (failed(verifyGroups(*this, keyHeads, dim("query", getQuery(), 1))) ||
-      failed(verifySame(*this, "heads", keyHeads,
-                        dim("value", getValue(), 1))) ||
+      failed(
+          verifySame(*this, "heads", keyHeads, dim("value", getValue(), 1))) ||
       failed(verifySame(*this, "heads", keyHeads,
                         dim("key_cache", getKeyCache(), 1))) ||
       failed(verifySame(*this, "heads", keyHeads,
@@ -87,8 +88,7 @@ LogicalResult AttentionOp::verify() {
 }
 
 MutableOperandRange AttentionOp::getStatesBeforeMutable() {
-  return MutableOperandRange(
-      *this, getKeyCacheMutable().getOperandNumber(), 2);
+  return MutableOperandRange(*this, getKeyCacheMutable().getOperandNumber(), 2);
 }
 
 ResultRange AttentionOp::getStatesAfter() {
@@ -108,8 +108,8 @@ static double countPairs(AttentionOp op, int64_t tokens, int64_t past) {
 }
 
 double AttentionOp::countFlops(int64_t tokens, int64_t past) {
-  double width = typeOf(getQuery()).getDimSize(2) +
-                 typeOf(getValue()).getDimSize(2);
+  double width =
+      typeOf(getQuery()).getDimSize(2) + typeOf(getValue()).getDimSize(2);
   return 2 * width * typeOf(getQuery()).getDimSize(1) *
          countPairs(*this, tokens, past);
 }
@@ -131,8 +131,8 @@ LogicalResult SelectiveScanOp::verify() {
       failed(verifyStatic(*this, "state", getState(), 0)))
     return failure();
   Extent channels{"input", getInput(), 1};
-  if (failed(verifySame(*this, "channels", channels,
-                        {"delta", getDelta(), 1})) ||
+  if (failed(
+          verifySame(*this, "channels", channels, {"delta", getDelta(), 1})) ||
       failed(verifySame(*this, "channels", channels,
                         {"transition", getTransition(), 0})) ||
       failed(verifySame(*this, "channels", channels, {"state", getState(), 0})))

@@ -1,4 +1,4 @@
-// Verifiers of parameters, packing and embedding, and the control flow of a kernel region.
+// Verifiers of parameters, packing and embedding; the flow of a kernel.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "dialects/seq/Seq.h"
 #include "dialects/seq/SeqVerify.h"
@@ -17,15 +17,15 @@ LogicalResult ParameterOp::verify() {
 }
 
 LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  Operation *symbol = symbols.lookupNearestSymbolFrom(*this, getParameterAttr());
+  Operation *symbol =
+      symbols.lookupNearestSymbolFrom(*this, getParameterAttr());
   if (!symbol)
     return emitOpError() << "no symbol `" << getParameter() << "`";
   auto parameter = dyn_cast<ParameterOp>(symbol);
   if (!parameter) {
-    InFlightDiagnostic diagnostic = emitOpError()
-                                    << "`" << getParameter() << "` is a `"
-                                    << symbol->getName()
-                                    << "`, not a `seq.parameter`";
+    InFlightDiagnostic diagnostic =
+        emitOpError() << "`" << getParameter() << "` is a `"
+                      << symbol->getName() << "`, not a `seq.parameter`";
     diagnostic.attachNote(symbol->getLoc()) << "declared here";
     return diagnostic;
   }
@@ -43,9 +43,9 @@ LogicalResult PackOp::verify() {
     return emitOpError("packs no operand");
   auto output = cast<ShapedType>(getOutput().getType());
   SmallVector<int64_t> shape(output.getShape());
-  bool stacks = getInputs().size() > 1 ||
-                cast<ShapedType>(getInputs()[0].getType()).getRank() <
-                    output.getRank();
+  bool stacks =
+      getInputs().size() > 1 ||
+      cast<ShapedType>(getInputs()[0].getType()).getRank() < output.getRank();
   if (stacks && (shape.empty() || shape[0] != int64_t(getInputs().size())))
     return emitOpError() << "stacks " << getInputs().size() << " operands into "
                          << output;

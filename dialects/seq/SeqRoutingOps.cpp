@@ -31,10 +31,10 @@ static LogicalResult verifyOffsets(Operation *op, Extent experts,
                                    Value offsets) {
   if (extentOf(offsets, 0) == experts.get() + 1)
     return success();
-  InFlightDiagnostic diagnostic =
-      op->emitOpError() << "`offsets` has " << extentOf(offsets, 0)
-                        << " places, " << experts.get() << " experts need "
-                        << experts.get() + 1;
+  InFlightDiagnostic diagnostic = op->emitOpError()
+                                  << "`offsets` has " << extentOf(offsets, 0)
+                                  << " places, " << experts.get()
+                                  << " experts need " << experts.get() + 1;
   diagnostic.attachNote(experts.value.getLoc())
       << "`" << experts.name << "` is " << experts.value.getType();
   return diagnostic;
@@ -46,8 +46,8 @@ LogicalResult RouteOp::verify() {
       failed(verifyStatic(*this, "experts", getExperts(), 1)))
     return failure();
   Extent tokens{"logits", getLogits(), 0};
-  if (failed(verifySame(*this, "tokens", tokens,
-                        {"weights", getWeights(), 0})) ||
+  if (failed(
+          verifySame(*this, "tokens", tokens, {"weights", getWeights(), 0})) ||
       failed(verifySame(*this, "tokens", tokens, {"experts", getExperts(), 0})))
     return failure();
   if (failed(verifySame(*this, "choices", {"weights", getWeights(), 1},
@@ -79,7 +79,8 @@ LogicalResult DispatchOp::verify() {
   return success();
 }
 
-/// The output's rows are the pairs, or the input's rows when nothing is gathered.
+/// The output's rows are the pairs, or the input's rows when nothing is
+/// gathered.
 static LogicalResult verifyRows(ExpertsOp op) {
   Extent rows{"output", op.getOutput(), 0};
   if (!op.getPairs())

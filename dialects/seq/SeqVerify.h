@@ -1,4 +1,4 @@
-// The two checks that every verifier of seq is made of: extents are static, extents agree.
+// The checks that verifiers are made of: extents are static, extents agree.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_DIALECTS_SEQ_SEQVERIFY_H
 #define SENNIT_DIALECTS_SEQ_SEQVERIFY_H
@@ -8,7 +8,8 @@
 
 namespace sennit::seq {
 
-/// One dimension of an operand or result, under its name in the op's definition.
+/// One dimension of an operand or result, under its name in the op's
+/// definition.
 struct Extent {
   llvm::StringRef name;
   mlir::Value value;

@@ -1,0 +1,250 @@
+// The reference meanings of routing and of embedding.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "dialects/seq/SeqDecompose.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace sennit::seq;
+
+using Extents = MeaningBuilder::Extents;
+
+static int64_t extentOf(Value value, unsigned dim) {
+  return cast<RankedTensorType>(value.getType()).getDimSize(dim);
+}
+
+//===----------------------------------------------------------------------===//
+// seq.route
+//===----------------------------------------------------------------------===//
+
+static Value buildSoftmax(MeaningBuilder &b, Value logits) {
+  Extents rows{b.extent(logits, 0)};
+  Value infinity = b.f32(-std::numeric_limits<float>::infinity());
+  Value maximum = b.generic("te->t", logits, b.filled(rows, infinity),
+                            [&](ValueRange a) -> Value {
+                              return arith::MaximumFOp::create(b, a[0], a[1]);
+                            });
+  Value exponentials = b.generic(
+      "te,t->te", {logits, maximum}, b.empty(b.extents(logits), b.getF32Type()),
+      [&](ValueRange a) -> Value {
+        return math::ExpOp::create(b, arith::SubFOp::create(b, a[0], a[1]));
+      });
+  Value sum = b.generic("te->t", exponentials, b.filled(rows, b.f32(0)),
+                        [&](ValueRange a) -> Value {
+                          return arith::AddFOp::create(b, a[1], a[0]);
+                        });
+  return b.generic("t->te", sum, exponentials, [&](ValueRange a) -> Value {
+    return arith::DivFOp::create(b, a[1], a[0]);
+  });
+}
+
+static Value buildSigmoid(MeaningBuilder &b, Value logits) {
+  Value one = b.f32(1);
+  return b.generic("te->te", logits, b.empty(b.extents(logits), b.getF32Type()),
+                   [&](ValueRange a) -> Value {
+                     Value exponential =
+                         math::ExpOp::create(b, arith::NegFOp::create(b, a[0]));
+                     return arith::DivFOp::create(
+                         b, one, arith::AddFOp::create(b, one, exponential));
+                   });
+}
+
+/// The best expert of token `t` after the one of logit `logit` and index
+/// `expert` in the order of falling logits, then rising indices. Returns its
+/// logit and index; index -1 when there is none, which only a NaN brings about.
+static ValueRange buildNext(MeaningBuilder &b, Value logits, Value t,
+                            Value logit, Value expert) {
+  auto compare = [&](arith::CmpFPredicate predicate, Value left, Value right) {
+    return arith::CmpFOp::create(b, predicate, left, right).getResult();
+  };
+  auto step = [&](Value e, ValueRange best) -> SmallVector<Value> {
+    Value candidate = b.extract(logits, {t, e}), index = b.toI32(e);
+    Value later =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, index, expert);
+    Value tied = arith::AndIOp::create(
+        b, compare(arith::CmpFPredicate::OEQ, candidate, logit), later);
+    Value follows = arith::OrIOp::create(
+        b, compare(arith::CmpFPredicate::OLT, candidate, logit), tied);
+    Value none =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, best[1], b.i32(0));
+    Value greater = arith::OrIOp::create(
+        b, none, compare(arith::CmpFPredicate::OGT, candidate, best[0]));
+    Value wins = arith::AndIOp::create(b, follows, greater);
+    return {arith::SelectOp::create(b, wins, candidate, best[0]),
+            arith::SelectOp::create(b, wins, index, best[1])};
+  };
+  Value infinity = b.f32(-std::numeric_limits<float>::infinity());
+  return b.loop(b.index(0), b.index(extentOf(logits, 1)), {infinity, b.i32(-1)},
+                step);
+}
+
+/// Weights divided by their sum over a token's choices.
+static Value buildRenormalized(MeaningBuilder &b, Value weights) {
+  Extents rows{b.extent(weights, 0)};
+  Value sum = b.generic("tk->t", weights, b.filled(rows, b.f32(0)),
+                        [&](ValueRange a) -> Value {
+                          return arith::AddFOp::create(b, a[1], a[0]);
+                        });
+  return b.generic("t->tk", sum, weights, [&](ValueRange a) -> Value {
+    return arith::DivFOp::create(b, a[1], a[0]);
+  });
+}
+
+SmallVector<Value> RouteOp::decompose(OpBuilder &builder) {
+  MeaningBuilder b(builder, *this);
+  Value scores = getScores() == ScoreFunction::Softmax
+                     ? buildSoftmax(b, getLogits())
+                     : buildSigmoid(b, getLogits());
+  int64_t topK = extentOf(getWeights(), 1);
+  Extents extents{b.extent(getLogits(), 0), b.getIndexAttr(topK)};
+  Value infinity = b.f32(std::numeric_limits<float>::infinity());
+
+  auto chooseForToken = [&](Value t, ValueRange chosen) {
+    auto choose = [&](Value j, ValueRange carried) -> SmallVector<Value> {
+      ValueRange next = buildNext(b, getLogits(), t, carried[2], carried[3]);
+      Value expert = arith::MaxSIOp::create(b, next[1], b.i32(0));
+      Value score = b.extract(scores, {t, b.toIndex(expert)});
+      return {b.insert(score, carried[0], {t, j}),
+              b.insert(expert, carried[1], {t, j}), next[0], next[1]};
+    };
+    ValueRange choices =
+        b.loop(b.index(0), b.index(topK),
+               {chosen[0], chosen[1], infinity, b.i32(-1)}, choose);
+    return SmallVector<Value>{choices[0], choices[1]};
+  };
+  ValueRange chosen = b.loop(
+      b.index(0), b.toValue(extents[0]),
+      {b.empty(extents, b.getF32Type()), b.empty(extents, b.getI32Type())},
+      chooseForToken);
+  Value weights =
+      getRenormalize() ? buildRenormalized(b, chosen[0]) : Value(chosen[0]);
+  return b.asResults({weights, chosen[1]});
+}
+
+//===----------------------------------------------------------------------===//
+// seq.dispatch
+//===----------------------------------------------------------------------===//
+
+/// Calls `body` with every token, choice and expert, serially in that order.
+static ValueRange forEachPair(
+    MeaningBuilder &b, Value experts, ValueRange inits,
+    function_ref<SmallVector<Value>(Value, Value, Value, ValueRange)> body) {
+  Value zero = b.index(0);
+  auto perToken = [&](Value t, ValueRange carried) {
+    auto perChoice = [&](Value j, ValueRange inner) {
+      return body(t, j, b.toIndex(b.extract(experts, {t, j})), inner);
+    };
+    return SmallVector<Value>(
+        b.loop(zero, b.index(extentOf(experts, 1)), carried, perChoice));
+  };
+  return b.loop(zero, b.toValue(b.extent(experts, 0)), inits, perToken);
+}
+
+/// offsets[e] = pairs of experts before e: counts, then their running sum.
+static Value buildOffsets(MeaningBuilder &b, DispatchOp op) {
+  int64_t places = extentOf(op.getOffsets(), 0);
+  Value one = b.index(1);
+  Extents extents{b.getIndexAttr(places)};
+  Value counts =
+      forEachPair(b, op.getExperts(), b.filled(extents, b.i32(0)),
+                  [&](Value, Value, Value expert, ValueRange carried) {
+                    Value next = arith::AddIOp::create(b, expert, one);
+                    Value count = b.extract(carried[0], next);
+                    Value more = arith::AddIOp::create(b, count, b.i32(1));
+                    return SmallVector<Value>{b.insert(more, carried[0], next)};
+                  })[0];
+  auto accumulate = [&](Value e, ValueRange carried) -> SmallVector<Value> {
+    Value before = arith::SubIOp::create(b, e, one);
+    Value sum = arith::AddIOp::create(b, b.extract(carried[0], before),
+                                      b.extract(carried[0], e));
+    return {b.insert(sum, carried[0], e)};
+  };
+  return b.loop(one, b.index(places), counts, accumulate)[0];
+}
+
+SmallVector<Value> DispatchOp::decompose(OpBuilder &builder) {
+  MeaningBuilder b(builder, *this);
+  Value topK = b.index(extentOf(getExperts(), 1));
+  Value tokens = b.toValue(b.extent(getExperts(), 0));
+  Value offsets = buildOffsets(b, *this);
+
+  OpFoldResult count = arith::MulIOp::create(b, tokens, topK).getResult();
+  if (int64_t known = extentOf(getPairs(), 0); !ShapedType::isDynamic(known))
+    count = b.getIndexAttr(known);
+  Type i32 = b.getI32Type();
+  // The running offsets say where an expert's next pair goes.
+  auto place = [&](Value t, Value j, Value expert, ValueRange carried) {
+    Value position = b.extract(carried[2], expert);
+    Value next = arith::AddIOp::create(b, position, b.i32(1));
+    Value pair = arith::AddIOp::create(b, arith::MulIOp::create(b, t, topK), j);
+    return SmallVector<Value>{
+        b.insert(b.toI32(pair), carried[0], b.toIndex(position)),
+        b.insert(position, carried[1], {t, j}),
+        b.insert(next, carried[2], expert)};
+  };
+  ValueRange placed = forEachPair(
+      b, getExperts(),
+      {b.empty({count}, i32), b.empty(b.extents(getExperts()), i32), offsets},
+      place);
+  return b.asResults({placed[0], placed[1], offsets});
+}
+
+//===----------------------------------------------------------------------===//
+// seq.experts, seq.combine, seq.embed
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> ExpertsOp::decompose(OpBuilder &builder) {
+  MeaningBuilder b(builder, *this);
+  Extents width{b.extent(getWeight(), 1)};
+  auto apply = [&](Value e, ValueRange outer) {
+    Value matrix = b.row(getWeight(), e);
+    auto multiply = [&](Value p, ValueRange carried) -> SmallVector<Value> {
+      Value source = p;
+      if (getPairs())
+        source = arith::DivUIOp::create(b, b.toIndex(b.extract(getPairs(), p)),
+                                        b.index(*getTopK()));
+      Value product = b.contract("nk,k->n", matrix, b.row(getInput(), source),
+                                 b.filled(width, b.f32(0)));
+      return {b.insertRow(product, carried[0], p)};
+    };
+    Value next = arith::AddIOp::create(b, e, b.index(1));
+    Value first = b.toIndex(b.extract(getOffsets(), e));
+    Value last = b.toIndex(b.extract(getOffsets(), next));
+    return SmallVector<Value>(b.loop(first, last, outer, multiply));
+  };
+  Value rows = getPairs() ? getPairs() : getInput();
+  Extents extents{b.extent(rows, 0), width[0]};
+  return b.asResults(b.loop(b.index(0), b.index(extentOf(getWeight(), 0)),
+                            b.filled(extents, b.f32(0)), apply));
+}
+
+SmallVector<Value> CombineOp::decompose(OpBuilder &builder) {
+  MeaningBuilder b(builder, *this);
+  Extents extents{b.extent(getWeights(), 0), b.extent(getRows(), 1)};
+  Value output =
+      b.generic("tj,tj->td", {getWeights(), getPositions()},
+                b.filled(extents, b.f32(0)), [&](ValueRange a) -> Value {
+                  Value element =
+                      b.extract(getRows(), {b.toIndex(a[1]), b.loopIndex(1)});
+                  Value product = arith::MulFOp::create(b, a[0], element);
+                  return arith::AddFOp::create(b, a[2], product);
+                });
+  return b.asResults(output);
+}
+
+SmallVector<Value> EmbedOp::decompose(OpBuilder &builder) {
+  MeaningBuilder b(builder, *this);
+  Value rows = b.i32(extentOf(getTable(), 0)), zero = b.i32(0);
+  Extents extents{b.extent(getTokens(), 0), b.extent(getTable(), 1)};
+  Value output = b.generic(
+      "t->td", getTokens(), b.empty(extents, b.getF32Type()),
+      [&](ValueRange a) -> Value {
+        // Unsigned, so that negative tokens lie outside as well.
+        Value inside =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ult, a[0], rows);
+        Value row = arith::SelectOp::create(b, inside, a[0], zero);
+        Value element = b.extract(getTable(), {b.toIndex(row), b.loopIndex(1)});
+        return arith::SelectOp::create(b, inside, b.toF32(element), b.f32(0));
+      });
+  return b.asResults(output);
+}
