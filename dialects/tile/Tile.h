@@ -1,6 +1,6 @@
 // The tile dialect: tiles of values, and the loops and memory operations that
-// move them. Part of Sennit, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE.
+// move them.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_DIALECTS_TILE_TILE_H
 #define SENNIT_DIALECTS_TILE_TILE_H
 

@@ -1,6 +1,6 @@
 // The ZIP reader: APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.14
-// to 4.3.16. Part of Sennit, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE.
+// to 4.3.16.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "runtime/artifact/Zip.h"
 
 #include <cstring>

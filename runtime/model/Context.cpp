@@ -1,6 +1,6 @@
 // Contexts: one sequence's memory, its entries bound once, and their C
-// interface. Part of Sennit, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE.
+// interface.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "runtime/model/BoundEntry.h"
 #include "runtime/model/Module.h"
 

@@ -49,10 +49,9 @@ def check(files):
             yield tree.Finding(path, 1, f"has {length} lines, the ceiling is {ceiling}; split it by family")
     for path in files.paths(r"^(compiler|dialects|frontends|passes|runtime|test)/.*\.(cpp|h|c)$"):
         for function in tree.functions(files, path):
-            name = re.search(r"([\w~]+)\(", function.head).group(1)
-            limit = table.get(f"{path}:{name}", (FUNCTION,))[0]
+            limit = table.get(f"{path}:{function.name}", (FUNCTION,))[0]
             if len(function.body) > limit:
-                message = f"{name} has {len(function.body)} lines, the ceiling is {limit}; name its steps"
+                message = f"{function.name} has {len(function.body)} lines, the ceiling is {limit}; name its steps"
                 yield tree.Finding(path, function.line, message)
 
 

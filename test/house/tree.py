@@ -96,6 +96,7 @@ class Function(NamedTuple):
     """A C++ function with a body, as clang-format lays it out."""
 
     line: int
+    name: str
     head: str
     body: list
 
@@ -107,18 +108,19 @@ def functions(tree, path):
     while number < len(lines):
         match = opening.match(lines[number])
         start = number
-        # A head may begin some lines above the brace; its parenthesis tells it from a struct.
-        while match and start > 0 and lines[start].count(")") > lines[start].count("("):
+        # A head may begin some lines above the brace, after whatever ends a statement or a comment.
+        while match and start > 0 and not re.search(r"[;{}>]$|^\s*(//|#|\w+:$)|^$", lines[start - 1]):
             start -= 1
         head = " ".join(line.strip() for line in lines[start : number + 1])
-        if not match or "(" not in head or re.search(r"\[[^\]]*\]\s*\(|= \{$|^(struct|class|enum)", head):
+        name = re.search(r"(operator\W+|[\w~]+)\(", head)
+        if not match or not name or re.search(r"\[[^\]]*\]\s*\(|= \{$|^(struct|class|enum)", head):
             number += 1
             continue
         indent = re.match(" *", lines[start]).group()
         end = number + 1
         while end < len(lines) and not re.match(rf"^{indent}\}}", lines[end]):
             end += 1
-        yield Function(start + 1, head, lines[start : end + 1])
+        yield Function(start + 1, name.group(1), head, lines[start : end + 1])
         number = end + 1
 
 
