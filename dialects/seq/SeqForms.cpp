@@ -109,9 +109,8 @@ bool isCheapProducer(Operation *op) {
 }
 
 bool isRoot(Operation *op) {
-  return isContraction(op) ||
-         isa<SequenceMixerOpInterface, RouteOp, DispatchOp, CombineOp, EmbedOp,
-             PackOp>(op);
+  return isContraction(op) || isa<SequenceMixerOpInterface, RouteOp, DispatchOp,
+                                  CombineOp, EmbedOp, PackOp>(op);
 }
 
 bool isScaffold(Operation *op) {

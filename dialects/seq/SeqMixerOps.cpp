@@ -184,6 +184,16 @@ static LogicalResult verifyDecay(LinearAttentionOp op) {
                     {"decay", op.getDecay(), 1});
 }
 
+LogicalResult LinearAttentionOp::inferReturnTypes(
+    MLIRContext *, std::optional<Location>, ValueRange operands,
+    DictionaryAttr attributes, OpaqueProperties properties, RegionRange regions,
+    SmallVectorImpl<Type> &types) {
+  LinearAttentionOp::Adaptor adaptor(operands, attributes, properties, regions);
+  types.push_back(adaptor.getValue().getType());
+  types.push_back(adaptor.getState().getType());
+  return success();
+}
+
 LogicalResult LinearAttentionOp::verify() {
   if (failed(verifyStatic(*this, "query", getQuery(), 1)) ||
       failed(verifyStatic(*this, "key", getKey(), 1)) ||
@@ -234,6 +244,18 @@ double LinearAttentionOp::countExponentials(int64_t tokens, int64_t) {
 //===----------------------------------------------------------------------===//
 // seq.conv
 //===----------------------------------------------------------------------===//
+
+LogicalResult ConvOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+                                       ValueRange operands,
+                                       DictionaryAttr attributes,
+                                       OpaqueProperties properties,
+                                       RegionRange regions,
+                                       SmallVectorImpl<Type> &types) {
+  ConvOp::Adaptor adaptor(operands, attributes, properties, regions);
+  types.push_back(adaptor.getInput().getType());
+  types.push_back(adaptor.getWindow().getType());
+  return success();
+}
 
 LogicalResult ConvOp::verify() {
   if (failed(verifyStatic(*this, "input", getInput(), 1)) ||

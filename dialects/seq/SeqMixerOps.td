@@ -108,8 +108,8 @@ def SelectiveScanOp : SeqMixerOp<"selective_scan", [AllTypesMatch<["input", "out
   }];
 }
 
-def LinearAttentionOp : SeqMixerOp<"linear_attention", [AllTypesMatch<["value", "output"]>,
-                                                        AllTypesMatch<["state", "state_after"]>]> {
+// AllTypesMatch cannot infer past an operand that may be absent, here and in conv.
+def LinearAttentionOp : SeqMixerOp<"linear_attention", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
   let summary = "attention without softmax: a matrix state with scalar decay per head";
   let description = [{
     Per state head h, which reads query and key head h / (H/G):
@@ -154,8 +154,7 @@ def LinearAttentionOp : SeqMixerOp<"linear_attention", [AllTypesMatch<["value", 
   }];
 }
 
-def ConvOp : SeqMixerOp<"conv", [AllTypesMatch<["input", "output"]>,
-                                 AllTypesMatch<["window", "window_after"]>]> {
+def ConvOp : SeqMixerOp<"conv", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
   let summary = "short causal convolution per channel with a carried window";
   let description = [{
     ```

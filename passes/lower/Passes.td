@@ -10,7 +10,11 @@ def Decompose : Pass<"sennit-decompose"> {
   let description = [{
     ```mlir
     %y, %hn = seq.selective_scan %u, %delta, %a, %b, %c state(%h) : ..
-    // becomes
+    ```
+
+    becomes
+
+    ```mlir
     %y, %hn = scf.for %t = %c0 to %tokens step %c1 iter_args(%yt = %empty, %ht = %h) {
       .. linalg.generic .. exp(delta a) h + delta u b ..   linalg.generic .. c h ..
     }
