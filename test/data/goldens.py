@@ -190,6 +190,8 @@ def write_golden(folder, tensors):
     # One key only: the file writer does not keep the order of several, and the bytes shall repeat.
     made = f"transformers {transformers.__version__}, torch {torch.__version__}, float32"
     save_file(tensors, folder / "golden.safetensors", metadata={"made_by": made})
+    for path in folder.iterdir():
+        path.chmod(0o644)
 
 
 def write_model(name, spec):
@@ -205,8 +207,6 @@ def write_model(name, spec):
     if spec["keys"] == "v4":
         path = folder / "config.json"
         path.write_text(json.dumps(as_v4(json.loads(path.read_text())), indent=2) + "\n")
-    for path in folder.iterdir():
-        path.chmod(0o644)
 
     model = load(folder)  # from here on, what the files say
     for _ in range(300):  # other tokens, until no router is in doubt
