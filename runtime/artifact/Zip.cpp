@@ -1,5 +1,4 @@
-// The ZIP reader: APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.14
-// to 4.3.16.
+// The ZIP reader: APPNOTE.TXT 6.3.10, sections 4.3.7 and 4.3.12 to 4.3.16.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "runtime/artifact/Zip.h"
 
@@ -280,7 +279,7 @@ static Status readLocal(const uint8_t *archive, const Directory &directory,
 }
 
 Status ZipReader::open(const uint8_t *archive, uint64_t size) {
-  Directory directory;
+  Directory directory = {};
   SENNIT_RETURN_IF_ERROR(findDirectory(archive, size, directory));
   SENNIT_RETURN_IF_ERROR(found.reserve(directory.entries));
   uint64_t central = directory.offset, local = 0;

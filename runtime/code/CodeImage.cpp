@@ -135,7 +135,7 @@ Status CodeImage::collectGlobals() {
       if (binding == STB_LOCAL || symbol.st_shndx == SHN_UNDEF)
         continue;
       uint64_t where;
-      SENNIT_RETURN_IF_ERROR(resolve(object, i, where));
+      SENNIT_RETURN_IF_ERROR(locate(object, symbol, name, where));
       SENNIT_RETURN_IF_ERROR(
           globals.append({name, where, binding == STB_WEAK}));
     }
@@ -158,12 +158,9 @@ const CodeImage::Global *CodeImage::findGlobal(std::string_view name) const {
   return found != globals.end() && found->name == name ? found : nullptr;
 }
 
-/// The address of symbol |index| of |object|.
-Status CodeImage::resolve(const Loaded &object, uint64_t index,
-                          uint64_t &out_address) {
-  Elf64_Sym symbol;
-  std::string_view name;
-  SENNIT_RETURN_IF_ERROR(object.elf.readSymbol(index, symbol, name));
+/// The address at which |object| itself defines |symbol|.
+Status CodeImage::locate(const Loaded &object, const Elf64_Sym &symbol,
+                         std::string_view name, uint64_t &out_address) const {
   auto refuse = [&](const char *what) {
     return makeError(SENNIT_STATUS_MALFORMED,
                      "symbol `%.*s` of object `%.*s` %s", SENNIT_VIEW(name),
@@ -176,22 +173,6 @@ Status CodeImage::resolve(const Loaded &object, uint64_t index,
     out_address = symbol.st_value;
     return {};
   }
-  if (symbol.st_shndx == SHN_UNDEF) {
-    if (const Global *global = findGlobal(name)) {
-      out_address = global->address;
-      return {};
-    }
-    for (uint64_t i = 0; i < externalCount; ++i)
-      if (externals[i].name == name) {
-        out_address = stubAddress(i);
-        return {};
-      }
-    return makeError(SENNIT_STATUS_UNSUPPORTED,
-                     "object `%.*s` needs the symbol `%.*s`, which no object "
-                     "defines; the runtime provides only `memcpy`, `memmove` "
-                     "and `memset`",
-                     SENNIT_VIEW(object.elf.name()), SENNIT_VIEW(name));
-  }
   if (symbol.st_shndx >= object.elf.sections().size())
     return refuse("lies in no section: common, or of a reserved index");
   const ElfSection &section = object.elf.sections()[symbol.st_shndx];
@@ -201,6 +182,31 @@ Status CodeImage::resolve(const Loaded &object, uint64_t index,
     return refuse("lies past the end of its section");
   out_address = address(pages.data()) + section.imageOffset + symbol.st_value;
   return {};
+}
+
+/// The address that symbol |index| of |object| means among all objects.
+Status CodeImage::resolve(const Loaded &object, uint64_t index,
+                          uint64_t &out_address) const {
+  Elf64_Sym symbol;
+  std::string_view name;
+  SENNIT_RETURN_IF_ERROR(object.elf.readSymbol(index, symbol, name));
+  if (ELF64_ST_BIND(symbol.st_info) != STB_LOCAL)
+    if (const Global *global = findGlobal(name)) {
+      out_address = global->address;
+      return {};
+    }
+  if (symbol.st_shndx != SHN_UNDEF)
+    return locate(object, symbol, name, out_address);
+  for (uint64_t i = 0; i < externalCount; ++i)
+    if (externals[i].name == name) {
+      out_address = stubAddress(i);
+      return {};
+    }
+  return makeError(SENNIT_STATUS_UNSUPPORTED,
+                   "object `%.*s` needs the symbol `%.*s`, which no object "
+                   "defines; the runtime provides only `memcpy`, `memmove` "
+                   "and `memset`",
+                   SENNIT_VIEW(object.elf.name()), SENNIT_VIEW(name));
 }
 
 Status CodeImage::relocateObject(Loaded &object) {

@@ -51,7 +51,10 @@ private:
   void copySections();
   void writeStubs();
   Status collectGlobals();
-  Status resolve(const Loaded &object, uint64_t index, uint64_t &out_address);
+  Status locate(const Loaded &object, const Elf64_Sym &symbol,
+                std::string_view name, uint64_t &out_address) const;
+  Status resolve(const Loaded &object, uint64_t index,
+                 uint64_t &out_address) const;
   Status relocateObject(Loaded &object);
   Status relocateSection(Loaded &object, const ElfSection &relocations);
   Status apply(Loaded &object, const ElfSection &section,

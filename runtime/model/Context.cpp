@@ -1,5 +1,4 @@
-// Contexts: one sequence's memory, its entries bound once, and their C
-// interface.
+// Contexts: a sequence's memory, its entries bound once, and the C interface.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "runtime/model/BoundEntry.h"
 #include "runtime/model/Module.h"

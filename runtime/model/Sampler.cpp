@@ -184,7 +184,7 @@ sennit_status sennit_sampler_sample(sennit_sampler *sampler,
     return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
                      "`sampler`, `logits` or `out_token` is NULL")
         .exportTo(out_error);
-  int32_t largest;
+  int32_t largest = 0;
   if (Status status = findLargest(logits, sampler->vocabulary, largest);
       !status.isOk())
     return status.exportTo(out_error);

@@ -129,7 +129,7 @@ std::string replaceOnce(std::string text, const std::string &from,
   return at == std::string::npos ? text : text.replace(at, from.size(), to);
 }
 
-Demo::Demo(uint32_t seed) : object(readFile(SENNIT_DEMO_OBJECT)) {
+Demo::Demo(uint32_t seed) : object(readFile(DemoModule)) {
   std::mt19937 random(seed);
   for (std::vector<float> *values : {&embedding, &projection})
     for (int i = 0; i < vocabulary * width; ++i)
