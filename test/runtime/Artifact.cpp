@@ -104,6 +104,8 @@ std::string sha256Hex(const std::string &data) {
 }
 
 void writeFile(const std::string &path, const std::string &data) {
+  // Rewriting in place would wait for the disk on some file systems.
+  std::filesystem::remove(path);
   std::ofstream(path, std::ios::binary)
       .write(data.data(), std::streamsize(data.size()));
 }
@@ -114,9 +116,22 @@ std::string readFile(const std::string &path) {
   return text.str();
 }
 
+namespace {
+
+/// The folder of this process, removed with all that tests left in it.
+struct Workplace {
+  Workplace()
+      : path(std::filesystem::temp_directory_path() /
+             ("sennit-" + std::to_string(getpid()))) {}
+  ~Workplace() { std::filesystem::remove_all(path); }
+  std::filesystem::path path;
+};
+
+} // namespace
+
 std::string makeFolder(const std::string &name) {
-  std::filesystem::path path = std::filesystem::temp_directory_path() /
-                               ("sennit-" + std::to_string(getpid())) / name;
+  static Workplace workplace;
+  std::filesystem::path path = workplace.path / name;
   std::filesystem::remove_all(path);
   std::filesystem::create_directories(path);
   return path.string();
@@ -129,7 +144,7 @@ std::string replaceOnce(std::string text, const std::string &from,
   return at == std::string::npos ? text : text.replace(at, from.size(), to);
 }
 
-Demo::Demo(uint32_t seed) : object(readFile(DemoModule)) {
+Demo::Demo(uint32_t seed) : object(readFile(SENNIT_DemoModule)) {
   std::mt19937 random(seed);
   for (std::vector<float> *values : {&embedding, &projection})
     for (int i = 0; i < vocabulary * width; ++i)

@@ -15,8 +15,8 @@ namespace {
 
 /// Objects by path, loaded.
 struct Image {
-  explicit Image(std::vector<std::string> paths) {
-    for (const std::string &path : paths)
+  explicit Image(std::initializer_list<const char *> paths) {
+    for (const char *path : paths)
       bytes.push_back(readFile(path));
     load();
   }
@@ -61,7 +61,7 @@ std::string permissions(const void *address) {
 } // namespace
 
 TEST(CodeImage, LinksObjectsWithEachOther) {
-  Image image({FirstObject, SecondObject});
+  Image image({SENNIT_FirstObject, SENNIT_SecondObject});
   ASSERT_EQ(image.message, "");
   EXPECT_EQ(image.find<int()>("first_call")(), 42);
   EXPECT_EQ(image.find<int(int)>("first_table")(0), 13);
@@ -75,7 +75,7 @@ TEST(CodeImage, LinksObjectsWithEachOther) {
 }
 
 TEST(CodeImage, ProvidesMemcpyMemmoveAndMemset) {
-  Image image({FirstObject, SecondObject});
+  Image image({SENNIT_FirstObject, SENNIT_SecondObject});
   ASSERT_EQ(image.message, "");
   char to[8] = {};
   auto *copy =
@@ -88,12 +88,12 @@ TEST(CodeImage, ProvidesMemcpyMemmoveAndMemset) {
 }
 
 TEST(CodeImage, PrefersStrongSymbolsToWeakOnes) {
-  Image image({FirstObject, SecondObject});
+  Image image({SENNIT_FirstObject, SENNIT_SecondObject});
   EXPECT_EQ(image.find<int()>("first_get_shared")(), 2);
 }
 
 TEST(CodeImage, IsNeverWritableAndExecutable) {
-  Image image({FirstObject, SecondObject});
+  Image image({SENNIT_FirstObject, SENNIT_SecondObject});
   ASSERT_EQ(image.message, "");
   EXPECT_EQ(permissions(image.image.findFunction("first_call")), "r-xp");
   std::ifstream maps("/proc/self/maps");
@@ -102,7 +102,7 @@ TEST(CodeImage, IsNeverWritableAndExecutable) {
 }
 
 TEST(CodeImage, LoadsAbsoluteAddressesLow) {
-  Image image({AbsoluteObject});
+  Image image({SENNIT_AbsoluteObject});
   ASSERT_EQ(image.message, "");
   EXPECT_EQ(image.find<int(long)>("absolute_read")(3), 11);
   int *values = image.find<int *()>("absolute_address")();
@@ -111,7 +111,7 @@ TEST(CodeImage, LoadsAbsoluteAddressesLow) {
 }
 
 TEST(CodeImage, NamesUndefinedSymbols) {
-  Image image({UndefinedObject});
+  Image image({SENNIT_UndefinedObject});
   EXPECT_EQ(image.message,
             "object `code/x.o` needs the symbol `expf`, which no object "
             "defines; the runtime provides only `memcpy`, `memmove` and "
@@ -119,20 +119,22 @@ TEST(CodeImage, NamesUndefinedSymbols) {
 }
 
 TEST(CodeImage, RefusesThreadLocalDataAndConstructors) {
-  EXPECT_NE(Image({ThreadLocalObject}).message.find("thread-local"),
+  EXPECT_NE(Image({SENNIT_ThreadLocalObject}).message.find("thread-local"),
             std::string::npos);
-  EXPECT_NE(Image({ConstructorObject}).message.find("`.init_array` of object"),
-            std::string::npos);
+  EXPECT_NE(
+      Image({SENNIT_ConstructorObject}).message.find("`.init_array` of object"),
+      std::string::npos);
 }
 
 TEST(CodeImage, RefusesTwoDefinitions) {
-  EXPECT_EQ(Image({SecondObject, FirstObject, AbsoluteObject, AbsoluteObject})
+  EXPECT_EQ(Image({SENNIT_SecondObject, SENNIT_FirstObject,
+                   SENNIT_AbsoluteObject, SENNIT_AbsoluteObject})
                 .message,
             "two objects define the symbol `absolute_address`");
 }
 
 TEST(CodeImage, FindsFunctionsAlone) {
-  Image image({FirstObject, SecondObject});
+  Image image({SENNIT_FirstObject, SENNIT_SecondObject});
   EXPECT_EQ(image.image.findFunction("second_value"), nullptr);
   EXPECT_EQ(image.image.findFunction("counter"), nullptr);
   EXPECT_EQ(image.image.findFunction(""), nullptr);
@@ -143,7 +145,7 @@ TEST(CodeImage, RefusesWhatIsNoObject) {
             "object `code/x.o` is shorter than an ELF header");
   EXPECT_EQ(Image(std::string(100, 'x'), true).message,
             "object `code/x.o` is no ELF file");
-  std::string object = readFile(SecondObject);
+  std::string object = readFile(SENNIT_SecondObject);
   auto patched = [&](size_t at, char value) {
     std::string copy = object;
     copy[at] = value;
@@ -160,14 +162,14 @@ TEST(CodeImage, RefusesWhatIsNoObject) {
 }
 
 TEST(CodeImage, SurvivesEveryTruncation) {
-  std::string object = readFile(FirstObject);
+  std::string object = readFile(SENNIT_FirstObject);
   for (size_t size = 0; size < object.size(); ++size)
     ASSERT_NE(Image(object.substr(0, size), true).message, "") << size;
 }
 
 TEST(CodeImage, SurvivesEveryDamagedByte) {
   // Nothing is run: only loading has to keep its bounds.
-  std::string object = readFile(FirstObject);
+  std::string object = readFile(SENNIT_FirstObject);
   for (size_t at = 0; at < object.size(); ++at)
     for (int change : {0x01, 0x80, 0xff}) {
       std::string copy = object;
@@ -182,22 +184,25 @@ TEST(Relocation, ComputesEachKindAndItsRange) {
   auto apply = [&](uint32_t type, uint64_t target, int64_t addend) {
     return relocate({bytes, sizeof(bytes), 4}, type, target, uint64_t(addend));
   };
-  auto value32 = [&] { return *reinterpret_cast<int32_t *>(bytes + 4); };
+  auto read = [&](auto value) {
+    memcpy(&value, bytes + 4, sizeof(value));
+    return value;
+  };
   EXPECT_EQ(apply(R_X86_64_PC32, place + 100, -4), nullptr);
-  EXPECT_EQ(value32(), 96);
+  EXPECT_EQ(read(int32_t()), 96);
   EXPECT_EQ(apply(R_X86_64_PLT32, place - 100, -4), nullptr);
-  EXPECT_EQ(value32(), -104);
+  EXPECT_EQ(read(int32_t()), -104);
   EXPECT_NE(apply(R_X86_64_PC32, place + (1ull << 31), 0), nullptr);
   EXPECT_EQ(apply(R_X86_64_PC32, place - (1ull << 31), 0), nullptr);
   EXPECT_EQ(apply(R_X86_64_32, 0xfffffff0, 15), nullptr);
-  EXPECT_EQ(value32(), -1);
+  EXPECT_EQ(read(int32_t()), -1);
   EXPECT_NE(apply(R_X86_64_32, 0xfffffff0, 16), nullptr);
   EXPECT_EQ(apply(R_X86_64_32S, 0x7ffffff0, 15), nullptr);
   EXPECT_NE(apply(R_X86_64_32S, 0x7ffffff0, 16), nullptr);
   EXPECT_EQ(apply(R_X86_64_64, 0x123456789abcdef0, 1), nullptr);
-  EXPECT_EQ(*reinterpret_cast<uint64_t *>(bytes + 4), 0x123456789abcdef1u);
+  EXPECT_EQ(read(uint64_t()), 0x123456789abcdef1u);
   EXPECT_EQ(apply(R_X86_64_PC64, place + (1ull << 40), 2), nullptr);
-  EXPECT_EQ(*reinterpret_cast<uint64_t *>(bytes + 4), (1ull << 40) + 2);
+  EXPECT_EQ(read(uint64_t()), (1ull << 40) + 2);
   EXPECT_STREQ(apply(R_X86_64_TPOFF32, 0, 0),
                "is of a kind that this runtime does not know");
 }

@@ -99,8 +99,10 @@ TEST(Context, RefusesMissingArguments) {
             SENNIT_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(sennit_context_score(loaded.context, &token, 1, nullptr, nullptr),
             SENNIT_STATUS_INVALID_ARGUMENT);
-  EXPECT_EQ(sennit_context_create(nullptr, &loaded.context, nullptr),
+  sennit_context *context = loaded.context;
+  EXPECT_EQ(sennit_context_create(nullptr, &context, nullptr),
             SENNIT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(context, nullptr);
 }
 
 TEST(Context, OutlivesItsModulesHandle) {
