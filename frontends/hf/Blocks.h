@@ -1,0 +1,98 @@
+// The mixers and feed-forward blocks that the families are put together from.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_FRONTENDS_HF_BLOCKS_H
+#define SENNIT_FRONTENDS_HF_BLOCKS_H
+
+#include "frontends/hf/Linalg.h"
+#include "frontends/hf/Rope.h"
+
+namespace sennit::hf {
+
+/// Where a layer's tensors and states are named: "model.layers.3", "layers.3".
+struct LayerName {
+  std::string tensors;
+  std::string states;
+};
+
+struct AttentionShape {
+  int64_t heads = 1, keyValueHeads = 1, headWidth = 1;
+  bool hasBias = false;
+  std::optional<double> headNormEpsilon; // Norms of each query and key head
+                                         // before the rotation (Qwen3).
+  std::optional<RopeTables> rope;
+};
+
+/// Reads heads and their width, and checks that they fit each other.
+AttentionShape readAttention(Config &config,
+                             std::optional<int64_t> defaultKeyValueHeads);
+
+/// `layer.self_attn`. x: [token, width]. `window` counts the keys that a query
+/// sees, itself included.
+mlir::Value buildAttention(ModelBuilder &model, mlir::Value x,
+                           const LayerName &layer, const AttentionShape &shape,
+                           std::optional<int64_t> window = std::nullopt);
+
+struct FeedForwardShape {
+  int64_t inner = 1;
+  bool hasBias = false;
+  Activation activation = Activation::Silu;
+};
+
+/// `name.{gate,up,down}_proj`: down(act(gate x) * up x).
+mlir::Value buildFeedForward(ModelBuilder &model, mlir::Value x,
+                             llvm::StringRef name,
+                             const FeedForwardShape &shape);
+
+struct ExpertsShape {
+  FeedForwardShape expert;
+  int64_t experts = 1, topK = 1;
+  bool renormalize = false;
+};
+
+/// How a family names its experts' matrices, one by one; fused files have
+/// `gate_up_proj` and `down_proj`.
+struct ExpertNames {
+  std::string router;  // The router's matrix.
+  std::string experts; // "...block_sparse_moe.experts"
+  llvm::StringRef gate, up, down;
+};
+
+/// Softmax top-k routing without dropped tokens.
+mlir::Value buildExperts(ModelBuilder &model, mlir::Value x,
+                         const ExpertNames &names, const ExpertsShape &shape);
+
+struct MambaShape {
+  int64_t inner = 1, states = 1, rank = 1, taps = 1;
+  bool hasBias = false, hasConvBias = true;
+  Activation activation = Activation::Silu;
+  std::optional<double> normEpsilon; // Norms of step, B and C (Jamba).
+};
+
+/// Mamba-1 (Gu and Dao 2023) with the tensors of `name` ("....mixer").
+mlir::Value buildMamba(ModelBuilder &model, mlir::Value x, llvm::StringRef name,
+                       const LayerName &layer, const MambaShape &shape);
+
+struct Mamba2Shape {
+  int64_t heads = 1, headWidth = 1, groups = 1, states = 1, taps = 1;
+  bool hasBias = false, hasConvBias = true;
+  Activation activation = Activation::Silu;
+  double stepLeast = 0, stepMost = 0; // Bounds of the step after softplus.
+  double normEpsilon = 0;
+};
+
+/// Mamba-2 (Dao and Gu 2024) with the tensors of `name`.
+mlir::Value buildMamba2(ModelBuilder &model, mlir::Value x,
+                        llvm::StringRef name, const LayerName &layer,
+                        const Mamba2Shape &shape);
+
+/// `name.conv1d` over channels that come in blocks, a window of state each,
+/// then the activation.
+llvm::SmallVector<mlir::Value>
+buildConvs(ModelBuilder &model, llvm::ArrayRef<mlir::Value> inputs,
+           llvm::StringRef name, const LayerName &layer,
+           llvm::ArrayRef<RowBlock> blocks, int64_t taps, bool hasBias,
+           Activation activation);
+
+} // namespace sennit::hf
+
+#endif // SENNIT_FRONTENDS_HF_BLOCKS_H

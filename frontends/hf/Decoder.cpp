@@ -1,0 +1,67 @@
+// The decoder that Llama and its relatives share: attention and a feed-forward
+// block in each layer.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "frontends/hf/Decoder.h"
+
+using namespace mlir;
+using namespace sennit::hf;
+using llvm::StringRef;
+
+Decoder sennit::hf::readDecoder(Config &config, double defaultEpsilon,
+                                double defaultTheta) {
+  Decoder decoder;
+  decoder.layers = config.positive("num_hidden_layers");
+  decoder.epsilon = config.number("rms_norm_eps", defaultEpsilon);
+  decoder.tied = config.boolean("tie_word_embeddings", false);
+  decoder.attention = readAttention(config, std::nullopt);
+  decoder.rope = readRope(config, decoder.attention.headWidth, defaultTheta);
+  decoder.feedForward.inner = config.positive("intermediate_size");
+  decoder.feedForward.activation = readActivation(config, "hidden_act");
+  return decoder;
+}
+
+TiedNames sennit::hf::resolveTies(const ModelBuilder &model, bool tied,
+                                  StringRef table) {
+  constexpr StringRef head = "lm_head.weight";
+  if (!tied)
+    return {table, head};
+  return {model.hasTensor(table) ? table : head,
+          model.hasTensor(head) ? head : table};
+}
+
+void sennit::hf::buildDecoder(ModelBuilder &model, Decoder decoder,
+                              WindowOfLayer window,
+                              FeedForwardBuilder feedForward) {
+  TiedNames names =
+      resolveTies(model, decoder.tied, "model.embed_tokens.weight");
+  Value hidden = model.beginBody(names.table);
+  model.at("model.rotary_emb");
+  decoder.attention.rope = buildRopeTables(model, decoder.rope);
+  for (int64_t index = 0; index < decoder.layers && !model.failed(); ++index) {
+    LayerName layer = {"model.layers." + std::to_string(index),
+                       "layers." + std::to_string(index)};
+    // Older files carry the frequencies, which the configuration gives.
+    model.ignoreTensor(layer.tensors + ".self_attn.rotary_emb.inv_freq");
+    auto norm = [&](const char *name) {
+      model.at(layer.tensors + "." + name);
+      Value weight = model.weight(layer.tensors + "." + name + ".weight",
+                                  model.getFacts().width);
+      return rmsNorm(model, hidden, weight, decoder.epsilon);
+    };
+    Value mixed = buildAttention(model, norm("input_layernorm"), layer,
+                                 decoder.attention, window(index));
+    hidden = add(model, hidden, mixed);
+    hidden = add(model, hidden,
+                 feedForward(norm("post_attention_layernorm"), layer));
+  }
+  model.finishBody(hidden);
+  buildHead(model, "model.norm.weight", decoder.epsilon, names.head);
+}
+
+void sennit::hf::buildDecoder(ModelBuilder &model, const Decoder &decoder,
+                              WindowOfLayer window) {
+  buildDecoder(model, decoder, window, [&](Value x, const LayerName &layer) {
+    return buildFeedForward(model, x, layer.tensors + ".mlp",
+                            decoder.feedForward);
+  });
+}

@@ -1,0 +1,137 @@
+// Gated feed-forward blocks, dense and as a mixture of experts, from a
+// checkpoint's tensors.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "dialects/seq/Seq.h"
+#include "frontends/hf/Blocks.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::hf;
+using llvm::StringRef;
+
+namespace {
+
+/// act(gate) * up.
+Value gated(ModelBuilder &model, Value gate, Value up,
+            const FeedForwardShape &shape, Value extent = nullptr) {
+  return pointwise(
+      model, {gate, up}, {ShapedType::kDynamic, shape.inner},
+      [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+        return arith::MulFOp::create(b, activate(b, shape.activation, v[0]),
+                                     v[1]);
+      },
+      extent);
+}
+
+/// The experts' matrices of one kind, stacked: [expert, out, in].
+Value stack(ModelBuilder &model, ArrayRef<Value> matrices) {
+  auto type = cast<RankedTensorType>(matrices.front().getType());
+  SmallVector<int64_t> shape = {static_cast<int64_t>(matrices.size())};
+  llvm::append_range(shape, type.getShape());
+  return seq::PackOp::create(
+      model.ops(), RankedTensorType::get(shape, type.getElementType()),
+      matrices);
+}
+
+struct ExpertMatrices {
+  SmallVector<Value> gate, up, down;
+};
+
+/// One tensor for each expert and matrix, the form in which files are
+/// published.
+ExpertMatrices readSeparate(ModelBuilder &model, const ExpertNames &names,
+                            const ExpertsShape &shape) {
+  ExpertMatrices result;
+  int64_t width = model.getFacts().width, inner = shape.expert.inner;
+  for (int64_t expert = 0; expert < shape.experts && !model.failed();
+       ++expert) {
+    auto matrix = [&](StringRef part, int64_t rows, int64_t columns) {
+      return model.weight(names.experts + "." + llvm::Twine(expert) + "." +
+                              part + ".weight",
+                          {rows, columns});
+    };
+    result.gate.push_back(matrix(names.gate, inner, width));
+    result.up.push_back(matrix(names.up, inner, width));
+    result.down.push_back(matrix(names.down, width, inner));
+  }
+  return result;
+}
+
+/// `gate_up_proj` [expert, 2 inner, width] and `down_proj` [expert, width,
+/// inner], the form of the modules.
+ExpertMatrices readFused(ModelBuilder &model, const ExpertNames &names,
+                         const ExpertsShape &shape) {
+  ExpertMatrices result;
+  int64_t width = model.getFacts().width, inner = shape.expert.inner,
+          size = inner * width;
+  std::string both = names.experts + ".gate_up_proj",
+              down = names.experts + ".down_proj";
+  for (int64_t expert = 0; expert < shape.experts && !model.failed();
+       ++expert) {
+    std::string suffix = std::to_string(expert);
+    int64_t bothShape[] = {shape.experts, 2 * inner, width},
+            downShape[] = {shape.experts, width, inner};
+    result.gate.push_back(model.weightSlice(both, bothShape, suffix + ".gate",
+                                            2 * expert * size, {inner, width}));
+    result.up.push_back(model.weightSlice(both, bothShape, suffix + ".up",
+                                          (2 * expert + 1) * size,
+                                          {inner, width}));
+    result.down.push_back(model.weightSlice(down, downShape, suffix,
+                                            expert * size, {width, inner}));
+  }
+  return result;
+}
+
+} // namespace
+
+Value sennit::hf::buildFeedForward(ModelBuilder &model, Value x, StringRef name,
+                                   const FeedForwardShape &shape) {
+  model.at(name);
+  Value gate =
+      linear(model, x, name + ".gate_proj", shape.inner, shape.hasBias);
+  Value up = linear(model, x, name + ".up_proj", shape.inner, shape.hasBias);
+  Value y = gated(model, gate, up, shape);
+  return linear(model, y, name + ".down_proj", model.getFacts().width,
+                shape.hasBias);
+}
+
+Value sennit::hf::buildExperts(ModelBuilder &model, Value x,
+                               const ExpertNames &names,
+                               const ExpertsShape &shape) {
+  model.at(StringRef(names.experts).rsplit('.').first);
+  ImplicitLocOpBuilder &builder = model.ops();
+  int64_t dynamic = ShapedType::kDynamic, width = model.getFacts().width,
+          inner = shape.expert.inner;
+  auto i32 = [&](ArrayRef<int64_t> extents) {
+    return RankedTensorType::get(extents, builder.getI32Type());
+  };
+
+  Value logits =
+      linear(model, x, model.weight(names.router, {shape.experts, width}));
+  auto route = seq::RouteOp::create(
+      builder, model.f32({dynamic, shape.topK}), i32({dynamic, shape.topK}),
+      seq::ScoreFunction::Softmax, logits, shape.renormalize);
+  auto dispatch =
+      seq::DispatchOp::create(builder, i32(dynamic), i32({dynamic, shape.topK}),
+                              i32(shape.experts + 1), route.getExperts());
+  bool isFused = model.hasTensor(names.experts + ".gate_up_proj");
+  ExpertMatrices matrices = isFused ? readFused(model, names, shape)
+                                    : readSeparate(model, names, shape);
+  auto apply = [&](Value rows, ArrayRef<Value> weights, int64_t outputs,
+                   bool gathers) -> Value {
+    IntegerAttr topK =
+        gathers ? builder.getI64IntegerAttr(shape.topK) : nullptr;
+    return seq::ExpertsOp::create(
+        builder, model.f32({dynamic, outputs}), rows, stack(model, weights),
+        dispatch.getOffsets(), gathers ? dispatch.getPairs() : Value(), topK);
+  };
+  Value gate = apply(x, matrices.gate, inner, true),
+        up = apply(x, matrices.up, inner, true);
+  Value choices = arith::ConstantIndexOp::create(builder, shape.topK);
+  Value pairs = arith::MulIOp::create(builder, model.tokenCount(), choices);
+  Value rows = apply(gated(model, gate, up, shape.expert, pairs), matrices.down,
+                     width, false);
+  return seq::CombineOp::create(builder, model.f32({dynamic, width}), rows,
+                                route.getWeights(), dispatch.getPositions());
+}
