@@ -31,6 +31,7 @@ struct sennit_sampler {
   int64_t vocabulary = 0;
   uint64_t randomState = 0;
   Array<Candidate> candidates;
+  Array<double> weights;
 };
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): any seed is a good one.
@@ -90,23 +91,36 @@ static int64_t keepTopK(const sennit_sampler &sampler, Candidate *first,
   return kept;
 }
 
-/// Takes candidates in order until their weights reach |top_p| of the sum; a
-/// heap, since mostly a few of very many are taken. Returns how many remain,
-/// at the array's end, and their sum.
-static int64_t keepTopP(double topP, Candidate *first, int64_t count,
-                        float largest, double temperature, double &sum) {
+/// Writes the unnormalised probabilities of |count| candidates into the
+/// sampler's weights; returns their sum.
+static double weigh(sennit_sampler &sampler, const Candidate *first,
+                    int64_t count, float largest) {
+  double temperature = sampler.options.temperature, sum = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    // In double, since a small temperature would overflow the quotient.
+    double distance = double(first[i].logit) - double(largest);
+    sampler.weights[size_t(i)] = std::exp(distance / temperature);
+    sum += sampler.weights[size_t(i)];
+  }
+  return sum;
+}
+
+/// Moves the fewest of the first candidates whose weights reach |wanted| to
+/// the end of the array, and returns how many; a heap, since mostly a few of
+/// very many are taken.
+static int64_t keepTopP(const sennit_sampler &sampler, Candidate *first,
+                        int64_t count, float largest, double wanted) {
   auto comesLast = [](const Candidate &a, const Candidate &b) {
     return ComesFirst()(b, a);
   };
   std::make_heap(first, first + count, comesLast);
-  double wanted = topP * sum;
-  sum = 0;
+  double temperature = sampler.options.temperature, sum = 0;
   int64_t kept = 0;
   while (kept < count && (kept == 0 || sum < wanted)) {
     std::pop_heap(first, first + count - kept, comesLast);
     ++kept;
-    sum += std::exp((double(first[count - kept].logit) - double(largest)) /
-                    temperature);
+    double distance = double(first[count - kept].logit) - double(largest);
+    sum += std::exp(distance / temperature);
   }
   return kept;
 }
@@ -116,31 +130,25 @@ static int32_t draw(sennit_sampler &sampler, const float *logits,
   Candidate *first = sampler.candidates.data();
   for (int64_t i = 0; i < sampler.vocabulary; ++i)
     first[i] = {logits[i], static_cast<int32_t>(i)};
-  double temperature = sampler.options.temperature;
   int64_t count = keepTopK(sampler, first, sampler.vocabulary);
-  auto weigh = [&](const Candidate &candidate) {
-    return std::exp((double(candidate.logit) - double(largest)) / temperature);
-  };
-  double sum = 0;
-  for (int64_t i = 0; i < count; ++i)
-    sum += weigh(first[i]);
+  double sum = weigh(sampler, first, count, largest);
   double topP = sampler.options.top_p;
   if (topP > 0 && topP < 1) {
-    int64_t kept = keepTopP(topP, first, count, largest, temperature, sum);
+    int64_t kept = keepTopP(sampler, first, count, largest, topP * sum);
     first += count - kept;
     count = kept;
+    sum = weigh(sampler, first, count, largest);
   }
   // 53 random bits: uniform in [0, 1).
   double target = double(nextRandom(sampler.randomState) >> 11) * 0x1p-53 * sum;
   int32_t chosen = first[0].token;
-  for (int64_t i = 0; i < count; ++i) {
-    double weight = weigh(first[i]);
+  for (int64_t i = 0; i < count && target >= 0; ++i) {
+    double weight = sampler.weights[size_t(i)];
     if (weight == 0)
       continue;
+    // Rounding may leave a rest after the last: then it is the one.
     chosen = first[i].token;
     target -= weight;
-    if (target < 0)
-      break;
   }
   return chosen;
 }
@@ -167,6 +175,8 @@ sennit_status sennit_sampler_create(const sennit_sampler_options *options,
   sampler->randomState = known.seed;
   if (known.temperature > 0)
     status = sampler->candidates.grow(static_cast<size_t>(vocabulary));
+  if (status.isOk() && known.temperature > 0)
+    status = sampler->weights.grow(static_cast<size_t>(vocabulary));
   if (!status.isOk()) {
     sennit_sampler_destroy(sampler);
     return status.exportTo(out_error);

@@ -1,12 +1,15 @@
 // Memory: none is taken in steady state, and a refusal anywhere is an error.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-// The executable's own malloc family and mmap stand before libc's, count, and
-// refuse on demand. Sanitizers bring their own, so these tests rest there.
+// The executable's own malloc family, and the calls by which the system gives
+// memory, files and threads, stand before libc's, count, and refuse on demand.
+// Sanitizers bring their own, so these tests rest there.
 #include "test/runtime/Loaded.h"
 
 #include <atomic>
 #include <cerrno>
+#include <dlfcn.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
