@@ -61,6 +61,20 @@ def ConstantOp : RtOp<"constant", [Symbol]> {
   let assemblyFormat = "$sym_name `:` $type attr-dict";
 }
 
+def DataOp : RtOp<"data", [Symbol]> {
+  let summary = "numbers that the compiler computed and the artifact carries";
+  let description = [{
+    A table, such as rotary cosines; `@initialize` reads it like a weight.
+
+    Example:
+    ```mlir
+    rt.data @data.0 = dense<[1.0, 0.5]> : tensor<2xf32>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, ElementsAttr:$value);
+  let assemblyFormat = "$sym_name `=` $value attr-dict";
+}
+
 def AssignOp : RtOp<"assign", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "give a constant its value";
   let description = [{

@@ -1,0 +1,45 @@
+// Lists every dialect, pass, translation and target of Sennit.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "compiler/Register.h"
+
+#include "compiler/Stages.h"
+#include "compiler/targets/cpu/Passes.h"
+#include "dialects/machine/Machine.h"
+#include "dialects/rt/Rt.h"
+#include "dialects/seq/Seq.h"
+#include "dialects/tile/Tile.h"
+#include "frontends/hf/HuggingFace.h"
+#include "passes/fuse/Passes.h"
+#include "passes/lower/Passes.h"
+#include "passes/normalize/Passes.h"
+#include "passes/schedule/Passes.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+
+namespace sennit {
+
+void registerDialects(mlir::DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  mlir::registerAllToLLVMIRTranslations(registry);
+  registry.insert<seq::SeqDialect, tile::TileDialect, rt::RtDialect,
+                  machine::MachineDialect>();
+}
+
+void registerPasses() {
+  mlir::registerAllPasses();
+  registerNormalizePasses();
+  registerFusePasses();
+  registerSchedulePasses();
+  registerLowerPasses();
+  registerCpuPasses();
+  registerStagePipelines();
+}
+
+void registerTranslations() { hf::registerImportTranslation(); }
+
+} // namespace sennit

@@ -1,0 +1,95 @@
+// Builds a tile program for each kernel, and dispatches it on the host.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+//
+//   %y = seq.kernel "matmul" { .. }   =>   func.func private @matmul { tile.grid .. };  %y = rt.dispatch @matmul(..)
+//
+// Declines, with an error that names it, an op that cannot be computed tile by tile.
+
+#include "passes/schedule/Passes.h"
+
+#include "dialects/rt/Rt.h"
+#include "passes/schedule/Program.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+
+namespace sennit {
+#define GEN_PASS_DEF_BUILDTILEPROGRAMS
+#include "passes/schedule/Passes.h.inc"
+
+/// Puts a plain copy into a kernel: a constant needs memory of its own.
+static void wrapCopies(func::FuncOp entry) {
+  for (auto assign : entry.getOps<rt::AssignOp>()) {
+    Value value = assign.getValue();
+    if (value.getDefiningOp<seq::KernelOp>())
+      continue;
+    OpBuilder builder(assign);
+    auto kernel = seq::KernelOp::create(builder, assign.getLoc(), TypeRange(value), "copy");
+    builder.setInsertionPointToEnd(&kernel.getBody().emplaceBlock());
+    seq::YieldOp::create(builder, assign.getLoc(), value);
+    assign.getValueMutable().assign(kernel.getResult(0));
+  }
+}
+
+/// The text of a function without its name.
+static std::string printBody(func::FuncOp function) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  StringAttr name = function.getSymNameAttr();
+  function.setName("");
+  function.print(os, OpPrintingFlags().useLocalScope());
+  function.setSymNameAttr(name);
+  return text;
+}
+
+/// Keeps one of equal programs; layers repeat.
+static void mergeEqualPrograms(ModuleOp module) {
+  llvm::StringMap<StringAttr> programs;
+  DenseMap<Attribute, StringAttr> renamed;
+  for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
+    if (!function.isPrivate() || function.isDeclaration())
+      continue;
+    auto [entry, isNew] = programs.try_emplace(printBody(function), function.getSymNameAttr());
+    renamed[function.getSymNameAttr()] = entry->second;
+    if (!isNew)
+      function.erase();
+  }
+  module.walk([&](rt::DispatchOp dispatch) {
+    dispatch.setKernel(renamed.lookup(dispatch.getKernelAttr().getAttr()));
+  });
+}
+
+/// Erases tensors that only stated shapes.
+static void eraseScaffolds(func::FuncOp entry) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(entry.getBody().front())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
+namespace {
+struct BuildTilePrograms : impl::BuildTileProgramsBase<BuildTilePrograms> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto core = module->getAttrOfType<machine::CoreAttr>("machine.target");
+    if (!core) {
+      module.emitError("module names no `machine.target` to schedule for");
+      return signalPassFailure();
+    }
+    SymbolTable symbols(module);
+    SmallVector<func::FuncOp> entries(module.getOps<func::FuncOp>());
+    for (func::FuncOp entry : entries) {
+      wrapCopies(entry);
+      schedule::Extents extents(entry);
+      SmallVector<seq::KernelOp> kernels(entry.getOps<seq::KernelOp>());
+      for (seq::KernelOp kernel : kernels)
+        if (failed(schedule::KernelBuilder(kernel, symbols, core, extents).build()))
+          return signalPassFailure();
+      eraseScaffolds(entry);
+    }
+    mergeEqualPrograms(module);
+  }
+};
+} // namespace
+} // namespace sennit

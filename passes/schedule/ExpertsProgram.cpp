@@ -1,0 +1,137 @@
+// The program of the experts' products: each expert's rows gathered, nothing padded.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "passes/schedule/Models.h"
+#include "passes/schedule/TileSizes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace sennit::schedule {
+
+namespace {
+/// One item is one expert and a tile of columns; it walks the expert's rows.
+class Experts {
+public:
+  explicit Experts(KernelBuilder &kernel) : kernel(kernel), program(kernel, kernel.kernel.getKind()) {
+    for (auto op : kernel.kernel.getBody().front().getOps<seq::ExpertsOp>())
+      products.push_back(op);
+    first = products.front();
+    auto weight = first.getWeight().getType();
+    width = weight.getDimSize(1);
+    depth = weight.getDimSize(2);
+    sizes = getProductSizes(kernel.core, kernel.rowBound(first.getOutput()), width, depth);
+    // Few of the rows are one expert's.
+    sizes.m = std::min<int64_t>(sizes.m, 24);
+    if (kernel.extents.bound(first.getInput()) == 1)
+      sizes.m = 1;
+  }
+
+  LogicalResult build() {
+    OpBuilder &b = program.builder;
+    int64_t experts = first.getWeight().getType().getDimSize(0);
+    SmallVector<Value> item = program.openGrid({program.index(experts), program.index(width)}, {1, sizes.n}, {"expert", "n"});
+    expert = item[0];
+    column = item[1];
+    Value begin = offset(expert), end = offset(program.add(expert, program.index(1)));
+    last = end;
+    auto rows = buildStream(program, "rows", begin, end, sizes.m, {}, [&](Value row, ValueRange) { return step(row); });
+    (void)b;
+    if (failed(rows))
+      return failure();
+    return program.finish();
+  }
+
+private:
+  Value offset(Value position) {
+    OpBuilder &b = program.builder;
+    Value loaded = memref::LoadOp::create(b, program.loc, program.view(first.getOffsets()), position);
+    return arith::IndexCastOp::create(b, program.loc, b.getIndexType(), loaded);
+  }
+
+  /// The tokens of the rows; -1 past the expert's last.
+  Value sources(Value row) {
+    OpBuilder &b = program.builder;
+    auto type = VectorType::get({sizes.m}, b.getI32Type());
+    if (!first.getPairs())
+      return nullptr;
+    int64_t choices = *first.getTopK();
+    SmallVector<std::pair<int64_t, Value>> bounds;
+    if (sizes.m > 1)
+      bounds.push_back({0, last});
+    // Padded so that the quotient is -1, which no view holds.
+    Value pair = tile::LoadOp::create(b, program.loc, type, program.view(first.getPairs()), ValueRange{row},
+                                      ArrayRef<int64_t>{0}, bounds, b.getI32IntegerAttr(-choices));
+    return arith::DivSIOp::create(b, program.loc, pair, program.splatInt(type, choices));
+  }
+
+  Value loadRows(Value row, Value source, Value k) {
+    OpBuilder &b = program.builder;
+    auto type = VectorType::get({sizes.m, sizes.k}, first.getInput().getType().getElementType());
+    SmallVector<std::pair<int64_t, Value>> bounds;
+    if (!source && sizes.m > 1)
+      bounds.push_back({0, last});
+    if (depth % sizes.k != 0)
+      bounds.push_back({1, program.index(depth)});
+    return tile::LoadOp::create(b, program.loc, type, program.view(first.getInput()),
+                                ValueRange{source ? source : row, k}, ArrayRef<int64_t>{0, 1}, bounds);
+  }
+
+  Value loadMatrix(Value matrix, Value k) {
+    OpBuilder &b = program.builder;
+    auto tensor = cast<RankedTensorType>(matrix.getType());
+    auto type = VectorType::get({sizes.n, sizes.k}, tensor.getElementType());
+    SmallVector<std::pair<int64_t, Value>> bounds;
+    if (!tensor.getEncoding() && width % sizes.n != 0)
+      bounds.push_back({0, program.index(width)});
+    if (depth % sizes.k != 0)
+      bounds.push_back({1, program.index(depth)});
+    return tile::LoadOp::create(b, program.loc, type, program.view(matrix), ValueRange{expert, column, k},
+                                ArrayRef<int64_t>{1, 2}, bounds);
+  }
+
+  FailureOr<SmallVector<Value>> step(Value row) {
+    OpBuilder &b = program.builder;
+    Value source = sources(row);
+    auto type = VectorType::get({sizes.m, sizes.n}, b.getF32Type());
+    SmallVector<Value> zeros(products.size(), program.splat(type, 0.0));
+    auto sums = buildStream(program, "k", program.index(0), program.index(depth), sizes.k, zeros,
+                            [&](Value k, ValueRange carries) -> FailureOr<SmallVector<Value>> {
+                              Value a = loadRows(row, source, k);
+                              SmallVector<Value> next;
+                              for (auto [product, carry] : llvm::zip_equal(products, carries))
+                                next.push_back(multiply(program, a, loadMatrix(product.getWeight(), k), carry, tile::MmaForm::NT));
+                              return next;
+                            });
+    if (failed(sums))
+      return failure();
+    Box box({row, column}, {sizes.m, sizes.n});
+    if (sizes.n >= width)
+      box = Box({row, b.getIndexAttr(0)}, {sizes.m, width});
+    for (auto [product, sum] : llvm::zip_equal(products, *sums))
+      program.seed(product.getOutput(), box, program.trim(sum, box.sizes));
+    // The rows of the next expert begin inside this tile: its end is the bound.
+    if (failed(program.storeOutputs(box, last)))
+      return failure();
+    return SmallVector<Value>{};
+  }
+
+  KernelBuilder &kernel;
+  Program program;
+  SmallVector<seq::ExpertsOp> products;
+  seq::ExpertsOp first;
+  int64_t width, depth;
+  ProductSizes sizes;
+  Value expert, column, last;
+};
+
+struct ExpertsModel : TileProgramOpInterface::ExternalModel<ExpertsModel, seq::ExpertsOp> {
+  LogicalResult buildPrograms(Operation *, KernelBuilder &kernel) const { return Experts(kernel).build(); }
+};
+} // namespace
+
+void attachExpertsModel(MLIRContext *context) { seq::ExpertsOp::attachInterface<ExpertsModel>(*context); }
+
+} // namespace sennit::schedule

@@ -1,0 +1,109 @@
+// Derives the row counts of an entry's tensors from its tokens.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "passes/schedule/Extents.h"
+
+#include "dialects/rt/Rt.h"
+#include "dialects/seq/SeqForms.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace sennit::schedule {
+
+Extents::Extents(func::FuncOp entry) : entry(entry) {
+  auto attr = entry->getAttrOfType<IntegerAttr>("seq.max_tokens");
+  maxTokens = attr ? attr.getInt() : 1;
+}
+
+/// The value whose rows `tensor` shares, or null when it has rows of its own.
+static Value getSameRows(Value tensor) {
+  Operation *op = tensor.getDefiningOp();
+  if (!op)
+    return nullptr;
+  if (auto kernel = dyn_cast<seq::KernelOp>(op))
+    return kernel.getBody().front().getTerminator()->getOperand(
+        cast<OpResult>(tensor).getResultNumber());
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+    return linalgOp.getDpsInits().front();
+  if (auto experts = dyn_cast<seq::ExpertsOp>(op))
+    return experts.getPairs() ? experts.getPairs() : experts.getInput();
+  if (auto combine = dyn_cast<seq::CombineOp>(op))
+    return combine.getWeights();
+  if (auto dispatch = dyn_cast<seq::DispatchOp>(op))
+    return tensor == dispatch.getPositions() ? dispatch.getExperts() : Value();
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, seq::SequenceMixerOpInterface,
+          seq::RopeOp, seq::EmbedOp>(op))
+    return op->getOperand(0);
+  if (auto route = dyn_cast<seq::RouteOp>(op))
+    return route.getLogits();
+  return nullptr;
+}
+
+Value Extents::compute(Value tensor) {
+  if (Value same = getSameRows(tensor))
+    return of(same);
+  Operation *op = tensor.getDefiningOp();
+  OpBuilder builder(entry.getContext());
+  if (!op) {
+    // The tokens: an argument of the entry.
+    builder.setInsertionPointToStart(&entry.getBody().front());
+    Value zero = arith::ConstantIndexOp::create(builder, tensor.getLoc(), 0);
+    return tensor::DimOp::create(builder, tensor.getLoc(), tensor, zero);
+  }
+  return TypeSwitch<Operation *, Value>(op)
+      .Case([&](tensor::EmptyOp empty) { return empty.getDynamicSizes().front(); })
+      .Case([&](tensor::ExtractSliceOp slice) { return slice.getSizes().front(); })
+      .Case([&](seq::DispatchOp dispatch) {
+        int64_t choices = dispatch.getExperts().getType().getDimSize(1);
+        Value tokens = of(dispatch.getExperts());
+        builder.setInsertionPointAfterValue(tokens);
+        Value k = arith::ConstantIndexOp::create(builder, op->getLoc(), choices);
+        return arith::MulIOp::create(builder, op->getLoc(), tokens, k).getResult();
+      })
+      .Default([](Operation *) { return Value(); });
+}
+
+Value Extents::of(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (!type.isDynamicDim(0)) {
+    OpBuilder builder(entry.getContext());
+    builder.setInsertionPointToStart(&entry.getBody().front());
+    return arith::ConstantIndexOp::create(builder, tensor.getLoc(), type.getDimSize(0));
+  }
+  if (Value done = known.lookup(tensor))
+    return done;
+  Value extent = compute(tensor);
+  assert(extent && "every dynamic extent follows from the tokens");
+  // A dim of a tensor is the extent of that tensor.
+  while (auto dim = extent.getDefiningOp<tensor::DimOp>()) {
+    if (isa<BlockArgument>(dim.getSource()))
+      break;
+    extent = of(dim.getSource());
+  }
+  return known[tensor] = extent;
+}
+
+void Extents::alias(Value tensor, Value same) {
+  if (cast<RankedTensorType>(tensor.getType()).isDynamicDim(0))
+    known[tensor] = of(same);
+}
+
+int64_t Extents::bound(Value value) {
+  if (auto type = dyn_cast<RankedTensorType>(value.getType()))
+    return type.isDynamicDim(0) ? bound(of(value)) : type.getDimSize(0);
+  APInt constant;
+  if (matchPattern(value, m_ConstantInt(&constant)))
+    return constant.getSExtValue();
+  Operation *op = value.getDefiningOp();
+  if (auto dim = dyn_cast_or_null<tensor::DimOp>(op))
+    return isa<BlockArgument>(dim.getSource()) ? maxTokens : bound(of(dim.getSource()));
+  if (auto mul = dyn_cast_or_null<arith::MulIOp>(op))
+    return bound(mul.getLhs()) * bound(mul.getRhs());
+  return maxTokens;
+}
+
+} // namespace sennit::schedule

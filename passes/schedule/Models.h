@@ -1,0 +1,31 @@
+// Where each family of ops attaches its tile programs.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_PASSES_SCHEDULE_MODELS_H
+#define SENNIT_PASSES_SCHEDULE_MODELS_H
+
+#include "passes/schedule/Program.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace sennit::schedule {
+
+void attachLinalgModels(mlir::MLIRContext *context);
+void attachAttentionModels(mlir::MLIRContext *context);
+void attachRecurrenceModels(mlir::MLIRContext *context);
+void attachRoutingModels(mlir::MLIRContext *context);
+void attachModelModels(mlir::MLIRContext *context);
+
+/// The program of a kernel whose root is a matrix product or a pair of them.
+llvm::LogicalResult buildProductProgram(KernelBuilder &kernel);
+
+/// acc + a b^T, from zero without `acc`; a [m, k], b [n, k].
+mlir::Value multiply(Program &program, mlir::Value a, mlir::Value b, mlir::Value acc,
+                     tile::MmaForm form);
+
+/// `tile` where its rows (dimension 0) lie before `extent`, else zero. The
+/// tile's first row is row `start`.
+mlir::Value zeroRowsPast(Program &program, mlir::Value tile, mlir::Value start, mlir::Value extent);
+
+} // namespace sennit::schedule
+
+#endif // SENNIT_PASSES_SCHEDULE_MODELS_H

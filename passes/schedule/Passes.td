@@ -1,0 +1,94 @@
+// The passes that turn kernels into tile programs and the host into dispatches.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_PASSES_SCHEDULE_PASSES_TD
+#define SENNIT_PASSES_SCHEDULE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def PackWeights : Pass<"sennit-pack-weights", "::mlir::ModuleOp"> {
+  let summary = "lay out matrices in the order in which products read them";
+  let description = [{
+    ```mlir
+    rt.constant @w : tensor<256x64xbf16>
+    rt.assign @w, %w : tensor<256x64xbf16>
+    // becomes
+    rt.constant @w : tensor<256x64xbf16, #tile.blocked<32>>
+    %p = seq.kernel "pack" { seq.pack %w }
+    rt.assign @w, %p : tensor<256x64xbf16, #tile.blocked<32>>
+    ```
+
+    Panels are two vectors wide. Declines a constant that something other than a
+    product reads, such as an embedding table that is the head's matrix as well:
+    the product then reads a packed copy of its own.
+  }];
+  let dependentDialects = ["::sennit::seq::SeqDialect", "::sennit::tile::TileDialect"];
+}
+
+def BuildTilePrograms : Pass<"sennit-build-tile-programs", "::mlir::ModuleOp"> {
+  let summary = "build a tile program for each kernel and dispatch it";
+  let description = [{
+    ```mlir
+    %y = seq.kernel "matmul_map" { linalg.matmul; linalg.generic }
+    // becomes
+    func.func private @matmul_map(%x: memref<..>, .., %t: index) { tile.grid { tile.load; tile.mma; tile.store } }
+    %y = rt.dispatch @matmul_map(%x, ..) scalars(%t) ..
+    ```
+
+    The kernel's root writes the loops; producers are computed at its loads and
+    consumers at its stores. Equal programs are kept once. Declines a kernel
+    whose root has no tile program, or that holds an op which cannot be computed
+    tile by tile: an error that names the op and the reason.
+  }];
+  let dependentDialects = [
+    "::sennit::tile::TileDialect", "::sennit::rt::RtDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::func::FuncDialect"
+  ];
+}
+
+def VerifyScheduled : Pass<"sennit-verify-scheduled", "::mlir::ModuleOp"> {
+  let summary = "check that entries dispatch and kernels are tile programs";
+  let description = [{
+    Entries hold dispatches, constants, views and index arithmetic; kernels are
+    private functions of views and extents with one grid:
+
+    ```mlir
+    seq.kernel "rows" ...   // error: not scheduled: `seq.kernel` remains
+    ```
+
+    Changes nothing, hence declines nothing.
+  }];
+}
+
+def PlanMemory : Pass<"sennit-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "give every tensor a place in one of the runtime's memories";
+  let description = [{
+    ```mlir
+    %y = rt.dispatch @k(%x : tensor<?x64xf32>) scalars(%t) extents(%t) ties [-1]
+    // becomes
+    %x = rt.buffer arena at 0 : memref<?x64xf32>   %y = rt.buffer arena at 65536 : memref<?x64xf32>
+    rt.launch @k(%x, %y, %t : ..)
+    ```
+
+    Arena places are reused when their tensor is dead: intervals in program
+    order, largest first, lowest free offset. Sizes use the most tokens that an
+    entry takes. The plan stands in `rt.memory` attributes. Declines nothing; a state
+    that a function returns from elsewhere than its own argument is an error.
+  }];
+  let dependentDialects = ["::sennit::rt::RtDialect", "::mlir::memref::MemRefDialect"];
+}
+
+def VerifyPlaced : Pass<"sennit-verify-placed", "::mlir::ModuleOp"> {
+  let summary = "check that no tensor is left";
+  let description = [{
+    Entries hold buffers, launches and index arithmetic:
+
+    ```mlir
+    rt.dispatch ...   // error: not placed: `rt.dispatch` still works on tensors
+    ```
+
+    Changes nothing, hence declines nothing.
+  }];
+}
+
+#endif // SENNIT_PASSES_SCHEDULE_PASSES_TD

@@ -1,0 +1,50 @@
+// Chooses tile sizes from cache sizes and register widths.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "passes/schedule/TileSizes.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+namespace sennit::schedule {
+
+int64_t getPanelRows(machine::CoreAttr) {
+  // Two registers of 16 lanes; code for narrower machines splits vectors of 16.
+  return 32;
+}
+
+int64_t getDivisor(int64_t extent, int64_t most) {
+  for (int64_t size = std::min(extent, most); size > 1; --size)
+    if (extent % size == 0)
+      return size;
+  return 1;
+}
+
+int64_t roundUpRows(int64_t rows, int64_t most) {
+  return std::min<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(rows, 1)), most);
+}
+
+ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n, int64_t k) {
+  int64_t panel = getPanelRows(core);
+  int64_t panels = llvm::divideCeil(n, panel);
+  ProductSizes sizes;
+  // One step's panel of 16-bit weights in half of L1.
+  int64_t depth = core.getL1Bytes() / 2 / (panel * 2);
+  // A single row has no reuse to block for: take the whole depth in few steps.
+  sizes.k = k <= 2 * depth ? k : getDivisor(k, rows == 1 ? 4 * depth : depth);
+  // Depths without a useful divisor take uneven steps, padded with zeros.
+  if (sizes.k < 64 && k > 64)
+    sizes.k = std::min<int64_t>(depth, 256);
+  sizes.n = panel * getDivisor(panels, 4);
+  // A multiple of the register block's twelve rows; its f32 rows in L2.
+  int64_t most = std::max<int64_t>(12, core.getL2Bytes() / 8 / (sizes.k * 4) / 12 * 12);
+  sizes.m = rows < 12 ? rows : std::min<int64_t>(llvm::alignTo(rows, 12), std::min<int64_t>(most, 96));
+  return sizes;
+}
+
+int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width) {
+  int64_t elements = core.getL1Bytes() / 2 / 4;
+  return roundUpRows(rows, std::clamp<int64_t>(llvm::bit_floor(uint64_t(std::max<int64_t>(1, elements / width))), 1, 64));
+}
+
+} // namespace sennit::schedule
