@@ -18,7 +18,8 @@ public:
         fileBytes(std::exchange(other.fileBytes, 0)) {}
   ~MappedFile();
 
-  /// Maps the regular file at |path| whole. The message names the path.
+  /// Maps the regular file at |path| whole. The message follows the file's
+  /// name: "cannot be opened: ...".
   Status open(const char *path);
 
   /// Null for an empty file.

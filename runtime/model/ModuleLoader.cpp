@@ -116,7 +116,9 @@ Status ModuleLoader::openFile(const ManifestFile &file) {
       memcpy(joined.data(), folder.data(), folder.size());
     memcpy(joined.data() + folder.size(), file.path.data(), file.path.size());
     MappedFile mapping;
-    SENNIT_RETURN_IF_ERROR(mapping.open(joined.data()));
+    if (Status status = mapping.open(joined.data()); !status.isOk())
+      return makeError(status.code(), "weight file `%s` %s", joined.data(),
+                       status.message());
     data = mapping.data();
     bytes = mapping.size();
     SENNIT_RETURN_IF_ERROR(mappings.append(std::move(mapping)));

@@ -88,6 +88,19 @@ void *mmap(void *address, size_t bytes, int protection, int flags,
   return reinterpret_cast<void *>(
       syscall(SYS_mmap, address, bytes, protection, flags, descriptor, offset));
 }
+int mprotect(void *address, size_t bytes, int protection) {
+  if (isRefused()) {
+    errno = ENOMEM;
+    return -1;
+  }
+  return int(syscall(SYS_mprotect, address, bytes, protection));
+}
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                   void *(*start)(void *), void *argument) {
+  static const auto real = reinterpret_cast<decltype(&pthread_create)>(
+      dlsym(RTLD_NEXT, "pthread_create"));
+  return isRefused() ? EAGAIN : real(thread, attributes, start, argument);
+}
 }
 
 using namespace sennit::test;

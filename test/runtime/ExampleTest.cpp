@@ -37,6 +37,6 @@ TEST(Example, StreamsTheBytesThatGreedySamplingChooses) {
 
 TEST(Example, SaysWhatIsWrong) {
   EXPECT_EQ(generate("/nonexistent.snt", "a"),
-            "generate: `/nonexistent.snt`: file `/nonexistent.snt` cannot be "
-            "opened: No such file or directory\n");
+            "generate: `/nonexistent.snt`: cannot be opened: No such file or "
+            "directory\n");
 }

@@ -51,6 +51,30 @@ struct Loaded {
   sennit_error error = {};
 };
 
+/// Writes |archive| beside |demo|'s weights and loads it; the message, or ""
+/// where it loads.
+inline std::string load(const Demo &demo, const std::string &archive,
+                        sennit_status status) {
+  std::string folder = makeFolder("module");
+  if (!demo.isEmbedded)
+    writeFile(folder + "/demo.bin", demo.weights);
+  writeFile(folder + "/a.snt", archive);
+  sennit_load_options options = {sizeof(options), 0, 1, 0};
+  sennit_module *module = nullptr;
+  sennit_error error = {};
+  EXPECT_EQ(sennit_module_load((folder + "/a.snt").c_str(), &options, &module,
+                               &error),
+            status)
+      << error.message;
+  EXPECT_EQ(module == nullptr, status != SENNIT_STATUS_OK);
+  sennit_module_destroy(module);
+  return error.message;
+}
+
+inline bool contains(const std::string &text, const std::string &part) {
+  return text.find(part) != std::string::npos;
+}
+
 /// Tokens that repeat nothing obvious.
 inline std::vector<int> makeTokens(int count) {
   std::vector<int> tokens;

@@ -75,6 +75,12 @@ static const Damage damages[] = {
     {"\"code/demo.o\", \"bytes\": ", "\"c\", \"bytes\": -",
      "`sections[0].bytes`"},
     {"\"sha256\": \"", "\"sha256\": \"0", "64 lower-case hexadecimal digits"},
+    {"\"sections\": [",
+     "\"sections\": [{\"name\": \"code/demo.o\", \"bytes\": 1, \"sha256\": "
+     "\"0000000000000000000000000000000000000000000000000000000000000000\"},",
+     "`sections[1]` of the manifest is a second section of the same name"},
+    {"{\"kind\": \"arena\"}", "{\"kind\": \"input\", \"name\": \"x\"}",
+     "an input or output, expected none in `initialize`"},
     {"\"path\": \"demo.bin\"", "\"path\": \"\"", "`files[0].path` of the"},
     {"\"bytes\": 16392", "\"bytes\": 16391", "`entries[0].arguments[3].bytes`"},
     {"\"constants\": 16384", "\"constants\": -1", "`memory.constants`"},

@@ -87,3 +87,9 @@ int32_t demo_decode(sennit_invocation *invocation) {
 }
 
 int32_t demo_score(sennit_invocation *invocation) { return run(invocation, V); }
+
+/* What an entry answers that was compiled for another abi_version. */
+int32_t demo_refuse(sennit_invocation *invocation) {
+  (void)invocation;
+  return 1;
+}
