@@ -1,0 +1,94 @@
+// Ops under test: their text, their inputs, and their formula in f64.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_TEST_LIB_SPECIMEN_H
+#define SENNIT_TEST_LIB_SPECIMEN_H
+
+#include "test/lib/Tensor.h"
+
+#include <functional>
+#include <optional>
+#include <ostream>
+
+namespace sennit::test {
+
+/// One op with its shapes, in a function @run whose arguments are the op's
+/// operands and whose results are its results. Whoever makes code of the text,
+/// by decomposition or by a fast form, is compared with the formula, which is
+/// written from the literature and shares nothing with the compiler.
+struct Specimen {
+  std::string name;
+
+  /// The module, with `tokens` as extent of every token dimension: "?" or a
+  /// number.
+  std::function<std::string(const std::string &tokens)> text;
+  /// Inputs for `tokens` tokens after `past`. State is arbitrary, not zero.
+  std::function<std::vector<Tensor>(int64_t tokens, int64_t past,
+                                    uint64_t seed)>
+      arguments;
+  /// The results, in f64.
+  std::function<std::vector<Tensor>(const std::vector<Tensor> &)> formula;
+  /// For each result: how far f32 may be from f64, relative to the result's
+  /// largest absolute value. 0 for integers and copies.
+  std::vector<double> tolerances;
+
+  /// Arguments and results whose dimension 0 is the token.
+  std::vector<unsigned> tokenArguments, tokenResults;
+  /// Arguments and results, in the same order, that carry the state.
+  std::vector<unsigned> stateArguments, stateResults;
+  /// The argument that counts the tokens before this call.
+  std::optional<unsigned> pastArgument;
+};
+
+/// How GoogleTest prints a specimen.
+inline void PrintTo(const Specimen &specimen, std::ostream *stream) {
+  *stream << specimen.name;
+}
+
+struct AttentionShape {
+  int64_t queryHeads, heads, keyWidth, valueWidth, capacity;
+  std::optional<int64_t> window;
+};
+Specimen makeAttention(AttentionShape shape);
+Specimen makeSelectiveScan(int64_t channels, int64_t states);
+struct LinearAttentionShape {
+  bool gated;
+  int64_t queryHeads, heads, keyWidth, valueWidth;
+};
+Specimen makeLinearAttention(LinearAttentionShape shape);
+Specimen makeConv(int64_t channels, int64_t taps, bool bias, Element weight);
+struct RopeShape {
+  int64_t heads, width, planes;
+  bool interleaved;
+};
+Specimen makeRope(RopeShape shape);
+
+struct RouteShape {
+  int64_t experts, topK;
+  bool sigmoid, renormalize;
+};
+/// Logits are multiples of 1/2, so that ties are common.
+Specimen makeRoute(RouteShape shape);
+Specimen makeDispatch(int64_t experts, int64_t topK);
+struct ExpertsShape {
+  int64_t experts, topK, inputWidth, outputWidth;
+  Element weight;
+  bool gather;
+};
+Specimen makeExperts(ExpertsShape shape);
+Specimen makeCombine(int64_t topK, int64_t width);
+/// Some tokens lie outside the table.
+Specimen makeEmbed(int64_t vocabulary, int64_t width, Element table);
+
+/// Every op at shapes that leave nothing even: odd heads, prime widths.
+std::vector<Specimen> makeMixers();
+std::vector<Specimen> makeRouters();
+
+/// `text` with every {name} replaced by its value.
+std::string
+fill(std::string text,
+     std::initializer_list<std::pair<std::string, std::string>> values);
+std::string spell(Element element);
+
+} // namespace sennit::test
+
+#endif // SENNIT_TEST_LIB_SPECIMEN_H

@@ -1,0 +1,360 @@
+// Routing and embedding under test, with their formulas in f64.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "test/lib/Specimen.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+using namespace sennit::test;
+
+using Tensors = std::vector<Tensor>;
+
+static std::string str(int64_t value) { return std::to_string(value); }
+
+/// The extent that `tokens` tokens of `each` make, as text.
+static std::string times(const std::string &tokens, int64_t each) {
+  return tokens == "?" ? tokens : str(std::stoll(tokens) * each);
+}
+
+std::string sennit::test::spell(Element element) {
+  switch (element) {
+  case Element::F32:
+    return "f32";
+  case Element::BF16:
+    return "bf16";
+  case Element::F16:
+    return "f16";
+  case Element::I32:
+    return "i32";
+  case Element::Index:
+    return "index";
+  }
+  return "";
+}
+
+std::string sennit::test::fill(
+    std::string text,
+    std::initializer_list<std::pair<std::string, std::string>> values) {
+  for (const auto &[name, value] : values) {
+    std::string key = "{" + name + "}";
+    for (size_t at = text.find(key); at != std::string::npos;
+         at = text.find(key, at + value.size()))
+      text.replace(at, key.size(), value);
+  }
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// seq.route
+//===----------------------------------------------------------------------===//
+
+static std::vector<double> scoreExperts(const RouteShape &shape,
+                                        const Tensor &logits, int64_t t) {
+  std::vector<double> scores;
+  double sum = 0;
+  for (int64_t e = 0; e != shape.experts; ++e) {
+    double exponential = std::exp(logits(t, e));
+    sum += exponential;
+    scores.push_back(shape.sigmoid ? exponential / (1 + exponential)
+                                   : exponential);
+  }
+  for (double &score : scores)
+    score /= shape.sigmoid ? 1 : sum;
+  return scores;
+}
+
+static Tensors evaluateRoute(const RouteShape &shape, const Tensors &in) {
+  const Tensor &logits = in[0];
+  Tensor weights(Element::F32, {logits.extent(0), shape.topK});
+  Tensor experts(Element::I32, weights.shape);
+  for (int64_t t = 0; t != logits.extent(0); ++t) {
+    std::vector<double> scores = scoreExperts(shape, logits, t);
+    std::vector<int64_t> order(shape.experts);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+      return logits(t, a) > logits(t, b);
+    });
+    double sum = 0;
+    for (int64_t j = 0; j != shape.topK; ++j)
+      sum += scores[order[j]];
+    for (int64_t j = 0; j != shape.topK; ++j) {
+      experts(t, j) = order[j];
+      weights(t, j) = scores[order[j]] / (shape.renormalize ? sum : 1);
+    }
+  }
+  return {weights, experts};
+}
+
+Specimen sennit::test::makeRoute(RouteShape shape) {
+  Specimen specimen;
+  specimen.name = std::string("route_") +
+                  (shape.sigmoid ? "sigmoid_" : "softmax_") + str(shape.topK) +
+                  "_of_" + str(shape.experts) +
+                  (shape.renormalize ? "_renormalized" : "");
+  specimen.text = [=](const std::string &tokens) {
+    return fill(R"(
+    func.func @run(%l: {L}) -> ({W}, {E}) {
+      %w, %e = seq.route {scores} %l {renormalize} : {L} -> {W}, {E}
+      return %w, %e : {W}, {E}
+    })",
+                {{"scores", shape.sigmoid ? "sigmoid" : "softmax"},
+                 {"renormalize", shape.renormalize ? "renormalize" : ""},
+                 {"L", "tensor<{t}x{e}xf32>"},
+                 {"W", "tensor<{t}x{k}xf32>"},
+                 {"E", "tensor<{t}x{k}xi32>"},
+                 {"t", tokens},
+                 {"e", str(shape.experts)},
+                 {"k", str(shape.topK)}});
+  };
+  specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
+    Random random(seed);
+    Tensor logits = random.normal({tokens, shape.experts}, 2);
+    for (double &logit : logits.values)
+      logit = std::round(2 * logit) / 2;
+    return Tensors{logits};
+  };
+  specimen.formula = [=](const Tensors &in) {
+    return evaluateRoute(shape, in);
+  };
+  specimen.tolerances = {1e-6, 0};
+  specimen.tokenArguments = {0};
+  specimen.tokenResults = {0, 1};
+  return specimen;
+}
+
+//===----------------------------------------------------------------------===//
+// seq.dispatch
+//===----------------------------------------------------------------------===//
+
+/// pairs, positions, offsets: pairs sorted by expert, equals in order.
+static Tensors sortPairs(const Tensor &experts, int64_t count) {
+  int64_t topK = experts.extent(1), pairs = experts.values.size();
+  std::vector<int64_t> order(pairs);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return experts.values[a] < experts.values[b];
+  });
+  Tensor sorted(Element::I32, {pairs});
+  Tensor positions(Element::I32, {experts.extent(0), topK});
+  Tensor offsets(Element::I32, {count + 1});
+  for (int64_t place = 0; place != pairs; ++place) {
+    sorted(place) = order[place];
+    positions.values[order[place]] = place;
+  }
+  for (int64_t e = 0; e <= count; ++e)
+    offsets(e) = std::count_if(experts.values.begin(), experts.values.end(),
+                               [&](double expert) { return expert < e; });
+  return {sorted, positions, offsets};
+}
+
+/// Distinct experts for each token; the last expert gets nobody.
+static Tensor drawExperts(Random &random, int64_t tokens, int64_t experts,
+                          int64_t topK) {
+  Tensor chosen(Element::I32, {tokens, topK});
+  for (int64_t t = 0; t != tokens; ++t) {
+    int64_t first = random.below(experts - 1);
+    for (int64_t j = 0; j != topK; ++j)
+      chosen(t, j) = (first + j * j + j) % (experts - 1);
+  }
+  return chosen;
+}
+
+Specimen sennit::test::makeDispatch(int64_t experts, int64_t topK) {
+  Specimen specimen;
+  specimen.name = "dispatch_" + str(topK) + "_of_" + str(experts);
+  specimen.text = [=](const std::string &tokens) {
+    return fill(R"(
+    func.func @run(%e: {E}) -> ({P}, {E}, {O}) {
+      %f, %p, %o = seq.dispatch %e : {E} -> {P}, {E}, {O}
+      return %f, %p, %o : {P}, {E}, {O}
+    })",
+                {{"E", "tensor<{t}x{k}xi32>"},
+                 {"P", "tensor<{p}xi32>"},
+                 {"O", "tensor<{o}xi32>"},
+                 {"t", tokens},
+                 {"k", str(topK)},
+                 {"p", times(tokens, topK)},
+                 {"o", str(experts + 1)}});
+  };
+  specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
+    Random random(seed);
+    return Tensors{drawExperts(random, tokens, experts, topK)};
+  };
+  specimen.formula = [=](const Tensors &in) {
+    return sortPairs(in[0], experts);
+  };
+  specimen.tolerances = {0, 0, 0};
+  specimen.tokenArguments = {0};
+  return specimen;
+}
+
+//===----------------------------------------------------------------------===//
+// seq.experts
+//===----------------------------------------------------------------------===//
+
+static Tensors evaluateExperts(const ExpertsShape &shape, const Tensors &in) {
+  const Tensor &input = in[0], &weight = in[1], &offsets = in[2];
+  int64_t rows = offsets.values.back();
+  Tensor output(Element::F32, {rows, shape.outputWidth});
+  for (int64_t p = 0; p != rows; ++p) {
+    int64_t expert = 0;
+    while (offsets(expert + 1) <= p)
+      ++expert;
+    int64_t source = shape.gather ? int64_t(in[3](p)) / shape.topK : p;
+    for (int64_t n = 0; n != shape.outputWidth; ++n)
+      for (int64_t k = 0; k != shape.inputWidth; ++k)
+        output(p, n) += weight(expert, n, k) * input(source, k);
+  }
+  return {output};
+}
+
+static std::string spellExperts(const ExpertsShape &shape,
+                                const std::string &tokens) {
+  return fill(R"(
+    func.func @run(%x: {X}, %w: {W}, %o: {O}, %p: {P}) -> {Y} {
+      %y = seq.experts %x, %w offsets(%o) {gather} : {X}, {W}, {O} -> {Y}
+      return %y : {Y}
+    })",
+              {{"gather", shape.gather ? "gather(%p : {P}) top_k {k}" : ""},
+               {"X", "tensor<{x}x{m}xf32>"},
+               {"W", "tensor<{e}x{n}x{m}x{w}>"},
+               {"O", "tensor<{o}xi32>"},
+               {"P", "tensor<{p}xi32>"},
+               {"Y", "tensor<{p}x{n}xf32>"},
+               {"x", shape.gather ? tokens : times(tokens, shape.topK)},
+               {"p", times(tokens, shape.topK)},
+               {"m", str(shape.inputWidth)},
+               {"n", str(shape.outputWidth)},
+               {"k", str(shape.topK)},
+               {"e", str(shape.experts)},
+               {"o", str(shape.experts + 1)},
+               {"w", spell(shape.weight)}});
+}
+
+Specimen sennit::test::makeExperts(ExpertsShape shape) {
+  Specimen specimen;
+  specimen.name = "experts_" + spell(shape.weight) +
+                  (shape.gather ? "_gathered" : "_in_order");
+  specimen.text = [=](const std::string &tokens) {
+    return spellExperts(shape, tokens);
+  };
+  specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
+    Random random(seed);
+    Tensors sorted = sortPairs(
+        drawExperts(random, tokens, shape.experts, shape.topK), shape.experts);
+    int64_t rows = shape.gather ? tokens : tokens * shape.topK;
+    return Tensors{
+        random.normal({rows, shape.inputWidth}),
+        random.normal({shape.experts, shape.outputWidth, shape.inputWidth}, 1,
+                      shape.weight),
+        sorted[2], sorted[0]};
+  };
+  specimen.formula = [=](const Tensors &in) {
+    return evaluateExperts(shape, in);
+  };
+  specimen.tolerances = {1e-6};
+  return specimen;
+}
+
+//===----------------------------------------------------------------------===//
+// seq.combine, seq.embed
+//===----------------------------------------------------------------------===//
+
+static Tensors evaluateCombine(const Tensors &in) {
+  const Tensor &rows = in[0], &weights = in[1], &positions = in[2];
+  Tensor output(Element::F32, {weights.extent(0), rows.extent(1)});
+  for (int64_t t = 0; t != weights.extent(0); ++t)
+    for (int64_t j = 0; j != weights.extent(1); ++j)
+      for (int64_t d = 0; d != rows.extent(1); ++d)
+        output(t, d) += weights(t, j) * rows(int64_t(positions(t, j)), d);
+  return {output};
+}
+
+Specimen sennit::test::makeCombine(int64_t topK, int64_t width) {
+  Specimen specimen;
+  specimen.name = "combine_" + str(topK);
+  specimen.text = [=](const std::string &tokens) {
+    return fill(R"(
+    func.func @run(%r: {R}, %w: {W}, %p: {P}) -> {Y} {
+      %y = seq.combine %r, %w, %p : {R}, {W}, {P} -> {Y}
+      return %y : {Y}
+    })",
+                {{"R", "tensor<{p}x{d}xf32>"},
+                 {"W", "tensor<{t}x{k}xf32>"},
+                 {"P", "tensor<{t}x{k}xi32>"},
+                 {"Y", "tensor<{t}x{d}xf32>"},
+                 {"t", tokens},
+                 {"p", times(tokens, topK)},
+                 {"k", str(topK)},
+                 {"d", str(width)}});
+  };
+  specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
+    Random random(seed);
+    Tensors sorted = sortPairs(drawExperts(random, tokens, 8, topK), 8);
+    return Tensors{random.normal({tokens * topK, width}),
+                   random.normal({tokens, topK}), sorted[1]};
+  };
+  specimen.formula = evaluateCombine;
+  specimen.tolerances = {5e-7};
+  return specimen;
+}
+
+static Tensors evaluateEmbed(const Tensors &in) {
+  const Tensor &tokens = in[0], &table = in[1];
+  Tensor output(Element::F32, {tokens.extent(0), table.extent(1)});
+  for (int64_t t = 0; t != tokens.extent(0); ++t)
+    if (tokens(t) >= 0 && tokens(t) < table.extent(0))
+      for (int64_t d = 0; d != table.extent(1); ++d)
+        output(t, d) = table(int64_t(tokens(t)), d);
+  return {output};
+}
+
+Specimen sennit::test::makeEmbed(int64_t vocabulary, int64_t width,
+                                 Element table) {
+  Specimen specimen;
+  specimen.name = "embed_" + spell(table);
+  specimen.text = [=](const std::string &tokens) {
+    return fill(R"(
+    func.func @run(%t: {T}, %e: {E}) -> {Y} {
+      %y = seq.embed %t, %e : {T}, {E} -> {Y}
+      return %y : {Y}
+    })",
+                {{"T", "tensor<{t}xi32>"},
+                 {"E", "tensor<{v}x{d}x{e}>"},
+                 {"Y", "tensor<{t}x{d}xf32>"},
+                 {"t", tokens},
+                 {"v", str(vocabulary)},
+                 {"d", str(width)},
+                 {"e", spell(table)}});
+  };
+  specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
+    Random random(seed);
+    Tensor ids = random.below(vocabulary + 2, {tokens});
+    for (double &id : ids.values)
+      id -= 1;
+    return Tensors{ids, random.normal({vocabulary, width}, 1, table)};
+  };
+  specimen.formula = evaluateEmbed;
+  specimen.tolerances = {0};
+  specimen.tokenArguments = {0};
+  specimen.tokenResults = {0};
+  return specimen;
+}
+
+std::vector<Specimen> sennit::test::makeRouters() {
+  return {makeRoute({7, 2, false, true}),
+          makeRoute({8, 3, false, false}),
+          makeRoute({5, 2, true, true}),
+          makeRoute({5, 5, true, false}),
+          makeRoute({1, 1, false, true}),
+          makeDispatch(8, 2),
+          makeDispatch(12, 3),
+          makeExperts({8, 2, 11, 5, Element::BF16, true}),
+          makeExperts({8, 2, 7, 9, Element::F32, false}),
+          makeExperts({8, 1, 6, 5, Element::F16, true}),
+          makeCombine(2, 9),
+          makeCombine(1, 5),
+          makeEmbed(17, 11, Element::BF16),
+          makeEmbed(9, 5, Element::F32)};
+}
