@@ -7,7 +7,7 @@ import lit.formats
 config.name = "Sennit"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["bench", "data", "fuzz", "lib", "unit", "Inputs"]
+config.excludes = ["bench", "data", "fuzz", "lib", "Inputs"]
 config.test_source_root = os.path.join(config.source_root, "test")
 config.test_exec_root = os.path.join(config.build_root, "test")
 
