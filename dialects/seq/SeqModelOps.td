@@ -76,8 +76,8 @@ def EmbedOp : SeqRoutingOp<"embed"> {
       y_t = table[tokens_t]
     ```
 
-    A token outside the table reads row 0 of zeros: the runtime refuses such
-    tokens before they reach here.
+    A token outside the table gives zeros: the runtime refuses such tokens
+    before they reach here, and memory is not read at their place in any case.
 
     Constraints:
     - `tokens`: tokens and output have the same extent of dimension 0.

@@ -15,7 +15,9 @@ def RouteOp : SeqRoutingOp<"route"> {
   let description = [{
     Scores are softmax or sigmoid of the logits over all experts; the k largest
     logits win, ties to the lowest index, in falling order. Weights are their
-    scores, divided by their sum when `renormalize` is set.
+    scores, divided by their sum when `renormalize` is set. A logit that is not a
+    number wins nothing; where nothing else is left, expert 0 is named, so that
+    experts exist whatever the logits.
 
     Constraints:
     - `tokens`: logits, weights and experts have the same extent of dimension 0.

@@ -21,10 +21,8 @@
 using namespace mlir;
 using namespace sennit::test;
 
-/// From tensors to LLVM, by upstream passes alone. Results become arguments, so
-/// that the caller owns all memory that it sees.
-static constexpr llvm::StringLiteral kLowering =
-    "canonicalize, cse,"
+const llvm::StringLiteral Program::kReference =
+    "sennit-decompose, canonicalize, cse,"
     "one-shot-bufferize{bufferize-function-boundaries=true"
     " function-boundary-type-conversion=identity-layout-map},"
     "buffer-results-to-out-params{modify-public-functions=true},"
@@ -51,9 +49,8 @@ static const DialectRegistry &getRegistry() {
 
 static LogicalResult lower(ModuleOp module, StringRef pipeline) {
   PassManager manager(module.getContext());
-  std::string passes = (pipeline + ", " + kLowering).str();
-  if (failed(parsePassPipeline(passes, manager)))
-    return emitError(module.getLoc()) << "no such pipeline: " << passes;
+  if (failed(parsePassPipeline(pipeline, manager)))
+    return emitError(module.getLoc()) << "no such pipeline: " << pipeline;
   return manager.run(module);
 }
 
@@ -122,20 +119,18 @@ private:
 };
 } // namespace
 
-llvm::Expected<std::vector<Tensor>> Program::call(llvm::StringRef function,
-                                                  std::vector<Tensor> arguments,
-                                                  std::vector<Tensor> results) {
+llvm::Error Program::call(llvm::StringRef function,
+                          llvm::MutableArrayRef<Tensor> tensors) {
   std::vector<std::unique_ptr<Argument>> owned;
   llvm::SmallVector<void *> packed;
-  for (const std::vector<Tensor> *tensors : {&arguments, &results})
-    for (const Tensor &tensor : *tensors) {
-      owned.push_back(std::make_unique<Argument>(tensor));
-      packed.push_back(owned.back()->getPacked());
-    }
+  for (const Tensor &tensor : tensors) {
+    owned.push_back(std::make_unique<Argument>(tensor));
+    packed.push_back(owned.back()->getPacked());
+  }
   if (llvm::Error error =
           engine->invokePacked(("_mlir_ciface_" + function).str(), packed))
     return error;
-  for (size_t i = 0; i != results.size(); ++i)
-    results[i].unpack(owned[arguments.size() + i]->getBytes());
-  return results;
+  for (auto [tensor, argument] : llvm::zip_equal(tensors, owned))
+    tensor.unpack(argument->getBytes());
+  return llvm::Error::success();
 }

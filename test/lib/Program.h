@@ -9,27 +9,26 @@
 #include "mlir/IR/MLIRContext.h"
 
 #include <memory>
-#include <string>
 
 namespace sennit::test {
 
-/// The reference form of everything: what fast forms are compared with.
-inline constexpr llvm::StringLiteral kDecompose = "sennit-decompose";
-
-/// Machine code of a module of functions on tensors.
+/// Machine code of a module of functions on tensors or views.
 class Program {
 public:
-  /// Runs `pipeline` on `text`, which must leave upstream ops on tensors, then
-  /// upstream's bufferization and its plain lowering to LLVM. Fails with the
-  /// diagnostics that the compilation gave.
-  static llvm::Expected<std::unique_ptr<Program>>
-  compile(llvm::StringRef text, llvm::StringRef pipeline = kDecompose);
+  /// From ops of seq on tensors to LLVM by their reference meaning and
+  /// upstream's plain lowering. Results become arguments after the others.
+  static const llvm::StringLiteral kReference;
 
-  /// Calls `function` on copies of `arguments`. `results` give the shapes and
-  /// element types of what comes back.
-  llvm::Expected<std::vector<Tensor>> call(llvm::StringRef function,
-                                           std::vector<Tensor> arguments,
-                                           std::vector<Tensor> results);
+  /// Makes machine code of `text` by `pipeline`, which must end in LLVM and
+  /// leave C wrappers of the functions to be called. Fails with the diagnostics
+  /// that the compilation gave.
+  static llvm::Expected<std::unique_ptr<Program>>
+  compile(llvm::StringRef text, llvm::StringRef pipeline = kReference);
+
+  /// Calls `function` with `tensors` in order, each as a view of memory or, an
+  /// index, by value, and reads back what the function left in the views.
+  llvm::Error call(llvm::StringRef function,
+                   llvm::MutableArrayRef<Tensor> tensors);
 
 private:
   Program() = default;

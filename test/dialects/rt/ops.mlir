@@ -7,6 +7,9 @@ func.func private @update(memref<?x64xf32>, memref<8x64xf32>)
 // CHECK: rt.constant @packed : tensor<256x64xf32>
 rt.constant @packed : tensor<256x64xf32>
 
+// CHECK: rt.data @angles = dense<[1.000000e+00, 5.000000e-01]> : tensor<2xf32>
+rt.data @angles = dense<[1.0, 0.5]> : tensor<2xf32>
+
 // CHECK-LABEL: func.func @initialize
 func.func @initialize(%w: tensor<256x64xf32>) {
   // CHECK: rt.assign @packed, %{{.*}} : tensor<256x64xf32>

@@ -76,3 +76,14 @@ func.func @window(%q: tensor<?x2x8xf32>, %c: tensor<9x2x8xf32>, %past: index) {
     : tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<9x2x8xf32>, tensor<9x2x8xf32>
   return
 }
+
+// -----
+
+func.func @results(%q: tensor<?x2x8xf32>, %c: tensor<9x2x8xf32>, %past: index) {
+  // expected-error@+2 {{failed to infer returned types}}
+  // expected-error@+1 {{are incompatible with return type(s) of operation}}
+  %o, %kn, %vn = "seq.attention"(%q, %q, %q, %past, %c, %c) <{scale = 1.0 : f32}>
+    : (tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<?x2x8xf32>, index, tensor<9x2x8xf32>, tensor<9x2x8xf32>)
+    -> (tensor<?x2x4xf32>, tensor<9x2x8xf32>, tensor<9x2x8xf32>)
+  return
+}

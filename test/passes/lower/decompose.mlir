@@ -123,6 +123,16 @@ func.func @routing_leaves_no_seq(%l: tensor<?x8xf32>, %x: tensor<?x64xf32>, %w: 
   return %y : tensor<?x64xf32>
 }
 
+// A layout is no part of the meaning.
+// CHECK-LABEL: func.func @packed_experts
+func.func @packed_experts(%x: tensor<?x8xf32>, %w: tensor<4x6x8xbf16, #tile.blocked<32>>, %o: tensor<5xi32>)
+    -> tensor<?x6xf32> {
+  // CHECK: tensor.extract_slice {{.*}} : tensor<4x6x8xbf16, #tile.blocked<32>> to tensor<6x8xbf16>
+  %y = seq.experts %x, %w offsets(%o)
+    : tensor<?x8xf32>, tensor<4x6x8xbf16, #tile.blocked<32>>, tensor<5xi32> -> tensor<?x6xf32>
+  return %y : tensor<?x6xf32>
+}
+
 // CHECK-LABEL: func.func @kernel_dissolves
 func.func @kernel_dissolves(%t: tensor<?xi32>, %e: tensor<256x64xbf16>) -> tensor<?x64xf32> {
   // CHECK-NOT: seq.

@@ -1,0 +1,83 @@
+// What mixers say of their state and cost, against a count of their loops.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "dialects/seq/Seq.h"
+#include "test/lib/Specimen.h"
+
+#include "dialects/tile/Tile.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
+#include "gtest/gtest.h"
+
+#include <algorithm>
+
+using namespace mlir;
+using namespace sennit::test;
+using sennit::seq::SequenceMixerOpInterface;
+
+namespace {
+
+/// The one mixer of a specimen's text.
+class Mixer {
+public:
+  explicit Mixer(const Specimen &specimen) {
+    context.loadDialect<sennit::seq::SeqDialect, func::FuncDialect>();
+    module = parseSourceString<ModuleOp>(specimen.text("?"), &context);
+    module->walk([&](SequenceMixerOpInterface op) { mixer = op; });
+  }
+  SequenceMixerOpInterface *operator->() { return &mixer; }
+
+private:
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+  SequenceMixerOpInterface mixer;
+};
+
+TEST(Mixers, PairTheirStates) {
+  for (const Specimen &specimen : makeMixers()) {
+    if (specimen.stateArguments.empty())
+      continue;
+    Mixer mixer(specimen);
+    OperandRange before = mixer->getStatesBeforeMutable();
+    ResultRange after = mixer->getStatesAfter();
+    EXPECT_EQ(before.size(), specimen.stateArguments.size()) << specimen.name;
+    EXPECT_TRUE(llvm::equal(before.getTypes(), after.getTypes()))
+        << specimen.name;
+  }
+}
+
+TEST(Attention, CountsThePairsOfItsWindow) {
+  for (std::optional<int64_t> window :
+       {std::optional<int64_t>(), std::optional<int64_t>(1),
+        std::optional<int64_t>(4), std::optional<int64_t>(100)}) {
+    Mixer mixer(makeAttention({6, 3, 10, 7, 160, window}));
+    for (int64_t tokens : {0, 1, 3, 17})
+      for (int64_t past : {0, 3, 50}) {
+        int64_t pairs = 0;
+        for (int64_t i = past; i != past + tokens; ++i)
+          pairs += std::min(i + 1, window.value_or(i + 1));
+        EXPECT_EQ(mixer->countExponentials(tokens, past), 6 * pairs);
+        EXPECT_EQ(mixer->countFlops(tokens, past), 2 * (10 + 7) * 6 * pairs);
+      }
+  }
+}
+
+TEST(Recurrences, CountEveryCellOfTheirState) {
+  Mixer scan(makeSelectiveScan(13, 5));
+  EXPECT_EQ(scan->countFlops(3, 9), 3 * 6 * 13 * 5);
+  EXPECT_EQ(scan->countExponentials(3, 9), 3 * 13 * 5);
+  Mixer gated(makeLinearAttention({true, 3, 9, 7, 5}));
+  EXPECT_EQ(gated->countFlops(3, 9), 3 * 5 * 9 * 7 * 5);
+  EXPECT_EQ(gated->countExponentials(3, 9), 3 * 9);
+  Mixer linear(makeLinearAttention({false, 3, 3, 5, 11}));
+  EXPECT_EQ(linear->countFlops(3, 9), 3 * 4 * 3 * 5 * 11);
+  EXPECT_EQ(linear->countExponentials(3, 9), 0);
+}
+
+TEST(Conv, CountsItsTaps) {
+  Mixer conv(makeConv(11, 4, true, Element::F32));
+  EXPECT_EQ(conv->countFlops(3, 9), 3 * 2 * 11 * 4);
+  EXPECT_EQ(conv->countExponentials(3, 9), 0);
+}
+
+} // namespace
