@@ -1,0 +1,54 @@
+// The CPU target: which machine code it makes, and the way from a tile program
+// to an object. Part of Sennit, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE.
+#ifndef SENNIT_COMPILER_TARGETS_CPU_CPU_H
+#define SENNIT_COMPILER_TARGETS_CPU_CPU_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Passes/OptimizationLevel.h"
+#include "llvm/Support/Error.h"
+
+namespace sennit::cpu {
+
+/// Lanes of every vector that the target emits. LLVM scalarises other widths
+/// (48 lanes ran 50 times slower), and splits 16 into two where it must.
+constexpr int64_t lanes = 16;
+
+/// The attribute on a lowered kernel that says how many bytes of scratch each
+/// thread gives it.
+constexpr llvm::StringLiteral scratchAttrName = "sennit.scratch";
+
+/// One level of the instruction set.
+struct CpuMachine {
+  /// `avx2` or `avx512`.
+  std::string level;
+  /// LLVM's names for the processor and its features.
+  std::string processor, features;
+  /// Accumulators of a product that live in registers, counted in vectors of
+  /// `lanes`, and the rows of A that share one vector of B.
+  int64_t accumulators, rows;
+  /// Vectors of B side by side when there are rows enough.
+  int64_t columns;
+};
+
+/// The machine of a level's name; `host` is the best level that this processor
+/// runs. Fails on other names, and on a host below AVX2.
+llvm::Expected<CpuMachine> getMachine(llvm::StringRef level);
+
+/// From kernels as `func.func` holding one `tile.grid` to LLVM's dialect:
+/// for kernel `k`, `void k(ptr arguments, i64 begin, i64 end, ptr scratch)`
+/// and `i64 k.items(ptr arguments)`. See `sennit_kernel_fn` in the runtime's
+/// ABI.
+void buildPipeline(mlir::OpPassManager &manager, const CpuMachine &machine);
+
+/// A position-independent ELF object of a module in LLVM's dialect. It refers
+/// to nothing but itself, memcpy, memmove and memset. May run on several
+/// threads for different modules of one context.
+llvm::Expected<llvm::SmallVector<char>>
+emitObject(mlir::ModuleOp module, const CpuMachine &machine,
+           llvm::OptimizationLevel level = llvm::OptimizationLevel::O2);
+
+} // namespace sennit::cpu
+
+#endif // SENNIT_COMPILER_TARGETS_CPU_CPU_H

@@ -1,0 +1,266 @@
+// Loads from views and stores to them: bounds, gathers, scatters, blocked
+// weights. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE.
+#include "compiler/targets/cpu/EmitterAddress.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cpu;
+
+/// The weight of each view index in the element's offset, less the panels'
+/// two innermost ones.
+static SmallVector<int64_t> getViewStrides(MemRefType view, int64_t &offset) {
+  SmallVector<int64_t> strides;
+  offset = 0;
+  if (succeeded(view.getStridesAndOffset(strides, offset)))
+    return strides;
+  auto blocked = cast<tile::BlockedAttr>(view.getLayout());
+  int64_t rank = view.getRank();
+  strides.assign(rank, 0);
+  int64_t stride = blocked.getStorageElements(view.getShape().take_back(2));
+  for (int64_t i = rank - 3; i >= 0; --i) {
+    strides[i] = stride;
+    stride *= view.getDimSize(i);
+  }
+  return strides;
+}
+
+template <typename OpTy>
+Emitter::Address Emitter::getAddress(OpTy op, ArrayRef<Value> at,
+                                     int64_t laneDim, int64_t reach) {
+  auto view = cast<MemRefType>(op.getView().getType());
+  int64_t rank = view.getRank(), viewOffset;
+  SmallVector<int64_t> strides = getViewStrides(view, viewOffset);
+  Address address;
+  address.raw = getRawType(view.getElementType());
+  auto require = [&](arith::CmpIPredicate predicate, Value a, Value b) {
+    Value holds = arith::CmpIOp::create(builder, loc, predicate, a, b);
+    address.isInside = both(address.isInside, holds);
+  };
+  SmallVector<Value> positions(rank);
+  for (int64_t dim = 0; dim < rank; ++dim)
+    if (op.getIndices()[dim].getType().isIndex())
+      positions[dim] = scalars.lookup(op.getIndices()[dim]);
+  for (auto [i, dim] : llvm::enumerate(op.getTileDims())) {
+    bool isLane = static_cast<int64_t>(i) == laneDim;
+    if (op.isIndexed(i)) {
+      Point point{{at[i]}, isLane, reach};
+      Value index = emit(op.getIndices()[dim], point);
+      positions[dim] = constant(0);
+      if (isLane) {
+        address.laneIndices = index;
+        continue;
+      }
+      index = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                         index);
+      require(arith::CmpIPredicate::sge, index, constant(0));
+      positions[dim] = index;
+      continue;
+    }
+    positions[dim] = add(positions[dim], at[i]);
+    Value bound = op.getBoundOf(i);
+    if (bound && !isLane)
+      require(arith::CmpIPredicate::slt, positions[dim], scalars.lookup(bound));
+  }
+  Value offset = constant(viewOffset);
+  for (int64_t dim = 0; dim < rank; ++dim)
+    if (strides[dim] != 0)
+      offset = add(offset, multiply(positions[dim], strides[dim]));
+  int64_t laneViewDim = laneDim < 0 ? rank - 1 : op.getViewDim(laneDim);
+  if (rank != 0)
+    address.laneStride = strides[laneViewDim];
+  if (auto blocked = dyn_cast<tile::BlockedAttr>(view.getLayout())) {
+    int64_t rows = blocked.getRows();
+    Value n = positions[rank - 2];
+    Value panel = add(multiply(divide(n, rows), view.getDimSize(rank - 1)),
+                      positions[rank - 1]);
+    offset = add(offset, add(multiply(panel, rows), remainder(n, rows)));
+    address.laneStride = laneViewDim == rank - 1 ? rows : 1;
+  }
+  address.pointer =
+      pointerAt(scalars.lookup(op.getView()), address.raw, offset);
+  return address;
+}
+
+// How many lanes from the first lie inside, or null when all do.
+template <typename OpTy>
+Value Emitter::getLaneLimit(OpTy op, ArrayRef<Value> at, int64_t laneDim,
+                            int64_t reach, int64_t extent) {
+  Value limit;
+  if (reach > extent)
+    limit = subtract(constant(extent), at[laneDim]);
+  Value bound = op.getBoundOf(laneDim);
+  if (!bound)
+    return limit;
+  Value first =
+      add(scalars.lookup(op.getIndices()[op.getViewDim(laneDim)]), at[laneDim]);
+  Value rest = subtract(scalars.lookup(bound), first);
+  return limit ? minimum(limit, rest) : rest;
+}
+
+Value Emitter::getLanePointers(const Address &address) {
+  Value indices = laneNumbers(64);
+  if (address.laneIndices)
+    indices = arith::ExtSIOp::create(
+        builder, loc, vectorOf(builder.getI64Type()), address.laneIndices);
+  if (address.laneStride != 1)
+    indices = arith::MulIOp::create(
+        builder, loc, indices,
+        constantOf(builder.getI64IntegerAttr(address.laneStride), true));
+  Type pointers = vectorOf(LLVM::LLVMPointerType::get(builder.getContext()));
+  return LLVM::GEPOp::create(builder, loc, pointers, address.raw,
+                             address.pointer, ValueRange{indices});
+}
+
+Value Emitter::emitLoad(tile::LoadOp load, const Point &point) {
+  int64_t laneDim = point.vector ? point.at.size() - 1 : -1;
+  return emitLoadAlong(load, point.at, laneDim, point.reach);
+}
+
+Value Emitter::emitLoadAlong(tile::LoadOp load, ArrayRef<Value> at,
+                             int64_t laneDim, int64_t reach) {
+  auto type = cast<VectorType>(load.getResult().getType());
+  TypedAttr pad = getPad(load);
+  Address address = getAddress(load, at, laneDim, reach);
+  bool vector = laneDim >= 0;
+  Value limit;
+  if (vector)
+    limit = getLaneLimit(load, at, laneDim, reach, type.getDimSize(laneDim));
+  Value mask = limit ? getMask(limit) : Value();
+  if (vector && (address.laneIndices || address.laneStride != 1))
+    return widen(emitGather(load, address, mask), type.getElementType());
+  // A row outside is read from a vector of pads: no branch, no mask.
+  if (address.isInside)
+    address.pointer = arith::SelectOp::create(
+        builder, loc, address.isInside, address.pointer, getPadPointer(pad));
+  Value raw =
+      loadRaw(address.pointer, address.raw, vector, mask, getRawPad(pad));
+  return widen(raw, type.getElementType());
+}
+
+Value Emitter::emitGather(tile::LoadOp load, const Address &address,
+                          Value mask) {
+  TypedAttr pad = getRawPad(getPad(load));
+  if (address.isInside)
+    mask = both(mask, splat(address.isInside));
+  if (address.laneIndices) {
+    Value zero = constantOf(builder.getI32IntegerAttr(0), true);
+    Value named = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                                        address.laneIndices, zero);
+    mask = both(mask, named);
+  }
+  if (!mask)
+    mask = constantOf(builder.getBoolAttr(true), true);
+  unsigned bytes = llvm::divideCeil(address.raw.getIntOrFloatBitWidth(), 8);
+  return LLVM::masked_gather::create(builder, loc, vectorOf(address.raw),
+                                     getLanePointers(address), mask,
+                                     ValueRange{constantOf(pad, true)}, bytes);
+}
+
+Value Emitter::emitMemrefLoad(memref::LoadOp load) {
+  MemRefType view = load.getMemRefType();
+  int64_t offset;
+  SmallVector<int64_t> strides = getViewStrides(view, offset);
+  Value position = constant(offset);
+  for (auto [index, stride] : llvm::zip_equal(load.getIndices(), strides))
+    position = add(position, multiply(scalars.lookup(index), stride));
+  Type element = view.getElementType();
+  Type raw = element.isIndex() ? builder.getI64Type() : getRawType(element);
+  Value value =
+      loadRaw(pointerAt(scalars.lookup(load.getMemRef()), raw, position), raw,
+              /*vector=*/false);
+  if (element.isIndex())
+    return arith::IndexCastOp::create(builder, loc, element, value);
+  if (element.isInteger(1))
+    return widen(value, element);
+  return raw == element
+             ? value
+             : Value(arith::BitcastOp::create(builder, loc, element, value));
+}
+
+//===----------------------------------------------------------------------===//
+// Stores
+//===----------------------------------------------------------------------===//
+
+// A store rounds by itself.
+static Value skipRounding(const Plan &plan, Value value) {
+  auto rounding = plan.resolve(value).getDefiningOp<arith::TruncFOp>();
+  bool fromF32 =
+      rounding && getElementTypeOrSelf(rounding.getIn().getType()).isF32();
+  return fromF32 && !plan.find(value) ? rounding.getIn() : value;
+}
+
+void Emitter::emitStore(tile::StoreOp store) {
+  auto type = cast<VectorType>(store.getValue().getType());
+  Value value = skipRounding(plan, store.getValue());
+  SmallVector<Value> limits(type.getRank());
+  for (int64_t i = 0; i < type.getRank(); ++i)
+    if (Value bound = store.getBoundOf(i)) {
+      Value index = scalars.lookup(store.getIndices()[store.getViewDim(i)]);
+      limits[i] = minimum(subtract(scalars.lookup(bound), index),
+                          constant(type.getDimSize(i)));
+    }
+  emitNest(
+      type.getShape(), value,
+      [&](const Point &point) {
+        storeVector(store, point, emit(value, point));
+      },
+      limits);
+}
+
+void Emitter::storeVector(tile::StoreOp store, const Point &point,
+                          Value value) {
+  auto type = cast<VectorType>(store.getValue().getType());
+  int64_t laneDim = point.vector ? type.getRank() - 1 : -1;
+  // The loops end at the bounds, only scattered rows are asked here.
+  Address address = getAddress(store, point.at, laneDim, point.reach);
+  Value limit;
+  if (point.vector && !address.laneIndices)
+    limit = getLaneLimit(store, point.at, laneDim, point.reach,
+                         type.getShape().back());
+  else if (point.vector && point.reach > type.getShape().back())
+    limit = subtract(constant(type.getShape().back()), point.at.back());
+  value = narrow(value, type.getElementType());
+  bool isScattered =
+      llvm::any_of(llvm::seq<int64_t>(0, type.getRank()), [&](int64_t i) {
+        return i != laneDim && store.isIndexed(i);
+      });
+  OpBuilder::InsertionGuard guard(builder);
+  if (isScattered) {
+    auto named = scf::IfOp::create(builder, loc, address.isInside, false);
+    builder.setInsertionPointToStart(named.thenBlock());
+  }
+  if (point.vector && (address.laneIndices || address.laneStride != 1)) {
+    emitScatter(store, address, value, limit ? getMask(limit) : Value());
+    return;
+  }
+  if (!limit) {
+    storeRaw(address.pointer, value);
+    return;
+  }
+  Value isWhole = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                                        limit, constant(lanes));
+  auto whole = scf::IfOp::create(builder, loc, isWhole, true);
+  builder.setInsertionPointToStart(whole.thenBlock());
+  storeRaw(address.pointer, value);
+  builder.setInsertionPointToStart(whole.elseBlock());
+  storeRaw(address.pointer, value, getMask(limit));
+}
+
+void Emitter::emitScatter(tile::StoreOp store, const Address &address,
+                          Value value, Value mask) {
+  if (address.laneIndices) {
+    Value zero = constantOf(builder.getI32IntegerAttr(0), true);
+    Value named = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                                        address.laneIndices, zero);
+    mask = both(mask, named);
+  }
+  if (!mask)
+    mask = constantOf(builder.getBoolAttr(true), true);
+  unsigned bytes = llvm::divideCeil(address.raw.getIntOrFloatBitWidth(), 8);
+  LLVM::masked_scatter::create(builder, loc, value, getLanePointers(address),
+                               mask, bytes);
+}

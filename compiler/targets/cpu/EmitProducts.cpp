@@ -1,0 +1,150 @@
+// Matrix products: blocks of accumulators in registers, A by broadcast, B by
+// vectors. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE.
+#include "compiler/targets/cpu/Emitter.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cpu;
+
+/// One matrix of a product's batch.
+struct Emitter::Product {
+  Value a, b, accumulator;
+  int64_t m, n, k;
+  bool turnedA;
+  SmallVector<Value> batch;
+  const Buffer *result;
+  /// B as [K, N], when it was turned into scratch.
+  const Buffer *turnedB;
+  /// B as [N, K] in panels, read as it lies.
+  tile::LoadOp panels;
+
+  SmallVector<Value> at(Value a, Value b) const {
+    SmallVector<Value> indices(batch);
+    indices.append({a, b});
+    return indices;
+  }
+};
+
+void Emitter::emitProduct(tile::MmaOp mma) {
+  Product product;
+  product.a = mma.getA();
+  product.b = mma.getB();
+  product.accumulator = mma.getAcc();
+  ArrayRef<int64_t> result =
+      cast<VectorType>(mma.getResult().getType()).getShape();
+  ArrayRef<int64_t> a = cast<VectorType>(mma.getA().getType()).getShape();
+  tile::MmaForm form = mma.getForm();
+  product.turnedA = form == tile::MmaForm::TN || form == tile::MmaForm::TT;
+  product.m = result[result.size() - 2];
+  product.n = result.back();
+  product.k = a[a.size() - 1 - product.turnedA];
+  product.result = plan.find(mma.getResult());
+  product.turnedB = plan.findTemporary(mma);
+  if (form == tile::MmaForm::NT || form == tile::MmaForm::TT)
+    product.panels =
+        findPanels(mma, [&](Value value) { return plan.resolve(value); });
+  emitScalarNest(result.drop_back(2), [&](const Point &batch) {
+    product.batch = batch.at;
+    if (product.turnedB)
+      emitTurnedB(product);
+    emitProductMatrix(product);
+  });
+}
+
+void Emitter::emitTurnedB(const Product &product) {
+  int64_t reach = llvm::alignTo(product.k, lanes);
+  auto load = [&](Value n, Value k) -> Value {
+    return emit(product.b, Point{product.at(n, k), true, reach});
+  };
+  auto store = [&](Value k, Value n, Value value) {
+    storeBuffer(*product.turnedB, Point{{k, n}, true, 0}, value);
+  };
+  emitTurned(product.n, product.k, load, store);
+}
+
+// Columns outside, so that a panel of B stays in the first cache for all rows.
+void Emitter::emitProductMatrix(const Product &product) {
+  int64_t vectors = llvm::divideCeil(product.n, lanes);
+  int64_t rows = std::min(product.m, machine.rows);
+  int64_t wide = machine.columns;
+  // Few rows leave registers for more columns, which hide the multiply's
+  // latency.
+  if (product.m < machine.rows)
+    wide = std::min<int64_t>(8, std::max(wide, machine.accumulators / rows));
+  wide = std::min(wide, vectors);
+  while (wide > machine.columns && vectors % wide != 0)
+    --wide;
+  int64_t whole = vectors / wide * wide * lanes;
+  emitLoop(constant(0), constant(whole), wide * lanes,
+           [&](Value n) { emitProductColumns(product, n, wide); });
+  if (vectors % wide != 0)
+    emitProductColumns(product, constant(whole), vectors % wide);
+}
+
+// Blocks of equal height rather than full ones and a low rest.
+void Emitter::emitProductColumns(const Product &product, Value n,
+                                 int64_t vectors) {
+  int64_t blocks = llvm::divideCeil(product.m, machine.rows);
+  int64_t rows = llvm::divideCeil(product.m, blocks);
+  int64_t whole = product.m / rows * rows;
+  emitLoop(constant(0), constant(whole), rows,
+           [&](Value m) { emitProductBlock(product, m, n, rows, vectors); });
+  if (whole != product.m)
+    emitProductBlock(product, constant(whole), n, product.m - whole, vectors);
+}
+
+// `lanes` elements of row k of B from column n on.
+Value Emitter::emitProductB(const Product &product, Value k, Value n) {
+  int64_t reach = llvm::alignTo(product.n, lanes);
+  if (product.turnedB)
+    return emitBuffer(*product.turnedB, builder.getF32Type(),
+                      Point{{k, n}, true, reach});
+  if (product.panels)
+    return emitLoadAlong(product.panels, product.at(n, k), product.batch.size(),
+                         reach);
+  return emit(product.b, Point{product.at(k, n), true, reach});
+}
+
+void Emitter::emitProductBlock(const Product &product, Value m, Value n,
+                               int64_t rows, int64_t vectors) {
+  SmallVector<Value> sums;
+  auto pointOf = [&](int64_t i, int64_t j) {
+    return Point{product.at(add(m, i), add(n, j * lanes)), true,
+                 int64_t(llvm::alignTo(product.n, lanes))};
+  };
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < vectors; ++j)
+      sums.push_back(product.accumulator
+                         ? emit(product.accumulator, pointOf(i, j))
+                         : constantOf(builder.getF32FloatAttr(0), true));
+  int64_t unroll = product.k % 4 == 0 ? 4 : product.k % 2 == 0 ? 2 : 1;
+  sums = emitFold(product.k, unroll, sums, [&](Value k, ValueRange carried) {
+    SmallVector<Value> next(carried);
+    for (int64_t step = 0; step < unroll; ++step) {
+      Value kk = add(k, step);
+      SmallVector<Value> columns;
+      for (int64_t j = 0; j < vectors; ++j)
+        columns.push_back(emitProductB(product, kk, add(n, j * lanes)));
+      for (int64_t i = 0; i < rows; ++i) {
+        Value row = add(m, i);
+        Value a = emit(product.a, Point{product.turnedA ? product.at(kk, row)
+                                                        : product.at(row, kk),
+                                        false, 0});
+        a = splat(a);
+        for (int64_t j = 0; j < vectors; ++j) {
+          Value &sum = next[i * vectors + j];
+          sum = math::FmaOp::create(builder, loc, a, columns[j], sum);
+        }
+      }
+    }
+    return next;
+  });
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < vectors; ++j)
+      storeBuffer(*product.result, pointOf(i, j), sums[i * vectors + j]);
+}

@@ -1,0 +1,148 @@
+// Reductions: along rows vector by vector, along lanes by one last step across
+// them. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+#include "compiler/targets/cpu/Emitter.h"
+
+#include "llvm/ADT/APFloat.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cpu;
+using tile::ReduceKind;
+
+// Hides the latency of four additions.
+static constexpr int64_t chains = 4;
+
+Value Emitter::combine(ReduceKind kind, Value a, Value b) {
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(a.getType()));
+  switch (kind) {
+  case ReduceKind::Add:
+    if (isFloat)
+      return arith::AddFOp::create(builder, loc, a, b,
+                                   arith::FastMathFlags::contract);
+    return arith::AddIOp::create(builder, loc, a, b);
+  case ReduceKind::Max:
+    if (isFloat)
+      return arith::MaximumFOp::create(builder, loc, a, b);
+    return arith::MaxSIOp::create(builder, loc, a, b);
+  case ReduceKind::Min:
+    if (isFloat)
+      return arith::MinimumFOp::create(builder, loc, a, b);
+    return arith::MinSIOp::create(builder, loc, a, b);
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+TypedAttr Emitter::getIdentity(ReduceKind kind, Type element) {
+  if (kind == ReduceKind::Add)
+    return builder.getZeroAttr(element);
+  bool isMax = kind == ReduceKind::Max;
+  if (auto type = dyn_cast<FloatType>(element))
+    return FloatAttr::get(
+        type, APFloat::getInf(type.getFloatSemantics(), /*Negative=*/isMax));
+  unsigned width = element.getIntOrFloatBitWidth();
+  return IntegerAttr::get(element, isMax ? APInt::getSignedMinValue(width)
+                                         : APInt::getSignedMaxValue(width));
+}
+
+Value Emitter::combineAll(ReduceKind kind, SmallVector<Value> parts) {
+  while (parts.size() > 1) {
+    Value last = parts.pop_back_val();
+    Value &into = parts[parts.size() / 2];
+    into = combine(kind, into, last);
+  }
+  return parts.front();
+}
+
+// Across the lanes: halves onto halves.
+Value Emitter::combineLanes(ReduceKind kind, Value value) {
+  for (int64_t half = lanes / 2; half > 0; half /= 2) {
+    SmallVector<int64_t> moved;
+    for (int64_t i = 0; i < lanes; ++i)
+      moved.push_back((i + half) % lanes);
+    value =
+        combine(kind, value,
+                vector::ShuffleOp::create(builder, loc, value, value, moved));
+  }
+  return vector::ExtractOp::create(builder, loc, value, ArrayRef<int64_t>{0});
+}
+
+void Emitter::emitReduce(tile::ReduceOp reduce) {
+  if (tile::ScanOp scan = plan.findFusedScan(reduce))
+    return emitFusedScan(scan, reduce);
+  auto type = cast<VectorType>(reduce.getValue().getType());
+  if (static_cast<int64_t>(reduce.getDim()) == type.getRank() - 1)
+    emitReduceLanes(reduce);
+  else
+    emitReduceRows(reduce);
+}
+
+// Folds `count` elements, `get(i)` each, in several chains.
+Value Emitter::emitChains(ReduceKind kind, int64_t count, int64_t step,
+                          Value identity, function_ref<Value(Value)> get) {
+  int64_t width = std::min(chains, count);
+  int64_t whole = count / width * width;
+  SmallVector<Value> sums(width, identity);
+  sums = emitFold(
+      whole * step, width * step, sums, [&](Value index, ValueRange carried) {
+        SmallVector<Value> next(carried);
+        for (int64_t i = 0; i < width; ++i)
+          next[i] = combine(kind, next[i], get(add(index, i * step)));
+        return next;
+      });
+  for (int64_t i = whole; i < count; ++i)
+    sums[i - whole] = combine(kind, sums[i - whole], get(constant(i * step)));
+  return combineAll(kind, sums);
+}
+
+void Emitter::emitReduceRows(tile::ReduceOp reduce) {
+  auto type = cast<VectorType>(reduce.getValue().getType());
+  auto result = cast<VectorType>(reduce.getResult().getType());
+  const Buffer &buffer = *plan.find(reduce.getResult());
+  int64_t dim = reduce.getDim();
+  Type element = getComputeType(type.getElementType());
+  emitNest(result.getShape(), nullptr, [&](const Point &point) {
+    Point inner = point;
+    inner.at.insert(inner.at.begin() + dim, Value());
+    hoist(reduce.getValue(), inner);
+    Value identity = constantOf(getIdentity(reduce.getKind(), element), true);
+    Value total = emitChains(reduce.getKind(), type.getDimSize(dim), 1,
+                             identity, [&](Value index) {
+                               inner.at[dim] = index;
+                               return emit(reduce.getValue(), inner);
+                             });
+    storeBuffer(buffer, point, roundTo(total, type.getElementType()));
+  });
+}
+
+void Emitter::emitReduceLanes(tile::ReduceOp reduce) {
+  auto type = cast<VectorType>(reduce.getValue().getType());
+  auto result = cast<VectorType>(reduce.getResult().getType());
+  const Buffer &buffer = *plan.find(reduce.getResult());
+  Type element = getComputeType(type.getElementType());
+  int64_t extent = type.getShape().back();
+  int64_t whole = extent / lanes;
+  emitScalarNest(result.getShape(), [&](const Point &point) {
+    Point inner{point.at, true, extent};
+    inner.at.push_back(Value());
+    hoist(reduce.getValue(), inner);
+    Value identity = constantOf(getIdentity(reduce.getKind(), element), true);
+    auto get = [&](Value index) {
+      inner.at.back() = index;
+      return emit(reduce.getValue(), inner);
+    };
+    Value total = identity;
+    if (whole != 0)
+      total = emitChains(reduce.getKind(), whole, lanes, identity, get);
+    if (extent % lanes != 0) {
+      inner.reach = llvm::alignTo(extent, lanes);
+      Value rest = get(constant(whole * lanes));
+      Value mask = getMask(constant(extent % lanes));
+      rest = arith::SelectOp::create(builder, loc, mask, rest, identity);
+      total = combine(reduce.getKind(), total, rest);
+    }
+    Value scalar = combineLanes(reduce.getKind(), total);
+    storeBuffer(buffer, point, roundTo(scalar, type.getElementType()));
+  });
+}

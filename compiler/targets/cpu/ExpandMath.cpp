@@ -1,0 +1,265 @@
+// Computes functions by polynomials on f32 instead of calls to the C library.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+//
+//   %y = math.exp %x : vector<16xf32>
+//   becomes
+//   n = round(x log2(e)), r = x - n ln(2), 2^n p(r)
+//
+// Declines f64, which no kernel computes functions of, and functions that are
+// instructions. Errors, in units in the last place over random arguments, are
+// measured by the target's numeric test.
+#include "compiler/targets/cpu/Passes.h"
+
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace sennit;
+
+namespace sennit {
+#define GEN_PASS_DEF_CPUEXPANDMATH
+#include "compiler/targets/cpu/Passes.h.inc"
+} // namespace sennit
+
+namespace {
+/// Arithmetic on f32 and i32 of one shape.
+struct Floats {
+  OpBuilder &builder;
+  Location loc;
+  Type type;
+
+  Type integers() const {
+    Type i32 = builder.getI32Type();
+    auto vector = dyn_cast<VectorType>(type);
+    return vector ? Type(vector.clone(i32)) : i32;
+  }
+  Value splat(Type type, TypedAttr scalar) const {
+    auto vector = dyn_cast<VectorType>(type);
+    TypedAttr value =
+        vector ? TypedAttr(SplatElementsAttr::get(vector, Attribute(scalar)))
+               : scalar;
+    return arith::ConstantOp::create(builder, loc, value);
+  }
+  Value number(float value) const {
+    return splat(type, builder.getF32FloatAttr(value));
+  }
+  Value integer(int32_t value) const {
+    return splat(integers(), builder.getI32IntegerAttr(value));
+  }
+  Value add(Value a, Value b) const {
+    return arith::AddFOp::create(builder, loc, a, b);
+  }
+  Value sub(Value a, Value b) const {
+    return arith::SubFOp::create(builder, loc, a, b);
+  }
+  Value mul(Value a, Value b) const {
+    return arith::MulFOp::create(builder, loc, a, b);
+  }
+  Value div(Value a, Value b) const {
+    return arith::DivFOp::create(builder, loc, a, b);
+  }
+  Value fma(Value a, Value b, Value c) const {
+    return math::FmaOp::create(builder, loc, a, b, c);
+  }
+  Value abs(Value a) const { return math::AbsFOp::create(builder, loc, a); }
+  Value bits(Value a) const {
+    return arith::BitcastOp::create(builder, loc, integers(), a);
+  }
+  Value fromBits(Value a) const {
+    return arith::BitcastOp::create(builder, loc, type, a);
+  }
+  Value is(arith::CmpFPredicate predicate, Value a, Value b) const {
+    return arith::CmpFOp::create(builder, loc, predicate, a, b);
+  }
+  Value select(Value condition, Value a, Value b) const {
+    return arith::SelectOp::create(builder, loc, condition, a, b);
+  }
+  // Highest power first.
+  Value polynomial(Value x, ArrayRef<float> coefficients) const {
+    Value sum = number(coefficients.front());
+    for (float coefficient : coefficients.drop_front())
+      sum = fma(sum, x, number(coefficient));
+    return sum;
+  }
+};
+} // namespace
+
+using Predicate = arith::CmpFPredicate;
+static constexpr float infinity = std::numeric_limits<float>::infinity();
+
+// p(r) 2^n for a whole n in [-252, 254], in two steps so that results below the
+// normal numbers are rounded once and 2^128 does not overflow by itself.
+static Value scale(const Floats &f, Value p, Value n) {
+  Value whole = arith::FPToSIOp::create(f.builder, f.loc, f.integers(), n);
+  Value half = arith::ShRSIOp::create(f.builder, f.loc, whole, f.integer(1));
+  Value rest = arith::SubIOp::create(f.builder, f.loc, whole, half);
+  auto power = [&](Value exponent) {
+    Value biased =
+        arith::AddIOp::create(f.builder, f.loc, exponent, f.integer(127));
+    return f.fromBits(
+        arith::ShLIOp::create(f.builder, f.loc, biased, f.integer(23)));
+  };
+  return f.mul(f.mul(p, power(half)), power(rest));
+}
+
+// Keeps NaN: an ordered comparison that fails selects x itself.
+static Value clamp(const Floats &f, Value x, float low, float high) {
+  Value below = f.is(Predicate::OLT, x, f.number(low));
+  x = f.select(below, f.number(low), x);
+  Value above = f.is(Predicate::OGT, x, f.number(high));
+  return f.select(above, f.number(high), x);
+}
+
+static const float expPolynomial[] = {1.3814540e-03f,
+                                      8.3687451e-03f,
+                                      4.1668391e-02f,
+                                      1.6666520e-01f,
+                                      4.9999993e-01f,
+                                      1.0f,
+                                      1.0f};
+
+// Cody and Waite, degree 6; ln 2 in two parts, of which the first is exact in
+// products with n.
+static Value expandExp(const Floats &f, Value x) {
+  x = clamp(f, x, -105.0f, 90.0f);
+  Value n = math::RoundEvenOp::create(f.builder, f.loc,
+                                      f.mul(x, f.number(1.44269504f)));
+  Value r = f.fma(n, f.number(-0.693145751953125f), x);
+  r = f.fma(n, f.number(-1.42860682e-6f), r);
+  return scale(f, f.polynomial(r, expPolynomial), n);
+}
+
+static Value expandExp2(const Floats &f, Value x) {
+  x = clamp(f, x, -152.0f, 130.0f);
+  Value n = math::RoundEvenOp::create(f.builder, f.loc, x);
+  Value r = f.mul(f.sub(x, n), f.number(0.69314718f));
+  return scale(f, f.polynomial(r, expPolynomial), n);
+}
+
+// Cephes' logf: x = m 2^e with m in [sqrt(1/2), sqrt(2)).
+static Value expandLog(const Floats &f, Value x) {
+  // Numbers below the normal ones gain 23 bits first.
+  Value isTiny = f.is(Predicate::OLT, x, f.number(1.17549435e-38f));
+  Value scaled = f.select(isTiny, f.mul(x, f.number(8388608.0f)), x);
+  Value bits = f.bits(scaled);
+  Value offset =
+      arith::SubIOp::create(f.builder, f.loc, bits, f.integer(0x3f3504f3));
+  Value exponent =
+      arith::ShRSIOp::create(f.builder, f.loc, offset, f.integer(23));
+  Value shifted =
+      arith::ShLIOp::create(f.builder, f.loc, exponent, f.integer(23));
+  Value m = f.fromBits(arith::SubIOp::create(f.builder, f.loc, bits, shifted));
+  Value e = arith::SIToFPOp::create(f.builder, f.loc, f.type, exponent);
+  e = f.select(isTiny, f.sub(e, f.number(23.0f)), e);
+  Value r = f.sub(m, f.number(1.0f));
+  Value square = f.mul(r, r);
+  Value p =
+      f.polynomial(r, {7.0376836292e-2f, -1.1514610310e-1f, 1.1676998740e-1f,
+                       -1.2420140846e-1f, 1.4249322787e-1f, -1.6668057665e-1f,
+                       2.0000714765e-1f, -2.4999993993e-1f, 3.3333331174e-1f});
+  Value low = f.mul(f.mul(p, r), square);
+  low = f.fma(e, f.number(-2.12194440e-4f), low);
+  low = f.fma(square, f.number(-0.5f), low);
+  Value log = f.fma(e, f.number(0.693359375f), f.add(r, low));
+  log = f.select(f.is(Predicate::OEQ, x, f.number(infinity)), x, log);
+  log = f.select(f.is(Predicate::OEQ, x, f.number(0.0f)), f.number(-infinity),
+                 log);
+  Value outside = f.is(Predicate::ULT, x, f.number(0.0f));
+  return f.select(outside, f.number(std::numeric_limits<float>::quiet_NaN()),
+                  log);
+}
+
+// log(u) x / (u - 1) with u = 1 + x rounded: Kahan's correction of the
+// rounding.
+static Value expandLog1p(const Floats &f, Value x) {
+  Value one = f.number(1.0f);
+  Value u = f.add(x, one);
+  Value step = f.sub(u, one);
+  Value corrected = f.mul(expandLog(f, u), f.div(x, step));
+  Value isSmall = f.is(Predicate::OEQ, u, one);
+  Value isInfinite = f.is(Predicate::OEQ, u, f.number(infinity));
+  return f.select(isSmall, x, f.select(isInfinite, u, corrected));
+}
+
+// e^x - 1: a polynomial near zero, where the difference would cancel.
+static Value expandExpm1(const Floats &f, Value x) {
+  Value p = f.polynomial(x, {1.9841270e-4f, 1.3888889e-3f, 8.3333333e-3f,
+                             4.1666668e-2f, 1.6666667e-1f, 0.5f});
+  Value near = f.fma(f.mul(x, x), p, x);
+  Value far = f.sub(expandExp(f, x), f.number(1.0f));
+  Value isNear = f.is(Predicate::OLT, f.abs(x), f.number(0.35f));
+  return f.select(isNear, near, far);
+}
+
+// Cephes' tanhf: a polynomial below 0.625, 1 - 2 / (e^2x + 1) above.
+static Value expandTanh(const Floats &f, Value x) {
+  Value size = f.abs(x);
+  Value square = f.mul(x, x);
+  Value p = f.polynomial(square, {-5.70498872745e-3f, 2.06390887954e-2f,
+                                  -5.37397155531e-2f, 1.33314422036e-1f,
+                                  -3.33332819422e-1f});
+  Value near = f.fma(f.mul(p, square), x, x);
+  Value e = expandExp(f, f.add(size, size));
+  Value far =
+      f.sub(f.number(1.0f), f.div(f.number(2.0f), f.add(e, f.number(1.0f))));
+  far = math::CopySignOp::create(f.builder, f.loc, far, x);
+  Value isFar = f.is(Predicate::OGT, size, f.number(0.625f));
+  return f.select(isFar, far, near);
+}
+
+// The rational approximation of Eigen and XLA on [-3.83, 3.83].
+static Value expandErf(const Floats &f, Value x) {
+  x = clamp(f, x, -3.832506856900711f, 3.832506856900711f);
+  Value square = f.mul(x, x);
+  Value top =
+      f.polynomial(square, {0.00022905065861350646f, 0.0034082910107109506f,
+                            0.050955695062380861f, 0.18520832239976145f,
+                            1.128379143519084f});
+  Value bottom =
+      f.polynomial(square, {-1.1791602954361697e-7f, 0.000023547966471313185f,
+                            0.0010179625278914885f, 0.014070470171167667f,
+                            0.11098505178285362f, 0.49746925110067538f, 1.0f});
+  return f.div(f.mul(x, top), bottom);
+}
+
+static Value expandRsqrt(const Floats &f, Value x) {
+  return f.div(f.number(1.0f), math::SqrtOp::create(f.builder, f.loc, x));
+}
+
+static Value expandLog2(const Floats &f, Value x) {
+  return f.mul(expandLog(f, x), f.number(1.44269504f));
+}
+
+namespace {
+/// Replaces one function of f32 by its expansion.
+template <typename OpTy, Value (*expand)(const Floats &, Value)>
+struct Expand : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "the expansions are for f32");
+    Floats floats{rewriter, op.getLoc(), op.getType()};
+    rewriter.replaceOp(op, expand(floats, op.getOperand()));
+    return success();
+  }
+};
+
+struct CpuExpandMath : sennit::impl::CpuExpandMathBase<CpuExpandMath> {
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    patterns.add<
+        Expand<math::ExpOp, expandExp>, Expand<math::Exp2Op, expandExp2>,
+        Expand<math::ExpM1Op, expandExpm1>, Expand<math::LogOp, expandLog>,
+        Expand<math::Log2Op, expandLog2>, Expand<math::Log1pOp, expandLog1p>,
+        Expand<math::TanhOp, expandTanh>, Expand<math::ErfOp, expandErf>,
+        Expand<math::RsqrtOp, expandRsqrt>>(&getContext());
+    walkAndApplyPatterns(getOperation(), std::move(patterns));
+  }
+};
+} // namespace

@@ -1,0 +1,210 @@
+// Turns kernels of tiles into loops over vectors of 16 lanes.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+//
+//   func.func @k(%x: memref<?x64xf32>, %t: index) {
+//     tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
+//       tile.load .. tile.store
+//   becomes
+//   llvm.func @k.items(%arguments: !llvm.ptr) -> i64          // ceildiv(t, 16)
+//   llvm.func @k(%arguments, %begin, %end, %scratch) {
+//     scf.for %item = %begin to %end { loops over vectors }
+//
+// Declines functions without a grid silently (they are not kernels), and
+// kernels with more than one, with other work beside the grid, or with what
+// `Plan` refuses, with a diagnostic.
+#include "compiler/targets/cpu/Emitter.h"
+#include "compiler/targets/cpu/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cpu;
+
+namespace sennit {
+#define GEN_PASS_DEF_CPULOWERTILES
+#include "compiler/targets/cpu/Passes.h.inc"
+} // namespace sennit
+
+// The one grid of a kernel, which stands last in it.
+static FailureOr<tile::GridOp> getGrid(func::FuncOp kernel) {
+  auto grids = kernel.getBody().getOps<tile::GridOp>();
+  tile::GridOp grid = *grids.begin();
+  for (tile::GridOp other : grids)
+    if (other != grid)
+      return other.emitOpError() << "is the second grid of its kernel";
+  if (!llvm::hasSingleElement(kernel.getBody()) ||
+      grid->getNextNode() != kernel.getBody().front().getTerminator())
+    return grid.emitOpError() << "is not the last op of its kernel";
+  if (kernel.getNumResults() != 0)
+    return kernel.emitOpError() << "returns " << kernel.getNumResults()
+                                << " values, but a kernel writes to views";
+  for (Type type : kernel.getArgumentTypes())
+    if (!isa<MemRefType>(type) && !type.isIndex())
+      return kernel.emitOpError()
+             << "takes " << type << ", but a kernel takes views and indices";
+  return grid;
+}
+
+static Block *addEntry(LLVM::LLVMFuncOp function) {
+  OpBuilder builder(function.getContext());
+  return function.addEntryBlock(builder);
+}
+
+namespace {
+/// One of the two functions made from a kernel.
+class Function {
+public:
+  Function(func::FuncOp kernel, tile::GridOp grid, const Plan &plan,
+           const CpuMachine &machine, LLVM::LLVMFuncOp function)
+      : kernel(kernel), grid(grid), function(function),
+        builder(OpBuilder::atBlockEnd(addEntry(function))),
+        loc(kernel.getLoc()),
+        scratch(function.getNumArguments() > 3 ? function.getArgument(3)
+                                               : Value()),
+        emitter(builder, loc, plan, machine, scalars, function.getBody(),
+                scratch) {}
+
+  // `i64 k.items(ptr arguments)`.
+  void emitItems() {
+    emitArguments();
+    Value count = integer(1);
+    for (Value extent : getExtents())
+      count = arith::MulIOp::create(builder, loc, count, extent);
+    LLVM::ReturnOp::create(builder, loc, count);
+  }
+
+  // `void k(ptr arguments, i64 begin, i64 end, ptr scratch)`.
+  void emitKernel() {
+    emitArguments();
+    SmallVector<Value> extents = getExtents();
+    emitter.emitPads();
+    auto loop = scf::ForOp::create(builder, loc, function.getArgument(1),
+                                   function.getArgument(2), integer(1));
+    LLVM::ReturnOp::create(builder, loc, ValueRange());
+    builder.setInsertionPointToStart(loop.getBody());
+    decode(loop.getInductionVar(), extents);
+    emitter.emitBlock(*grid.getBody().begin());
+  }
+
+private:
+  Value integer(int64_t value) {
+    return arith::ConstantOp::create(builder, loc,
+                                     builder.getI64IntegerAttr(value));
+  }
+
+  // Reads the slots, and repeats what stands before the grid.
+  void emitArguments() {
+    Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+    Type i64 = builder.getI64Type();
+    for (auto [i, argument] : llvm::enumerate(kernel.getArguments())) {
+      Value slot = LLVM::GEPOp::create(
+          builder, loc, pointer, i64, function.getArgument(0),
+          ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i)});
+      bool isView = isa<MemRefType>(argument.getType());
+      Value value =
+          LLVM::LoadOp::create(builder, loc, isView ? pointer : i64, slot);
+      if (!isView)
+        value = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                           value);
+      scalars.map(argument, value);
+    }
+    for (Operation &op : kernel.getBody().front())
+      if (&op != grid && !op.hasTrait<OpTrait::IsTerminator>())
+        emitter.emitScalar(&op);
+  }
+
+  // max(0, ceil((upper - lower) / step)) for each dimension.
+  SmallVector<Value> getExtents() {
+    SmallVector<Value> extents;
+    for (auto [lower, upper, step] :
+         llvm::zip_equal(grid.getLower(), grid.getUpper(), grid.getSteps())) {
+      Value length =
+          arith::SubIOp::create(builder, loc, toI64(scalars.lookup(upper)),
+                                toI64(scalars.lookup(lower)));
+      length = arith::MaxSIOp::create(builder, loc, length, integer(0));
+      length = arith::AddIOp::create(builder, loc, length, integer(step - 1));
+      extents.push_back(
+          arith::DivUIOp::create(builder, loc, length, integer(step)));
+    }
+    return extents;
+  }
+
+  // The grid's indices of an item; the last dimension varies fastest.
+  void decode(Value item, ArrayRef<Value> extents) {
+    for (int64_t i = extents.size() - 1; i >= 0; --i) {
+      Value position = item;
+      if (i != 0) {
+        position = arith::RemUIOp::create(builder, loc, item, extents[i]);
+        item = arith::DivUIOp::create(builder, loc, item, extents[i]);
+      }
+      position = arith::MulIOp::create(builder, loc, position,
+                                       integer(grid.getSteps()[i]));
+      position = arith::AddIOp::create(
+          builder, loc, position, toI64(scalars.lookup(grid.getLower()[i])));
+      scalars.map(grid.getInductionVars()[i],
+                  arith::IndexCastOp::create(builder, loc,
+                                             builder.getIndexType(), position));
+    }
+  }
+
+  Value toI64(Value index) {
+    return arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
+                                      index);
+  }
+
+  func::FuncOp kernel;
+  tile::GridOp grid;
+  LLVM::LLVMFuncOp function;
+  OpBuilder builder;
+  Location loc;
+  IRMapping scalars;
+  Value scratch;
+  Emitter emitter;
+};
+
+struct CpuLowerTiles : sennit::impl::CpuLowerTilesBase<CpuLowerTiles> {
+  using CpuLowerTilesBase::CpuLowerTilesBase;
+
+  void runOnOperation() override {
+    llvm::Expected<CpuMachine> machine = getMachine(level);
+    if (!machine) {
+      getOperation().emitError() << llvm::toString(machine.takeError());
+      return signalPassFailure();
+    }
+    for (auto kernel : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
+      if (!kernel.getBody().getOps<tile::GridOp>().empty() &&
+          failed(lower(kernel, *machine)))
+        return signalPassFailure();
+  }
+
+  static LogicalResult lower(func::FuncOp kernel, const CpuMachine &machine) {
+    FailureOr<tile::GridOp> grid = getGrid(kernel);
+    if (failed(grid))
+      return failure();
+    FailureOr<Plan> plan = Plan::make(*grid, machine);
+    if (failed(plan))
+      return failure();
+    OpBuilder builder(kernel);
+    Location loc = kernel.getLoc();
+    Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+    Type i64 = builder.getI64Type();
+    Type none = LLVM::LLVMVoidType::get(builder.getContext());
+    auto items = LLVM::LLVMFuncOp::create(
+        builder, loc, (kernel.getName() + ".items").str(),
+        LLVM::LLVMFunctionType::get(i64, {pointer}));
+    Function(kernel, *grid, *plan, machine, items).emitItems();
+    auto lowered = LLVM::LLVMFuncOp::create(
+        builder, loc, kernel.getName(),
+        LLVM::LLVMFunctionType::get(none, {pointer, i64, i64, pointer}));
+    // Only the kernel's own thread knows its scratch.
+    lowered.setArgAttr(3, "llvm.noalias", builder.getUnitAttr());
+    lowered->setAttr(scratchAttrName,
+                     builder.getI64IntegerAttr(plan->getScratchBytes()));
+    Function(kernel, *grid, *plan, machine, lowered).emitKernel();
+    kernel.erase();
+    return success();
+  }
+};
+} // namespace

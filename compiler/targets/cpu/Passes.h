@@ -1,0 +1,20 @@
+// The passes that only the CPU target runs.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+#ifndef SENNIT_COMPILER_TARGETS_CPU_PASSES_H
+#define SENNIT_COMPILER_TARGETS_CPU_PASSES_H
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace sennit {
+#define GEN_PASS_DECL
+#include "compiler/targets/cpu/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "compiler/targets/cpu/Passes.h.inc"
+} // namespace sennit
+
+#endif // SENNIT_COMPILER_TARGETS_CPU_PASSES_H

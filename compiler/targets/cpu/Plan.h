@@ -1,0 +1,89 @@
+// Where each tile of a kernel stands: computed at its uses, or in the thread's
+// scratch memory. Part of Sennit, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE.
+#ifndef SENNIT_COMPILER_TARGETS_CPU_PLAN_H
+#define SENNIT_COMPILER_TARGETS_CPU_PLAN_H
+
+#include "compiler/targets/cpu/Cpu.h"
+#include "dialects/tile/Tile.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <deque>
+
+namespace sennit::cpu {
+
+/// A tile in scratch memory: row-major, its rows padded so that whole vectors
+/// may be written past the last element.
+struct Buffer {
+  /// f32 for all floats up to 32 bits, i8 for i1, else the tile's own type.
+  mlir::Type element;
+  llvm::SmallVector<int64_t> shape;
+  /// In elements.
+  llvm::SmallVector<int64_t> strides;
+  /// In bytes from the start of scratch.
+  int64_t offset = 0;
+  int64_t bytes = 0;
+  /// Positions in the program between which the contents matter.
+  int64_t first = 0, last = 0;
+};
+
+/// The type in which a value of `element` is computed and stored in scratch.
+mlir::Type getComputeType(mlir::Type element);
+mlir::Type getStorageType(mlir::Type element);
+
+/// Whether lanes of a vector of the result stay lanes of one row of the
+/// operand.
+bool isIndexMap(tile::ReshapeOp op);
+
+/// Whether the last dimension stays the last.
+bool keepsLanes(tile::TransposeOp op);
+
+/// Whether the view's elements along the tile's last dimension are neighbours.
+bool hasContiguousLanes(mlir::MemRefType view, llvm::ArrayRef<int64_t> dims);
+
+/// The load of blocked weights that a product reads panel by panel, or null.
+tile::LoadOp findPanels(tile::MmaOp mma,
+                        llvm::function_ref<mlir::Value(mlir::Value)> resolve);
+
+/// The element that a load reads outside its bounds.
+mlir::TypedAttr getPad(tile::LoadOp load);
+
+class Plan {
+public:
+  /// Fails with a diagnostic on what the target has no loops for.
+  static llvm::FailureOr<Plan> make(tile::GridOp grid,
+                                    const CpuMachine &machine);
+
+  /// The value that a block argument of `do` stands for, when it was fetched.
+  mlir::Value resolve(mlir::Value value) const;
+  /// Where a tile stands, or null when it is computed at its uses.
+  const Buffer *find(mlir::Value tile) const;
+  /// The place of an op's intermediate, such as a product's turned operand.
+  const Buffer *findTemporary(mlir::Operation *op) const;
+  /// The recurrence that is computed in this reduction's loops, or null.
+  tile::ScanOp findFusedScan(tile::ReduceOp reduce) const;
+  /// Whether an op's loops stand at the op that uses it.
+  bool isFused(mlir::Operation *op) const;
+  int64_t getScratchBytes() const { return scratchBytes; }
+  /// The elements that loads read outside their bounds; a vector of the i-th
+  /// stands `i * padBytes` into scratch, so that a load may be led there.
+  llvm::ArrayRef<mlir::TypedAttr> getPads() const { return pads; }
+  static constexpr int64_t padBytes = 2 * 64;
+
+private:
+  friend class Planner;
+  std::deque<Buffer> buffers;
+  llvm::DenseMap<mlir::Value, size_t> places;
+  llvm::DenseMap<mlir::Operation *, size_t> temporaries;
+  llvm::DenseMap<mlir::Value, mlir::Value> fetched;
+  llvm::DenseMap<mlir::Operation *, mlir::Operation *> fusedScans;
+  llvm::DenseSet<mlir::Operation *> fused;
+  llvm::SmallVector<mlir::TypedAttr> pads;
+  int64_t scratchBytes = 0;
+};
+
+} // namespace sennit::cpu
+
+#endif // SENNIT_COMPILER_TARGETS_CPU_PLAN_H

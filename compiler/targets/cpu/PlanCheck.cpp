@@ -1,0 +1,89 @@
+// Says, before anything is emitted, what the CPU target has no loops for.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+#include "compiler/targets/cpu/Planner.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cpu;
+
+static LogicalResult checkView(Operation *op, MemRefType view) {
+  if (auto blocked = dyn_cast<tile::BlockedAttr>(view.getLayout())) {
+    for (int64_t i = 1, rank = view.getRank(); i < rank; ++i)
+      if (view.isDynamicDim(i))
+        return op->emitOpError() << "reads " << view << ", of which dim " << i
+                                 << " is dynamic; only the leading one may be";
+    if (blocked.getRows() % lanes != 0)
+      return op->emitOpError()
+             << "reads panels of " << blocked.getRows()
+             << " rows, which are not whole vectors of " << lanes;
+    return success();
+  }
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(view.getStridesAndOffset(strides, offset)) ||
+      ShapedType::isDynamic(offset) ||
+      llvm::any_of(strides, ShapedType::isDynamic))
+    return op->emitOpError()
+           << "reads or writes " << view << ", whose strides are not static";
+  return success();
+}
+
+static LogicalResult checkElement(Operation *op, Type type) {
+  Type element = getElementTypeOrSelf(type);
+  if (element.isF32() || element.isBF16() || element.isF16() ||
+      element.isF64() || element.isIndex() || element.isInteger(1) ||
+      element.isInteger(8) || element.isInteger(16) || element.isInteger(32) ||
+      element.isInteger(64))
+    return success();
+  return op->emitOpError() << "has elements " << element
+                           << ", which the CPU target does not compute";
+}
+
+static LogicalResult checkBlockedStore(tile::StoreOp store) {
+  auto view = cast<MemRefType>(store.getView().getType());
+  if (isa<tile::BlockedAttr>(view.getLayout()))
+    return store.emitOpError() << "writes blocked memory, which is packed once "
+                                  "and then only read";
+  return success();
+}
+
+static LogicalResult checkOp(Operation *op) {
+  for (Type type : op->getResultTypes())
+    if (isa<VectorType>(type) && failed(checkElement(op, type)))
+      return failure();
+  if (auto load = dyn_cast<tile::LoadOp>(op))
+    return checkView(op, cast<MemRefType>(load.getView().getType()));
+  if (auto store = dyn_cast<tile::StoreOp>(op)) {
+    if (failed(checkBlockedStore(store)))
+      return failure();
+    return checkView(op, cast<MemRefType>(store.getView().getType()));
+  }
+  if (auto load = dyn_cast<memref::LoadOp>(op))
+    return checkView(op, load.getMemRefType());
+  bool touchesTiles =
+      llvm::any_of(op->getOperandTypes(), llvm::IsaPred<VectorType>) ||
+      llvm::any_of(op->getResultTypes(), llvm::IsaPred<VectorType>);
+  if (isa<tile::TileDialect>(op->getDialect()) ||
+      isa<scf::ForOp, scf::IfOp, scf::YieldOp, arith::ConstantOp,
+          vector::ExtractOp>(op))
+    return success();
+  if (touchesTiles && !OpTrait::hasElementwiseMappableTraits(op))
+    return op->emitOpError() << "computes on tiles, but is not elementwise";
+  if (!touchesTiles && (!isMemoryEffectFree(op) || op->getNumRegions() != 0))
+    return op->emitOpError()
+           << "is neither integer arithmetic nor an op on tiles";
+  return success();
+}
+
+LogicalResult Planner::check() {
+  WalkResult result = grid.walk([&](Operation *op) {
+    if (op != grid && isa<tile::GridOp>(op)) {
+      op->emitOpError() << "stands inside another grid";
+      return WalkResult::interrupt();
+    }
+    return failed(checkOp(op)) ? WalkResult::interrupt()
+                               : WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}

@@ -1,0 +1,294 @@
+// Gives carries and standing tiles their buffers, and buffers their addresses.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
+// LICENSE.
+#include "compiler/targets/cpu/Planner.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cpu;
+
+static bool isTile(Value value) { return isa<VectorType>(value.getType()); }
+
+//===----------------------------------------------------------------------===//
+// The finished plan
+//===----------------------------------------------------------------------===//
+
+Value Plan::resolve(Value value) const {
+  for (auto found = fetched.find(value); found != fetched.end();
+       found = fetched.find(value))
+    value = found->second;
+  return value;
+}
+
+const Buffer *Plan::find(Value tile) const {
+  auto found = places.find(resolve(tile));
+  return found == places.end() ? nullptr : &buffers[found->second];
+}
+
+const Buffer *Plan::findTemporary(Operation *op) const {
+  auto found = temporaries.find(op);
+  return found == temporaries.end() ? nullptr : &buffers[found->second];
+}
+
+tile::ScanOp Plan::findFusedScan(tile::ReduceOp reduce) const {
+  return cast_or_null<tile::ScanOp>(fusedScans.lookup(reduce));
+}
+
+bool Plan::isFused(Operation *op) const { return fused.contains(op); }
+
+TypedAttr sennit::cpu::getPad(tile::LoadOp load) {
+  if (Attribute pad = load.getPadAttr())
+    return cast<TypedAttr>(pad);
+  auto view = cast<MemRefType>(load.getView().getType());
+  return Builder(load.getContext()).getZeroAttr(view.getElementType());
+}
+
+tile::LoadOp sennit::cpu::findPanels(tile::MmaOp mma,
+                                     function_ref<Value(Value)> resolve) {
+  Value value = resolve(mma.getB());
+  if (auto widened = value.getDefiningOp<arith::ExtFOp>())
+    value = resolve(widened.getIn());
+  auto load = value.getDefiningOp<tile::LoadOp>();
+  if (!load)
+    return nullptr;
+  auto view = cast<MemRefType>(load.getView().getType());
+  ArrayRef<int64_t> dims = load.getTileDims();
+  int64_t rank = view.getRank();
+  if (!isa<tile::BlockedAttr>(view.getLayout()) || dims.size() < 2 ||
+      dims.back() != rank - 1 || dims[dims.size() - 2] != rank - 2)
+    return nullptr;
+  return load;
+}
+
+//===----------------------------------------------------------------------===//
+// Before the decision
+//===----------------------------------------------------------------------===//
+
+void Planner::numberOps() {
+  auto number = [&](auto &&self, Operation *op) -> void {
+    positions[op] = ++count;
+    for (Region &region : op->getRegions())
+      for (Operation &inner : region.getOps())
+        self(self, &inner);
+    ends[op] = ++count;
+  };
+  number(number, grid);
+}
+
+void Planner::resolveFetched() {
+  grid.walk([&](tile::StreamOp stream) {
+    Operation *yield = stream.getFetch().front().getTerminator();
+    for (auto [argument, value] :
+         llvm::zip_equal(stream.getFetchedArguments(), yield->getOperands()))
+      plan.fetched[argument] = value;
+  });
+  grid.walk([&](tile::StoreOp store) { stores.push_back(store); });
+  grid.walk([&](tile::LoadOp load) {
+    TypedAttr pad = getPad(load);
+    if (!llvm::is_contained(plan.pads, pad))
+      plan.pads.push_back(pad);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Buffers
+//===----------------------------------------------------------------------===//
+
+// A row stride of whole pages puts one column into one set of the first cache.
+static int64_t padRow(int64_t elements, int64_t bytes, bool single) {
+  int64_t row = llvm::alignTo(elements, lanes);
+  return !single && row * bytes % 4096 == 0 ? row + lanes : row;
+}
+
+size_t Planner::addBuffer(VectorType type, bool dense, int64_t slack) {
+  Buffer buffer;
+  buffer.element = getStorageType(type.getElementType());
+  buffer.shape.assign(type.getShape().begin(), type.getShape().end());
+  int64_t bytes = llvm::divideCeil(buffer.element.getIntOrFloatBitWidth(), 8);
+  int64_t stride = 1, rank = type.getRank();
+  buffer.strides.resize(rank);
+  for (int64_t i = rank - 1; i >= 0; --i) {
+    buffer.strides[i] = stride;
+    stride *= buffer.shape[i];
+    if (i == rank - 1 && !dense)
+      stride = padRow(stride + slack, bytes,
+                      type.getNumElements() == buffer.shape[i]);
+  }
+  // Reads at odd lanes reach up to a vector past the end.
+  buffer.bytes = llvm::alignTo((stride + lanes) * bytes, 64);
+  buffer.first = count;
+  plan.buffers.push_back(std::move(buffer));
+  return plan.buffers.size() - 1;
+}
+
+void Planner::placeResult(Operation *op, Value value) {
+  auto type = cast<VectorType>(value.getType());
+  // The second part of a row writes whole vectors past the row's end.
+  auto concat = dyn_cast<tile::ConcatOp>(op);
+  bool alongLanes =
+      concat && static_cast<int64_t>(concat.getDim()) == type.getRank() - 1;
+  plan.places[value] = addBuffer(type, /*dense=*/isa<tile::ReshapeOp>(op),
+                                 /*slack=*/alongLanes ? lanes : 0);
+}
+
+// B as [N, K] is turned into rows [K, N], one batch element at a time.
+void Planner::placeTemporary(tile::MmaOp mma) {
+  bool turned =
+      mma.getForm() == tile::MmaForm::NT || mma.getForm() == tile::MmaForm::TT;
+  auto resolve = [&](Value value) { return plan.resolve(value); };
+  if (!turned || findPanels(mma, resolve))
+    return;
+  ArrayRef<int64_t> shape = cast<VectorType>(mma.getB().getType()).getShape();
+  int64_t columns = shape[shape.size() - 2], depth = shape.back();
+  auto type =
+      VectorType::get({depth, columns}, Float32Type::get(mma.getContext()));
+  plan.temporaries[mma] = addBuffer(type);
+}
+
+//===----------------------------------------------------------------------===//
+// Carries
+//===----------------------------------------------------------------------===//
+
+// The next value may be written over the carried one when that is read no more:
+// all readers stand before the writer, or read in the writer's own loops just
+// the elements that it is about to write.
+bool Planner::mayWriteInPlace(Value carried, Value next) {
+  Operation *writer = next.getDefiningOp();
+  if (!writer || writer->getBlock() != carried.getParentBlock() ||
+      !plan.find(next) || next.getType() != carried.getType() ||
+      isa<tile::StreamOp, scf::ForOp, scf::IfOp, tile::ReshapeOp>(writer))
+    return false;
+  bool readsOwnPlace = isElementwise(writer) || isa<tile::MmaOp>(writer) ||
+                       (isa<tile::ScanOp>(writer) &&
+                        next == cast<tile::ScanOp>(writer).getLast());
+  Operation *root = getEmissionPoint(writer);
+  int64_t position = positions.lookup(root);
+  return llvm::all_of(getContexts(carried), [&](Context context) {
+    if (context.root == root)
+      return readsOwnPlace && !context.reshaped;
+    return positions.lookup(context.root) < position;
+  });
+}
+
+void Planner::placeCarry(Value carried, Value next, Value result) {
+  if (!isTile(carried))
+    return;
+  size_t buffer = addBuffer(cast<VectorType>(carried.getType()));
+  plan.places[carried] = buffer;
+  plan.places[result] = buffer;
+  next = plan.resolve(next);
+  bool isTaken = llvm::any_of(carriedBuffers, [&](size_t other) {
+    auto place = plan.places.find(next);
+    return place != plan.places.end() && place->second == other;
+  });
+  if (!isTaken && mayWriteInPlace(carried, next))
+    plan.places[next] = buffer;
+  carriedBuffers.push_back(buffer);
+}
+
+void Planner::placeLoop(Operation *op) {
+  if (auto stream = dyn_cast<tile::StreamOp>(op)) {
+    Operation *yield = stream.getCompute().front().getTerminator();
+    for (auto [carried, next, result] :
+         llvm::zip_equal(stream.getCarriedArguments(), yield->getOperands(),
+                         stream.getResults()))
+      placeCarry(carried, next, result);
+  }
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    for (auto [carried, next, result] :
+         llvm::zip_equal(loop.getRegionIterArgs(), loop.getYieldedValues(),
+                         loop.getResults()))
+      placeCarry(carried, next, result);
+  if (auto branch = dyn_cast<scf::IfOp>(op))
+    for (Value result : branch.getResults())
+      if (isTile(result))
+        plan.places[result] = addBuffer(cast<VectorType>(result.getType()));
+}
+
+void Planner::placeValues() {
+  SmallVector<Operation *> ops;
+  grid.walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
+  for (Operation *op : llvm::reverse(ops)) {
+    placeLoop(op);
+    if (auto mma = dyn_cast<tile::MmaOp>(op))
+      placeTemporary(mma);
+    if (op->getNumRegions() != 0)
+      continue;
+    for (Value result : op->getResults())
+      if (isTile(result) && !streamsThrough(result) &&
+          standsInScratch(op, result))
+        placeResult(op, result);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Lives and addresses
+//===----------------------------------------------------------------------===//
+
+void Planner::extend(Buffer &buffer, Value value) {
+  Operation *definition = value.getDefiningOp();
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    definition = argument.getOwner()->getParentOp();
+    buffer.last = std::max(buffer.last, ends.lookup(definition));
+  }
+  buffer.first = std::min(buffer.first, positions.lookup(definition));
+  buffer.last = std::max(buffer.last, ends.lookup(definition));
+  for (Context context : getContexts(value))
+    buffer.last = std::max(
+        buffer.last, getLastPosition(context.root, value.getParentRegion()));
+}
+
+void Planner::measureLives() {
+  for (auto [value, buffer] : plan.places)
+    extend(plan.buffers[buffer], value);
+  for (auto [op, buffer] : plan.temporaries) {
+    plan.buffers[buffer].first = positions.lookup(op);
+    plan.buffers[buffer].last = ends.lookup(op);
+  }
+}
+
+// First fit, in the order of birth, below all buffers alive at the same time.
+void Planner::assignOffsets() {
+  SmallVector<Buffer *> order;
+  for (Buffer &buffer : plan.buffers)
+    order.push_back(&buffer);
+  llvm::stable_sort(order,
+                    [](Buffer *a, Buffer *b) { return a->first < b->first; });
+  int64_t start = plan.pads.size() * Plan::padBytes;
+  SmallVector<Buffer *> placed;
+  plan.scratchBytes = start;
+  for (Buffer *buffer : order) {
+    buffer->offset = start;
+    for (Buffer *other : placed) {
+      bool together =
+          other->first <= buffer->last && buffer->first <= other->last;
+      if (together && buffer->offset < other->offset + other->bytes &&
+          other->offset < buffer->offset + buffer->bytes)
+        buffer->offset = other->offset + other->bytes;
+    }
+    placed.push_back(buffer);
+    llvm::sort(placed,
+               [](Buffer *a, Buffer *b) { return a->offset < b->offset; });
+    plan.scratchBytes =
+        std::max(plan.scratchBytes, buffer->offset + buffer->bytes);
+  }
+}
+
+FailureOr<Plan> Planner::run() {
+  if (failed(check()))
+    return failure();
+  numberOps();
+  resolveFetched();
+  fuseScans();
+  placeValues();
+  measureLives();
+  assignOffsets();
+  return std::move(plan);
+}
+
+FailureOr<Plan> Plan::make(tile::GridOp grid, const CpuMachine &machine) {
+  return Planner(grid, machine).run();
+}

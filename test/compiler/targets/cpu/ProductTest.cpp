@@ -1,0 +1,163 @@
+// Matrix products of all forms, streamed, batched and on packed weights,
+// against plain loops. Part of Sennit, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE.
+#include "test/compiler/targets/cpu/TileKernel.h"
+
+using namespace sennit::test;
+
+class ProductTest : public TileTest {};
+SENNIT_TILE_TESTS(ProductTest);
+
+// C [M, N] = A B; strides say how A and B are stored.
+static Array<float> multiply(const float *a, const float *b, int64_t m,
+                             int64_t n, int64_t k, bool turnedA, bool turnedB) {
+  Array<float> c(m * n);
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (int64_t p = 0; p < k; ++p)
+        sum += double(turnedA ? a[p * m + i] : a[i * k + p]) *
+               (turnedB ? b[j * k + p] : b[p * n + j]);
+      c[i * n + j] = sum;
+    }
+  return c;
+}
+
+TEST_P(ProductTest, MultipliesInAllForms) {
+  struct Case {
+    int64_t m, n, k;
+  };
+  for (Case size : {Case{1, 1, 1}, Case{3, 17, 5}, Case{17, 33, 30},
+                    Case{32, 127, 64}, Case{1, 200, 36}, Case{5, 64, 128}})
+    for (const char *form : {"nn", "nt", "tn", "tt"}) {
+      bool turnedA = form[0] == 't', turnedB = form[1] == 't';
+      std::string text = R"(
+        func.func @k(%a: memref<$AR$x$AC$xf32>, %b: memref<$BR$x$BC$xf32>, %c: memref<$M$x$N$xf32>) {
+          %c0 = arith.constant 0 : index
+          %c1 = arith.constant 1 : index
+          tile.grid (%i) = (%c0) to (%c1) step [1] dims ["i"] {
+            %x = tile.load %a[%c0, %c0] : memref<$AR$x$AC$xf32> -> vector<$AR$x$AC$xf32>
+            %w = tile.load %b[%c0, %c0] : memref<$BR$x$BC$xf32> -> vector<$BR$x$BC$xf32>
+            %y = tile.mma FORM %x, %w : vector<$AR$x$AC$xf32>, vector<$BR$x$BC$xf32> -> vector<$M$x$N$xf32>
+            tile.store %y, %c[%c0, %c0] : vector<$M$x$N$xf32>, memref<$M$x$N$xf32>
+          }
+          return
+        })";
+      text.replace(text.find("FORM"), 4, form);
+      TileKernel kernel(GetParam(),
+                        fill(text, {{"M", size.m},
+                                    {"N", size.n},
+                                    {"AR", turnedA ? size.k : size.m},
+                                    {"AC", turnedA ? size.m : size.k},
+                                    {"BR", turnedB ? size.n : size.k},
+                                    {"BC", turnedB ? size.k : size.n}}));
+      Array<float> a = randomFloats(size.m * size.k);
+      Array<float> b = randomFloats(size.k * size.n);
+      Array<float> c(size.m * size.n);
+      Array<float> expected = multiply(a.data(), b.data(), size.m, size.n,
+                                       size.k, turnedA, turnedB);
+      kernel.run({a.slot(), b.slot(), c.slot()});
+      SCOPED_TRACE(form);
+      expectNear(expected.data(), c.data(), c.size(), 1e-5, 1e-5);
+    }
+}
+
+// Element (n, k) of a matrix in panels of 32 rows.
+static Array<uint16_t> pack(const Array<uint16_t> &w, int64_t n, int64_t k) {
+  Array<uint16_t> packed((n + 31) / 32 * 32 * k);
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t p = 0; p < k; ++p)
+      packed[(i / 32 * k + p) * 32 + i % 32] = w[i * k + p];
+  return packed;
+}
+
+// Rows scaled by a gain, streamed over K, packed weights, a residual added.
+static const char *linear = R"(
+  func.func @linear(%x: memref<?x$K$xf32>, %g: memref<$K$xf32>, %w: memref<$N$x$K$xbf16, #tile.blocked<32>>,
+                    %r: memref<?x$N$xf32>, %y: memref<?x$N$xf32>, %t: index) {
+    %c0 = arith.constant 0 : index
+    %ck = arith.constant $K$ : index
+    %cn = arith.constant $N$ : index
+    tile.grid (%m, %n) = (%c0, %c0) to (%t, %cn) step [$TM$, $TN$] dims ["m", "n"] {
+      %z = arith.constant dense<0.0> : vector<$TM$x$TN$xf32>
+      %s = tile.stream "k" %k = %c0 to %ck step $TK$ carry(%z : vector<$TM$x$TN$xf32>) fetch {
+        %a = tile.load %x[%m, %k] bound [0 : %t] : memref<?x$K$xf32> -> vector<$TM$x$TK$xf32>
+        %b = tile.load %w[%n, %k] : memref<$N$x$K$xbf16, #tile.blocked<32>> -> vector<$TN$x$TK$xbf16>
+        %gain = tile.load %g[%k] : memref<$K$xf32> -> vector<$TK$xf32>
+        tile.yield %a, %b, %gain : vector<$TM$x$TK$xf32>, vector<$TN$x$TK$xbf16>, vector<$TK$xf32>
+      } do {
+      ^bb0(%k: index, %a: vector<$TM$x$TK$xf32>, %b: vector<$TN$x$TK$xbf16>, %gain: vector<$TK$xf32>, %acc: vector<$TM$x$TN$xf32>):
+        %gw = tile.broadcast %gain [1] : vector<$TK$xf32> -> vector<$TM$x$TK$xf32>
+        %ag = arith.mulf %a, %gw : vector<$TM$x$TK$xf32>
+        %c = tile.mma nt %ag, %b acc %acc : vector<$TM$x$TK$xf32>, vector<$TN$x$TK$xbf16> acc vector<$TM$x$TN$xf32> -> vector<$TM$x$TN$xf32>
+        tile.yield %c : vector<$TM$x$TN$xf32>
+      }
+      %res = tile.load %r[%m, %n] bound [0 : %t, 1 : %cn] : memref<?x$N$xf32> -> vector<$TM$x$TN$xf32>
+      %o = arith.addf %s, %res : vector<$TM$x$TN$xf32>
+      tile.store %o, %y[%m, %n] bound [0 : %t, 1 : %cn] : vector<$TM$x$TN$xf32>, memref<?x$N$xf32>
+    }
+    return
+  })";
+
+TEST_P(ProductTest, StreamsPackedWeights) {
+  struct Case {
+    int64_t rows, n, k, tileM, tileN, tileK;
+  };
+  for (Case size : {Case{50, 96, 64, 24, 32, 32}, Case{1, 128, 128, 1, 128, 64},
+                    Case{7, 50, 32, 4, 64, 16}, Case{17, 64, 48, 16, 32, 48}}) {
+    TileKernel kernel(GetParam(), fill(linear, {{"N", size.n},
+                                                {"K", size.k},
+                                                {"TM", size.tileM},
+                                                {"TN", size.tileN},
+                                                {"TK", size.tileK}}));
+    Array<float> x = randomFloats(size.rows * size.k), g = randomFloats(size.k);
+    Array<uint16_t> w = randomBFloats(size.n * size.k);
+    Array<uint16_t> packed = pack(w, size.n, size.k);
+    Array<float> r = randomFloats(size.rows * size.n), y(size.rows * size.n);
+    Array<float> scaled(size.rows * size.k), wide(size.n * size.k);
+    for (size_t i = 0; i < scaled.size(); ++i)
+      scaled[i] = x[i] * g[i % size.k];
+    for (size_t i = 0; i < wide.size(); ++i)
+      wide[i] = fromBFloat(w[i]);
+    Array<float> expected = multiply(scaled.data(), wide.data(), size.rows,
+                                     size.n, size.k, false, true);
+    for (size_t i = 0; i < y.size(); ++i)
+      expected[i] += r[i];
+    kernel.run(
+        {x.slot(), g.slot(), packed.slot(), r.slot(), y.slot(), size.rows});
+    expectNear(expected.data(), y.data(), y.size(), 1e-5, 1e-5);
+  }
+}
+
+TEST_P(ProductTest, MultipliesBatches) {
+  TileKernel kernel(GetParam(), R"(
+    func.func @k(%a: memref<3x20x24xbf16>, %b: memref<3x40x24xbf16>, %d: memref<3x20x40xf32>, %c: memref<3x20x40xf32>) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      tile.grid (%i) = (%c0) to (%c1) step [1] dims ["i"] {
+        %x = tile.load %a[%c0, %c0, %c0] : memref<3x20x24xbf16> -> vector<3x20x24xbf16>
+        %w = tile.load %b[%c0, %c0, %c0] : memref<3x40x24xbf16> -> vector<3x40x24xbf16>
+        %z = tile.load %d[%c0, %c0, %c0] : memref<3x20x40xf32> -> vector<3x20x40xf32>
+        %two = arith.addf %z, %z : vector<3x20x40xf32>
+        %y = tile.mma nt %x, %w acc %two : vector<3x20x24xbf16>, vector<3x40x24xbf16> acc vector<3x20x40xf32> -> vector<3x20x40xf32>
+        tile.store %y, %c[%c0, %c0, %c0] : vector<3x20x40xf32>, memref<3x20x40xf32>
+      }
+      return
+    })");
+  Array<uint16_t> a = randomBFloats(3 * 480), b = randomBFloats(3 * 960);
+  Array<float> d = randomFloats(2400), c(2400);
+  Array<float> wideA(a.size()), wideB(b.size());
+  for (size_t i = 0; i < a.size(); ++i)
+    wideA[i] = fromBFloat(a[i]);
+  for (size_t i = 0; i < b.size(); ++i)
+    wideB[i] = fromBFloat(b[i]);
+  kernel.run({a.slot(), b.slot(), d.slot(), c.slot()});
+  for (int64_t batch = 0; batch < 3; ++batch) {
+    Array<float> expected =
+        multiply(wideA.data() + batch * 480, wideB.data() + batch * 960, 20, 40,
+                 24, false, true);
+    for (int64_t i = 0; i < 800; ++i)
+      expected[i] += 2 * d[batch * 800 + i];
+    expectNear(expected.data(), c.data() + batch * 800, 800, 1e-5, 1e-5);
+  }
+}
