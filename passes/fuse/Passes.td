@@ -20,6 +20,7 @@ def FormKernels : Pass<"sennit-form-kernels", "::mlir::func::FuncOp"> {
     The later passes draw neighbours into these kernels. Declines ops that are
     not roots: elementwise maps, norms and views stay outside.
   }];
+  let dependentDialects = ["::sennit::seq::SeqDialect"];
 }
 
 def FuseGatePair : Pass<"sennit-fuse-gate-pair", "::mlir::func::FuncOp"> {
@@ -106,6 +107,7 @@ def FuseRows : Pass<"sennit-fuse-rows", "::mlir::func::FuncOp"> {
     operands when both walk the same rows, else it opens a new one. Declines to
     join when another user of that kernel stands between.
   }];
+  let dependentDialects = ["::sennit::seq::SeqDialect"];
 }
 
 def VerifyFused : Pass<"sennit-verify-fused", "::mlir::func::FuncOp"> {

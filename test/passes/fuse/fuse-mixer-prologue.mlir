@@ -1,0 +1,53 @@
+// What a mixer reads is computed in its kernel, unless something else reads it too.
+// RUN: sennit-opt %s --sennit-form-kernels --sennit-fuse-mixer-prologue | FileCheck %s
+// RUN: sennit-opt %s --sennit-form-kernels --sennit-fuse-mixer-prologue --remarks-filter=fuse -o /dev/null 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=REMARK
+
+!q = tensor<?x2x8xf32>
+!cache = tensor<64x2x8xf32>
+!table = tensor<64x4xf32>
+#row = affine_map<(t, c) -> (t, c)>
+
+// CHECK-LABEL: func.func @queries_are_rotated_at_their_load
+func.func @queries_are_rotated_at_their_load(%q: !q, %k: !q, %kc: !cache, %cos: !table, %sin: !table, %past: index) -> !q {
+  // CHECK-NOT: seq.rope
+  // CHECK: seq.kernel "attention"
+  // CHECK: %[[ROTATED:.*]] = seq.rope
+  // CHECK: seq.attention %[[ROTATED]],
+  // REMARK: [[@LINE+1]]:{{.*}}[Passed] FuseMixerPrologue {{.*}}into seq.attention
+  %r = seq.rope %q past %past tables(%cos, %sin : !table, !table) : !q
+  %o, %kn, %vn = seq.attention %r, %k, %k past %past state(%kc, %kc) {scale = 1.0 : f32} : !q, !q, !q, !cache, !cache
+  return %o : !q
+}
+
+// CHECK-LABEL: func.func @chain_through_a_view_moves_whole
+func.func @chain_through_a_view_moves_whole(%x: tensor<?x16xf32>, %k: !q, %kc: !cache, %old: tensor<?x16xf32>,
+                                            %past: index, %t: index) -> !q {
+  // CHECK-NOT: linalg.generic
+  // CHECK: seq.kernel "attention"
+  // CHECK: linalg.generic
+  // CHECK: tensor.expand_shape
+  // CHECK: seq.attention
+  // REMARK-DAG: [[@LINE+1]]:{{.*}}[Passed] FuseMixerPrologue {{.*}}into seq.attention
+  %biased = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x : tensor<?x16xf32>) outs(%old : tensor<?x16xf32>) {
+  ^bb0(%a: f32, %unused: f32):
+    %b = arith.addf %a, %a : f32
+    linalg.yield %b : f32
+  } -> tensor<?x16xf32>
+  // REMARK-DAG: [[@LINE+1]]:{{.*}}[Passed] FuseMixerPrologue {{.*}}into seq.attention
+  %q = tensor.expand_shape %biased [[0], [1, 2]] output_shape [%t, 2, 8] : tensor<?x16xf32> into !q
+  %o, %kn, %vn = seq.attention %q, %k, %k past %past state(%kc, %kc) {scale = 1.0 : f32} : !q, !q, !q, !cache, !cache
+  return %o : !q
+}
+
+// CHECK-LABEL: func.func @stored_queries_stay_outside
+func.func @stored_queries_stay_outside(%q: !q, %k: !q, %kc: !cache, %cos: !table, %sin: !table, %past: index) -> (!q, !q) {
+  // CHECK: %[[ROTATED:.*]] = seq.rope
+  // CHECK: seq.kernel "attention"
+  // CHECK: seq.attention %[[ROTATED]],
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseMixerPrologue {{.*}}something outside the mixer reads it too, so it is stored anyway
+  %r = seq.rope %q past %past tables(%cos, %sin : !table, !table) : !q
+  %o, %kn, %vn = seq.attention %r, %k, %k past %past state(%kc, %kc) {scale = 1.0 : f32} : !q, !q, !q, !cache, !cache
+  return %o, %r : !q, !q
+}

@@ -1,0 +1,90 @@
+// Rows are normalised where a product reads them, and are never stored, unless something else reads them.
+// RUN: sennit-opt %s --sennit-form-kernels --sennit-fuse-norm-matmul | FileCheck %s
+// RUN: sennit-opt %s --sennit-form-kernels --sennit-fuse-norm-matmul --remarks-filter=fuse -o /dev/null 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=REMARK
+
+!x = tensor<?x64xf32>
+!s = tensor<?xf32>
+!w = tensor<32x64xf32>
+!y = tensor<?x32xf32>
+#x = affine_map<(m, n, k) -> (m, k)>
+#w = affine_map<(m, n, k) -> (n, k)>
+#y = affine_map<(m, n, k) -> (m, n)>
+#row = affine_map<(m, k) -> (m, k)>
+#statistic = affine_map<(m, k) -> (m)>
+
+// CHECK-LABEL: func.func @norm_moves_into_its_product
+func.func @norm_moves_into_its_product(%x: !x, %w: !w, %rows: !s, %old: !x, %start: !y) -> !y {
+  %zero = arith.constant 0.0 : f32
+  %none = linalg.fill ins(%zero : f32) outs(%rows : !s) -> !s
+  // CHECK-NOT: linalg.generic
+  // CHECK: seq.kernel "norm_matmul"
+  // CHECK: iterator_types = ["parallel", "reduction"]
+  // CHECK: %[[NORM:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+  // CHECK: linalg.matmul {{.*}} ins(%[[NORM]],
+  %s = linalg.generic {indexing_maps = [#row, #statistic], iterator_types = ["parallel", "reduction"]}
+      ins(%x : !x) outs(%none : !s) {
+  ^bb0(%a: f32, %sum: f32):
+    %square = arith.mulf %a, %a : f32
+    %more = arith.addf %sum, %square : f32
+    linalg.yield %more : f32
+  } -> !s
+  // REMARK: [[@LINE+1]]:{{.*}}[Passed] FuseNormMatmul {{.*}}into 1 products
+  %n = linalg.generic {indexing_maps = [#row, #statistic, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %s : !x, !s) outs(%old : !x) {
+  ^bb0(%a: f32, %sum: f32, %unused: f32):
+    %scale = math.rsqrt %sum : f32
+    %scaled = arith.mulf %a, %scale : f32
+    linalg.yield %scaled : f32
+  } -> !x
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%n, %w : !x, !w) outs(%start : !y) -> !y
+  return %y : !y
+}
+
+// CHECK-LABEL: func.func @stored_norm_stays_outside
+func.func @stored_norm_stays_outside(%x: !x, %w: !w, %s0: !s, %old: !x, %start: !y) -> (!y, !x) {
+  %zero = arith.constant 0.0 : f32
+  %none = linalg.fill ins(%zero : f32) outs(%s0 : !s) -> !s
+  // CHECK: %[[NORM:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+  // CHECK: seq.kernel "matmul"
+  // CHECK: linalg.matmul {{.*}} ins(%[[NORM]],
+  %s = linalg.generic {indexing_maps = [#row, #statistic], iterator_types = ["parallel", "reduction"]}
+      ins(%x : !x) outs(%none : !s) {
+  ^bb0(%a: f32, %sum: f32):
+    %more = arith.addf %sum, %a : f32
+    linalg.yield %more : f32
+  } -> !s
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseNormMatmul {{.*}}`func.return` reads the normalised rows too, so they are stored anyway
+  %n = linalg.generic {indexing_maps = [#row, #statistic, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %s : !x, !s) outs(%old : !x) {
+  ^bb0(%a: f32, %sum: f32, %unused: f32):
+    %scaled = arith.mulf %a, %sum : f32
+    linalg.yield %scaled : f32
+  } -> !x
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%n, %w : !x, !w) outs(%start : !y) -> !y
+  return %y, %n : !y, !x
+}
+
+// CHECK-LABEL: func.func @experts_gather_their_rows
+func.func @experts_gather_their_rows(%x: !x, %w: tensor<4x32x64xf32>, %offsets: tensor<5xi32>, %pairs: tensor<?xi32>,
+                                     %s0: !s, %old: !x) -> !y {
+  %zero = arith.constant 0.0 : f32
+  %none = linalg.fill ins(%zero : f32) outs(%s0 : !s) -> !s
+  // CHECK: seq.kernel "experts"
+  %s = linalg.generic {indexing_maps = [#row, #statistic], iterator_types = ["parallel", "reduction"]}
+      ins(%x : !x) outs(%none : !s) {
+  ^bb0(%a: f32, %sum: f32):
+    %more = arith.addf %sum, %a : f32
+    linalg.yield %more : f32
+  } -> !s
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseNormMatmul {{.*}}`seq.experts` reads the normalised rows too
+  %n = linalg.generic {indexing_maps = [#row, #statistic, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %s : !x, !s) outs(%old : !x) {
+  ^bb0(%a: f32, %sum: f32, %unused: f32):
+    %scaled = arith.mulf %a, %sum : f32
+    linalg.yield %scaled : f32
+  } -> !x
+  %y = seq.experts %n, %w offsets(%offsets) gather(%pairs : tensor<?xi32>) top_k 2
+    : !x, tensor<4x32x64xf32>, tensor<5xi32> -> !y
+  return %y : !y
+}

@@ -1,0 +1,61 @@
+// Maps and row reductions that no other kernel took join kernels of rows.
+// RUN: sennit-opt %s --sennit-fuse-rows | FileCheck %s
+// RUN: sennit-opt %s --sennit-fuse-rows --remarks-filter=fuse -o /dev/null 2>&1 | FileCheck %s --check-prefix=REMARK
+
+!x = tensor<?x64xf32>
+!s = tensor<?xf32>
+#row = affine_map<(m, k) -> (m, k)>
+#statistic = affine_map<(m, k) -> (m)>
+
+// CHECK-LABEL: func.func @norm_is_one_kernel
+func.func @norm_is_one_kernel(%x: !x, %s0: !s, %old: !x) -> !x {
+  %zero = arith.constant 0.0 : f32
+  %none = linalg.fill ins(%zero : f32) outs(%s0 : !s) -> !s
+  // CHECK: %[[KERNEL:.*]] = seq.kernel "rows" -> tensor<?x64xf32> {
+  // CHECK: iterator_types = ["parallel", "reduction"]
+  // CHECK: iterator_types = ["parallel", "parallel"]
+  // CHECK: return %[[KERNEL]]
+  %s = linalg.generic {indexing_maps = [#row, #statistic], iterator_types = ["parallel", "reduction"]}
+      ins(%x : !x) outs(%none : !s) {
+  ^bb0(%a: f32, %sum: f32):
+    %more = arith.addf %sum, %a : f32
+    linalg.yield %more : f32
+  } -> !s
+  // REMARK: [[@LINE+1]]:{{.*}}[Passed] FuseRows {{.*}}joins the kernel of its operand
+  %n = linalg.generic {indexing_maps = [#row, #statistic, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %s : !x, !s) outs(%old : !x) {
+  ^bb0(%a: f32, %sum: f32, %unused: f32):
+    %scaled = arith.mulf %a, %sum : f32
+    linalg.yield %scaled : f32
+  } -> !x
+  return %n : !x
+}
+
+// CHECK-LABEL: func.func @map_of_other_rows_opens_its_own
+func.func @map_of_other_rows_opens_its_own(%x: !x, %s0: !s) -> !s {
+  %zero = arith.constant 0.0 : f32
+  %none = linalg.fill ins(%zero : f32) outs(%s0 : !s) -> !s
+  // CHECK-COUNT-2: seq.kernel "rows" -> tensor<?xf32>
+  %s = linalg.generic {indexing_maps = [#row, #statistic], iterator_types = ["parallel", "reduction"]}
+      ins(%x : !x) outs(%none : !s) {
+  ^bb0(%a: f32, %sum: f32):
+    %more = arith.addf %sum, %a : f32
+    linalg.yield %more : f32
+  } -> !s
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseRows {{.*}}it walks other rows than the kernel that computes its operand
+  %n = linalg.generic {indexing_maps = [affine_map<(m) -> (m)>, affine_map<(m) -> (m)>], iterator_types = ["parallel"]}
+      ins(%s : !s) outs(%s0 : !s) {
+  ^bb0(%sum: f32, %unused: f32):
+    %root = math.sqrt %sum : f32
+    linalg.yield %root : f32
+  } -> !s
+  return %n : !s
+}
+
+// CHECK-LABEL: func.func @rotation_of_stored_keys_is_a_kernel
+func.func @rotation_of_stored_keys_is_a_kernel(%k: tensor<?x2x8xf32>, %table: tensor<64x4xf32>, %past: index) -> tensor<?x2x8xf32> {
+  // CHECK: seq.kernel "rows" -> tensor<?x2x8xf32>
+  // CHECK: seq.rope
+  %r = seq.rope %k past %past tables(%table, %table : tensor<64x4xf32>, tensor<64x4xf32>) : tensor<?x2x8xf32>
+  return %r : tensor<?x2x8xf32>
+}
