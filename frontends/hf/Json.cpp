@@ -8,6 +8,7 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/ConvertUTF.h"
 #include "llvm/Support/JSON.h"
+#include <cmath>
 #include <limits>
 
 using namespace sennit::hf;
@@ -228,7 +229,7 @@ bool JsonReader::readNumber(JsonValue &result) {
   result.kind = isInteger ? JsonValue::Kind::Integer : JsonValue::Kind::Number;
   if (isInteger)
     result.number = static_cast<double>(result.integer);
-  else if (!llvm::to_float(number, result.number))
+  else if (!llvm::to_float(number, result.number) || std::isinf(result.number))
     return fail("the number " + quoted(number) + " cannot be represented");
   return true;
 }
