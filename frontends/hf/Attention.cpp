@@ -30,6 +30,10 @@ sennit::hf::readAttention(Config &config,
     config.failBroken("num_attention_heads", llvm::Twine(shape.heads) +
                                                  " does not divide the width " +
                                                  llvm::Twine(width));
+  if (shape.headWidth > maxHeadWidth)
+    config.failUnsupported("head_dim",
+                           "heads wider than " + llvm::Twine(maxHeadWidth));
+  config.product("num_attention_heads", shape.heads, shape.headWidth);
   return shape;
 }
 

@@ -14,6 +14,9 @@ struct LayerName {
   std::string states;
 };
 
+/// Bounds on what a module is made of, far above any published model.
+constexpr int64_t maxLayers = 4096, maxExperts = 4096, maxHeadWidth = 4096;
+
 struct AttentionShape {
   int64_t heads = 1, keyValueHeads = 1, headWidth = 1;
   bool hasBias = false;

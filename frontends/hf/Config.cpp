@@ -14,6 +14,8 @@ using Kind = JsonValue::Kind;
 
 namespace {
 
+constexpr int64_t maxInteger = std::numeric_limits<int32_t>::max();
+
 /// Keys that say nothing about what the model computes at inference.
 bool isHarmless(StringRef key) {
   return key.starts_with("_") ||
@@ -95,12 +97,11 @@ bool ConfigSection::has(StringRef key) {
 
 int64_t ConfigSection::integer(StringRef key, int64_t least,
                                std::optional<int64_t> fallback) {
-  constexpr int64_t most = std::numeric_limits<int32_t>::max();
   const JsonValue *value = get(key, !fallback);
   if (!value)
     return fallback.value_or(1);
   if (value->kind == Kind::Integer && value->integer >= least &&
-      value->integer <= most)
+      value->integer <= maxInteger)
     return value->integer;
   failType(key,
            least == 0 ? "an integer from 0 to 2^31 - 1"
@@ -116,6 +117,22 @@ int64_t ConfigSection::positive(StringRef key,
 
 int64_t ConfigSection::natural(StringRef key, std::optional<int64_t> fallback) {
   return integer(key, 0, fallback);
+}
+
+int64_t ConfigSection::limited(StringRef key, int64_t most,
+                               std::optional<int64_t> fallback) {
+  int64_t result = positive(key, fallback);
+  if (result <= most)
+    return result;
+  failUnsupported(key, Twine(result) + " is above the limit of " + Twine(most));
+  return 1;
+}
+
+int64_t ConfigSection::product(StringRef key, int64_t a, int64_t b) {
+  if (a <= maxInteger / b)
+    return a * b;
+  failBroken(key, Twine(a) + " times " + Twine(b) + " is not below 2^31");
+  return 1;
 }
 
 std::optional<int64_t> ConfigSection::window(StringRef key,

@@ -25,6 +25,13 @@ public:
                    std::optional<int64_t> fallback = std::nullopt);
   int64_t natural(llvm::StringRef key,
                   std::optional<int64_t> fallback = std::nullopt);
+  /// Positive and at most `most`; more is not supported, so that no short file
+  /// makes a long module.
+  int64_t limited(llvm::StringRef key, int64_t most,
+                  std::optional<int64_t> fallback = std::nullopt);
+  /// The product of two positive extents, which must stay below 2^31; `key` is
+  /// blamed if it does not.
+  int64_t product(llvm::StringRef key, int64_t a, int64_t b);
   /// Here `null` says that there is none; only an absent key means the
   /// fallback.
   std::optional<int64_t> window(llvm::StringRef key,

@@ -10,7 +10,7 @@ using llvm::StringRef;
 Decoder sennit::hf::readDecoder(Config &config, double defaultEpsilon,
                                 double defaultTheta) {
   Decoder decoder;
-  decoder.layers = config.positive("num_hidden_layers");
+  decoder.layers = config.limited("num_hidden_layers", maxLayers);
   decoder.epsilon = config.number("rms_norm_eps", defaultEpsilon);
   decoder.tied = config.boolean("tie_word_embeddings", false);
   decoder.attention = readAttention(config, std::nullopt);
@@ -37,6 +37,8 @@ void sennit::hf::buildDecoder(ModelBuilder &model, Decoder decoder,
   Value hidden = model.beginBody(names.table);
   model.at("model.rotary_emb");
   decoder.attention.rope = buildRopeTables(model, decoder.rope);
+  if (model.failed())
+    return;
   for (int64_t index = 0; index < decoder.layers && !model.failed(); ++index) {
     LayerName layer = {"model.layers." + std::to_string(index),
                        "layers." + std::to_string(index)};

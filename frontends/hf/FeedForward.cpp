@@ -63,15 +63,16 @@ ExpertMatrices readSeparate(ModelBuilder &model, const ExpertNames &names,
 ExpertMatrices readFused(ModelBuilder &model, const ExpertNames &names,
                          const ExpertsShape &shape) {
   ExpertMatrices result;
-  int64_t width = model.getFacts().width, inner = shape.expert.inner,
-          size = inner * width;
+  int64_t width = model.getFacts().width, inner = shape.expert.inner;
   std::string both = names.experts + ".gate_up_proj",
               down = names.experts + ".down_proj";
-  for (int64_t expert = 0; expert < shape.experts && !model.failed();
-       ++expert) {
+  int64_t bothShape[] = {shape.experts, 2 * inner, width},
+          downShape[] = {shape.experts, width, inner};
+  if (!model.expect(both, bothShape) || !model.expect(down, downShape))
+    return result;
+  int64_t size = inner * width;
+  for (int64_t expert = 0; expert < shape.experts; ++expert) {
     std::string suffix = std::to_string(expert);
-    int64_t bothShape[] = {shape.experts, 2 * inner, width},
-            downShape[] = {shape.experts, width, inner};
     result.gate.push_back(model.weightSlice(both, bothShape, suffix + ".gate",
                                             2 * expert * size, {inner, width}));
     result.up.push_back(model.weightSlice(both, bothShape, suffix + ".up",
@@ -118,6 +119,8 @@ Value sennit::hf::buildExperts(ModelBuilder &model, Value x,
   bool isFused = model.hasTensor(names.experts + ".gate_up_proj");
   ExpertMatrices matrices = isFused ? readFused(model, names, shape)
                                     : readSeparate(model, names, shape);
+  if (model.failed())
+    return x;
   auto apply = [&](Value rows, ArrayRef<Value> weights, int64_t outputs,
                    bool gathers) -> Value {
     IntegerAttr topK =

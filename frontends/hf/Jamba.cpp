@@ -29,7 +29,8 @@ Schedule readSchedule(Config &config, const std::string &prefix, int64_t period,
 
 MambaShape readMamba(Config &config, int64_t width, double epsilon) {
   MambaShape shape;
-  shape.inner = width * config.positive("mamba_expand", 2);
+  shape.inner =
+      config.product("mamba_expand", config.positive("mamba_expand", 2), width);
   shape.states = config.positive("mamba_d_state", 16);
   shape.taps = config.positive("mamba_d_conv", 4);
   shape.rank = config.isString("mamba_dt_rank", "auto")
@@ -48,7 +49,7 @@ ExpertsShape readExperts(Config &config) {
   ExpertsShape shape;
   shape.expert.inner = config.positive("intermediate_size");
   shape.expert.activation = readActivation(config, "hidden_act");
-  shape.experts = config.positive("num_experts", 16);
+  shape.experts = config.limited("num_experts", maxExperts, 16);
   shape.topK = config.positive("num_experts_per_tok", 2);
   if (shape.experts > 1 && shape.topK > shape.experts)
     config.failBroken("num_experts_per_tok", "more than the " +
@@ -60,7 +61,7 @@ ExpertsShape readExperts(Config &config) {
 } // namespace
 
 void sennit::hf::buildJamba(ModelBuilder &model, Config &config) {
-  int64_t layers = config.positive("num_hidden_layers");
+  int64_t layers = config.limited("num_hidden_layers", maxLayers);
   double epsilon = config.number("rms_norm_eps", 1e-6);
   bool tied = config.boolean("tie_word_embeddings", false);
   Schedule attends = readSchedule(config, "attn_layer", 8, 4),

@@ -14,7 +14,7 @@ namespace {
 void buildBackbone(
     ModelBuilder &model, Config &config, bool tiedByDefault, double epsilon,
     llvm::function_ref<Value(Value, StringRef, const LayerName &)> mixer) {
-  int64_t layers = config.positive("num_hidden_layers");
+  int64_t layers = config.limited("num_hidden_layers", maxLayers);
   bool tied = config.boolean("tie_word_embeddings", tiedByDefault);
   if (config.failed())
     return;
@@ -43,8 +43,11 @@ void sennit::hf::buildMambaFamily(ModelBuilder &model, Config &config) {
   int64_t width = model.getFacts().width, defaultRank = (width + 15) / 16;
   double epsilon = config.number("layer_norm_epsilon", 1e-5);
   MambaShape shape;
-  shape.inner = config.positive("intermediate_size",
-                                width * config.positive("expand", 2));
+  shape.inner = config.product("expand", config.positive("expand", 2), width);
+  // Written by transformers, and always this product.
+  if (config.positive("intermediate_size", shape.inner) != shape.inner)
+    config.failBroken("intermediate_size",
+                      "is not `expand` times `hidden_size`");
   shape.states = config.positive("state_size", 16);
   shape.taps = config.positive("conv_kernel", 4);
   shape.rank = config.isString("time_step_rank", "auto")
@@ -78,7 +81,9 @@ void sennit::hf::buildMamba2Family(ModelBuilder &model, Config &config) {
   shape.stepMost = limits.size() == 2 ? limits[1] : HUGE_VAL;
   if (!limits.empty() && (limits.size() != 2 || !(limits[0] <= limits[1])))
     config.failBroken("time_step_limit", "expected a lower and an upper bound");
-  if (shape.heads * shape.headWidth != width * config.positive("expand", 2))
+  int64_t inner = config.product("expand", config.positive("expand", 2), width);
+  config.product("n_groups", shape.groups, shape.states);
+  if (config.product("num_heads", shape.heads, shape.headWidth) != inner)
     config.failBroken(
         "num_heads",
         "`num_heads` times `head_dim` is not `expand` times `hidden_size`");

@@ -12,7 +12,7 @@ void sennit::hf::buildMixtral(ModelBuilder &model, Config &config) {
   std::optional<int64_t> window = config.window("sliding_window", std::nullopt);
   ExpertsShape experts;
   experts.expert = decoder.feedForward;
-  experts.experts = config.positive("num_local_experts", 8);
+  experts.experts = config.limited("num_local_experts", maxExperts, 8);
   experts.topK = config.positive("num_experts_per_tok", 2);
   experts.renormalize = true;
   if (experts.topK > experts.experts)

@@ -202,20 +202,21 @@ SmallVector<Value>
 ModelBuilder::weightBlocks(const Twine &tensor, ArrayRef<RowBlock> blocks,
                            ArrayRef<int64_t> rowShape,
                            ArrayRef<int64_t> storedRowShape) {
-  int64_t rows = 0, elements = 1;
+  SmallVector<int64_t> storedShape = {0};
   for (const RowBlock &block : blocks)
-    rows += block.rows;
-  for (int64_t extent : rowShape)
-    elements *= extent;
-  SmallVector<int64_t> storedShape = {rows};
+    storedShape[0] += block.rows;
   llvm::append_range(storedShape, storedRowShape);
+  // Only a tensor that is there bounds the product of its extents.
+  int64_t rowSize = expect(tensor.str(), storedShape)
+                        ? ShapedType::getNumElements(rowShape)
+                        : 0;
   SmallVector<Value> values;
   int64_t first = 0;
   for (const RowBlock &block : blocks) {
     SmallVector<int64_t> shape = {block.rows};
     llvm::append_range(shape, rowShape);
     values.push_back(weightSlice(tensor.str(), storedShape, block.suffix,
-                                 first * elements, shape));
+                                 first * rowSize, shape));
     first += block.rows;
   }
   return values;

@@ -84,6 +84,11 @@ public:
   mlir::Value state(const llvm::Twine &name, llvm::ArrayRef<int64_t> shape);
   void setNext(mlir::Value state, mlir::Value next);
 
+  /// Checks that a tensor is there with this shape, before something is made as
+  /// large as the shape says.
+  bool expect(llvm::StringRef tensor, llvm::ArrayRef<int64_t> storedShape) {
+    return find(tensor, storedShape) != nullptr;
+  }
   bool hasTensor(const llvm::Twine &name) const;
   /// Marks a tensor as used that is there but not needed.
   void ignoreTensor(llvm::StringRef name) { checkpoint.use(name); }

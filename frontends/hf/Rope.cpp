@@ -12,6 +12,8 @@ using llvm::StringRef;
 
 namespace {
 
+constexpr int64_t maxTableEntries = 1 << 27;
+
 /// theta^(2r / width), rounded to f32 where PyTorch rounds.
 std::vector<float> wavelengths(double theta, int64_t width) {
   std::vector<float> result;
@@ -141,6 +143,9 @@ RopeParameters sennit::hf::readRope(Config &config, int64_t headWidth,
     section->failUnsupported(
         "rope_type", llvm::Twine("unknown type `") + type +
                          "`; supported are default, linear, llama3 and yarn");
+  for (float frequency : result.inverseFrequencies)
+    if (!std::isfinite(frequency))
+      config.failBroken(key, "gives frequencies that are not finite");
   return result;
 }
 
@@ -148,6 +153,13 @@ RopeTables sennit::hf::buildRopeTables(ModelBuilder &model,
                                        const RopeParameters &rope) {
   int64_t context = model.getFacts().context,
           planes = rope.inverseFrequencies.size();
+  if (context * planes > maxTableEntries)
+    model.failUnsupported("a context of " + llvm::Twine(context) +
+                          " tokens for heads of " + llvm::Twine(2 * planes) +
+                          ": the tables of positions have at most " +
+                          llvm::Twine(maxTableEntries) + " entries");
+  if (model.failed())
+    return {};
   std::vector<float> cosines, sines;
   cosines.reserve(context * planes);
   sines.reserve(context * planes);

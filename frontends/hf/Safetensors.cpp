@@ -48,13 +48,11 @@ bool readTensor(JsonReader &reader, StoredTensor &tensor) {
       return reader.readArray([&] {
         uint64_t extent = 0;
         if (tensor.shape.size() == maxRank)
-          return reader.fail("tensor " + quoted(tensor.name) +
-                             " has more than 32 dimensions");
+          return reader.fail("has more than 32 dimensions");
         if (!reader.readUnsigned(extent))
           return false;
         if (extent > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-          return reader.fail("tensor " + quoted(tensor.name) +
-                             " has an extent above 2^63");
+          return reader.fail("has an extent above 2^63");
         tensor.shape.push_back(static_cast<int64_t>(extent));
         return true;
       });
@@ -62,23 +60,19 @@ bool readTensor(JsonReader &reader, StoredTensor &tensor) {
     if (key == "data_offsets")
       return reader.readArray([&] {
         if (offsets.size() == 2)
-          return reader.fail("tensor " + quoted(tensor.name) +
-                             " has more than two offsets");
+          return reader.fail("has more than two offsets");
         return reader.readUnsigned(offsets.emplace_back());
       });
-    return reader.fail("tensor " + quoted(tensor.name) +
-                       " has the unknown key " + quoted(key));
+    return reader.fail("has the unknown key " + quoted(key));
   });
   if (!good)
     return false;
   if (typeName.empty() || !hasShape || offsets.size() != 2)
-    return reader.fail("tensor " + quoted(tensor.name) +
-                       " needs `dtype`, `shape` and two `data_offsets`");
+    return reader.fail("needs `dtype`, `shape` and two `data_offsets`");
   const auto *width = llvm::find_if(
       elementWidths, [&](const ElementWidth &w) { return w.name == typeName; });
   if (width == std::end(elementWidths))
-    return reader.fail("tensor " + quoted(tensor.name) +
-                       " has the unknown dtype " + quoted(typeName));
+    return reader.fail("has the unknown dtype " + quoted(typeName));
   tensor.elementType = width->name;
   std::tie(tensor.begin, tensor.end) = std::pair(offsets[0], offsets[1]);
   return true;
@@ -155,6 +149,7 @@ sennit::hf::parseSafetensorsHeader(StringRef file, StringRef header,
     return brokenInput(
         file + ": the header does not begin with `{`: not a safetensors file");
   std::vector<StoredTensor> tensors;
+  std::string current;
   JsonReader reader(header);
   bool good = reader.readObject([&](StringRef key) {
     if (key == "__metadata__")
@@ -164,13 +159,15 @@ sennit::hf::parseSafetensorsHeader(StringRef file, StringRef header,
       });
     StoredTensor tensor;
     tensor.name = key.str();
+    current = "tensor " + quoted(key) + ": ";
     if (!readTensor(reader, tensor))
       return false;
+    current.clear();
     tensors.push_back(std::move(tensor));
     return true;
   });
   if (!good || !reader.readEnd())
-    return brokenInput(file + ": header, " + reader.error());
+    return brokenInput(file + ": " + current + "header, " + reader.error());
   if (llvm::Error error = checkPlaces(file, tensors, dataSize))
     return error;
   for (StoredTensor &tensor : tensors) {
