@@ -128,10 +128,9 @@ sennit::hf::importHuggingFace(StringRef directory, const ImportOptions &options,
   if (!checkpoint)
     return checkpoint.takeError();
 
-  DialectRegistry registry;
-  registerImportDialects(registry);
-  context.appendDialectRegistry(registry);
-  context.loadAllAvailableDialects();
+  context.loadDialect<seq::SeqDialect, arith::ArithDialect, func::FuncDialect,
+                      linalg::LinalgDialect, math::MathDialect,
+                      tensor::TensorDialect>();
   ModelBuilder model(*checkpoint, std::move(facts), context);
   (*family)->build(model, *config);
   if (llvm::Error error = config->takeError())
