@@ -30,16 +30,20 @@ constexpr int64_t defaultContext = 4096;
 /// bounded.
 constexpr int64_t maxContext = 1 << 20;
 
-llvm::Expected<Config> readConfig(StringRef directory) {
-  if (!llvm::sys::fs::is_directory(directory))
-    return brokenInput(directory + ": not a directory");
-  llvm::Expected<std::string> file = resolveInside(directory, "config.json");
+llvm::Expected<Config> readConfig(StringRef directory, StringRef name) {
+  llvm::Expected<std::string> file = resolveInside(directory, name);
   if (!file)
     return file.takeError();
   auto buffer = readBounded(*file, maxConfigSize);
   if (!buffer)
     return buffer.takeError();
   return Config::parse(*file, (*buffer)->getBuffer());
+}
+
+bool hasFile(StringRef directory, StringRef name) {
+  llvm::SmallString<256> file(directory);
+  llvm::sys::path::append(file, name);
+  return llvm::sys::fs::exists(file);
 }
 
 /// The family of the configuration, by `architectures[0]` and only without it
@@ -85,13 +89,25 @@ ModelFacts readFacts(Config &config, const Family &family, StringRef directory,
   facts.context =
       options.context > 0 ? options.context : std::min(trained, defaultContext);
   facts.chunk = std::min(options.chunk, facts.context);
-  for (int64_t token : config.integers("eos_token_id"))
-    facts.endOfText.push_back(token);
-  llvm::SmallString<256> tokenizer(directory);
-  llvm::sys::path::append(tokenizer, "tokenizer.json");
+  llvm::append_range(facts.endOfText, config.integers("eos_token_id"));
   facts.byteLevel =
-      facts.vocabulary == 256 && !llvm::sys::fs::exists(tokenizer);
+      facts.vocabulary == 256 && !hasFile(directory, "tokenizer.json");
   return facts;
+}
+
+/// Chat models end their turns by tokens that only generation_config.json
+/// lists; generation stops where that file says.
+llvm::Error readGeneration(StringRef directory, ModelFacts &facts) {
+  constexpr StringRef name = "generation_config.json";
+  if (!hasFile(directory, name))
+    return llvm::Error::success();
+  llvm::Expected<Config> config = readConfig(directory, name);
+  if (!config)
+    return config.takeError();
+  std::vector<int64_t> tokens = config->integers("eos_token_id");
+  if (!tokens.empty())
+    facts.endOfText.assign(tokens.begin(), tokens.end());
+  return config->takeError();
 }
 
 void warnOfUnreadKeys(const Config &config, const ImportOptions &options) {
@@ -114,7 +130,9 @@ sennit::hf::importHuggingFace(StringRef directory, const ImportOptions &options,
                        " tokens with chunks of " + Twine(options.chunk) +
                        ": the context is at most " + Twine(maxContext) +
                        ", the chunk at least 1");
-  llvm::Expected<Config> config = readConfig(directory);
+  if (!llvm::sys::fs::is_directory(directory))
+    return brokenInput(directory + ": not a directory");
+  llvm::Expected<Config> config = readConfig(directory, "config.json");
   if (!config)
     return config.takeError();
   llvm::Expected<const Family *> family = findFamily(*config);
@@ -123,6 +141,8 @@ sennit::hf::importHuggingFace(StringRef directory, const ImportOptions &options,
   refuseQuantisation(*config);
   ModelFacts facts = readFacts(*config, **family, directory, options);
   if (llvm::Error error = config->takeError())
+    return error;
+  if (llvm::Error error = readGeneration(directory, facts))
     return error;
   llvm::Expected<Checkpoint> checkpoint = Checkpoint::open(directory);
   if (!checkpoint)

@@ -120,6 +120,26 @@ TEST(Import, WarnsOnceOfKeysThatItDoesNotUnderstand) {
   EXPECT_NE(warnings[0].find("`new_a`, `new_b`"), std::string::npos);
 }
 
+TEST(Import, TakesEndOfTextFromTheGenerationConfiguration) {
+  ModelCopy copy("llama");
+  auto endOfText = [&] {
+    mlir::MLIRContext context;
+    auto module = llvm::cantFail(importHuggingFace(copy.path(), {64}, context));
+    auto facts = module->getOperation()->getAttrOfType<mlir::DictionaryAttr>(
+        "seq.model");
+    return mlir::cast<mlir::DenseI64ArrayAttr>(facts.get("end_of_text"))
+        .asArrayRef()
+        .vec();
+  };
+  EXPECT_EQ(endOfText(), std::vector<int64_t>{2});
+  copy.write("generation_config.json", R"({"temperature": 0.6})");
+  EXPECT_EQ(endOfText(), std::vector<int64_t>{2});
+  copy.write("generation_config.json", R"({"eos_token_id": [5, 7]})");
+  EXPECT_EQ(endOfText(), (std::vector<int64_t>{5, 7}));
+  copy.write("generation_config.json", R"({"eos_token_id": "end"})");
+  EXPECT_EQ(importClass(copy.path(), {64}), 1);
+}
+
 TEST(Import, DamagedConfigurationsAreRefusedOrImported) {
   int rounds = std::getenv("SENNIT_ROUNDS")
                    ? std::atoi(std::getenv("SENNIT_ROUNDS"))
