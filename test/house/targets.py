@@ -15,7 +15,7 @@ def check(files):
     for name in sorted(names):
         at_home = rf"^(compiler/targets/{name}/|runtime/drivers/{name}/|compiler/Register\.cpp$)"
         mention = re.compile(rf'"{name}"|\b{name}::|"compiler/targets/{name}/')
-        for path in files.paths(r"^(compiler|dialects|frontends|passes|runtime)/.*\.(cpp|h|c|td)$"):
+        for path in files.paths(r"^(compiler|dialects|frontends|passes|runtime)/.*\.(cpp|h|c)$"):
             if re.search(at_home, path):
                 continue
             for number, line in files.lines(path):
