@@ -1,0 +1,83 @@
+// Each kernel becomes a tile program, which the host dispatches; kernels without a program are named.
+// RUN: sennit-opt %s --sennit-build-tile-programs --split-input-file --verify-diagnostics | FileCheck %s
+
+#row = affine_map<(m, k) -> (m, k)>
+module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
+    l1_bytes = 32768, l2_bytes = 524288>} {
+  // CHECK-LABEL: func.func private @rows
+  // CHECK-SAME: %[[X:[^:]*]]: memref<?x64xf32>, %[[Y:[^:]*]]: memref<?x64xf32>, %[[ROWS:[^:]*]]: index
+  // CHECK: tile.grid
+  // CHECK: %[[TILE:.*]] = tile.load %[[X]][{{.*}}] bound [0 : %[[ROWS]]] : memref<?x64xf32> -> vector<[[SHAPE:.*]]>
+  // CHECK: %[[NEGATED:.*]] = arith.negf %[[TILE]] : vector<[[SHAPE]]>
+  // CHECK: tile.store %[[NEGATED]], %[[Y]]
+
+  // CHECK-LABEL: func.func @map_is_dispatched
+  // CHECK-SAME: %[[X:[^:]*]]: tensor<?x64xf32>
+  func.func @map_is_dispatched(%x: tensor<?x64xf32>, %past: index) -> tensor<?x64xf32> attributes {seq.max_tokens = 8 : i64} {
+    // CHECK: %[[ROWS:.*]] = tensor.dim %[[X]]
+    // CHECK: %[[Y:.*]] = rt.dispatch @rows(%[[X]] : tensor<?x64xf32>) scalars(%[[ROWS]]) extents(%[[ROWS]]) ties [-1]
+    // CHECK: return %[[Y]]
+    %y = seq.kernel "rows" -> tensor<?x64xf32> {
+      %0 = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+          ins(%x : tensor<?x64xf32>) outs(%x : tensor<?x64xf32>) {
+      ^bb0(%a: f32, %old: f32):
+        %negated = arith.negf %a : f32
+        linalg.yield %negated : f32
+      } -> tensor<?x64xf32>
+      seq.yield %0 : tensor<?x64xf32>
+    }
+    return %y : tensor<?x64xf32>
+  }
+}
+
+// -----
+
+#row = affine_map<(m, k) -> (m, k)>
+module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
+    l1_bytes = 32768, l2_bytes = 524288>} {
+  // CHECK: func.func private @[[PROGRAM:rows[_0-9]*]](
+  // CHECK-NOT: func.func private
+  // CHECK-LABEL: func.func @equal_kernels_are_one_program
+  // CHECK-COUNT-2: rt.dispatch @[[PROGRAM]](
+  func.func @equal_kernels_are_one_program(%x: tensor<8x64xf32>, %past: index) -> tensor<8x64xf32> attributes {seq.max_tokens = 8 : i64} {
+    %y = seq.kernel "rows" -> tensor<8x64xf32> {
+      %0 = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+          ins(%x : tensor<8x64xf32>) outs(%x : tensor<8x64xf32>) {
+      ^bb0(%a: f32, %old: f32):
+        %e = math.exp %a : f32
+        linalg.yield %e : f32
+      } -> tensor<8x64xf32>
+      seq.yield %0 : tensor<8x64xf32>
+    }
+    %z = seq.kernel "rows" -> tensor<8x64xf32> {
+      %0 = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+          ins(%y : tensor<8x64xf32>) outs(%x : tensor<8x64xf32>) {
+      ^bb0(%a: f32, %old: f32):
+        %e = math.exp %a : f32
+        linalg.yield %e : f32
+      } -> tensor<8x64xf32>
+      seq.yield %0 : tensor<8x64xf32>
+    }
+    return %z : tensor<8x64xf32>
+  }
+}
+
+// -----
+
+module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
+    l1_bytes = 32768, l2_bytes = 524288>} {
+  func.func @root_without_a_program(%x: tensor<8x64xf32>, %past: index) -> tensor<8x64xf32> attributes {seq.max_tokens = 8 : i64} {
+    %y = seq.kernel "transpose" -> tensor<8x64xf32> {
+      // expected-error @+1 {{has no tile program}}
+      %0 = linalg.copy ins(%x : tensor<8x64xf32>) outs(%x : tensor<8x64xf32>) -> tensor<8x64xf32>
+      seq.yield %0 : tensor<8x64xf32>
+    }
+    return %y : tensor<8x64xf32>
+  }
+}
+
+// -----
+
+// expected-error @+1 {{module names no `machine.target` to schedule for}}
+module {
+}

@@ -1,0 +1,78 @@
+// Tensors get places: inputs and outputs by name, states in one table, the rest in the arena, reused when dead.
+// RUN: sennit-opt %s --sennit-plan-memory --split-input-file --verify-diagnostics | FileCheck %s
+
+// Three tensors of 16 rows and 64 columns in a row need two places: the third lies where the first was.
+// CHECK: rt.memory = {arena = 8192 : i64, constants = 0 : i64, state = 0 : i64}
+func.func private @map(memref<?x64xf32>, memref<?x64xf32>, index)
+func.func private @look_up(memref<?xi32>, memref<?x64xf32>, index)
+// CHECK-LABEL: func.func @dead_places_are_reused(
+// CHECK-SAME: %[[TOKENS:[^:]*]]: index, %{{[^:]*}}: index)
+func.func @dead_places_are_reused(%tokens: tensor<?xi32>, %past: index) -> tensor<?x64xf32> attributes {seq.max_tokens = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %t = tensor.dim %tokens, %c0 : tensor<?xi32>
+  // CHECK-DAG: %[[IN:.*]] = rt.buffer input "tokens" at 0 : memref<?xi32>
+  // CHECK-DAG: %[[A:.*]] = rt.buffer arena at 0 : memref<?x64xf32>
+  // CHECK: rt.launch @look_up(%[[IN]], %[[A]], %[[TOKENS]] :
+  %a = rt.dispatch @look_up(%tokens : tensor<?xi32>) scalars(%t) extents(%t) ties [-1] -> tensor<?x64xf32>
+  // CHECK: rt.buffer arena at 4096
+  %b = rt.dispatch @map(%a : tensor<?x64xf32>) scalars(%t) extents(%t) ties [-1] -> tensor<?x64xf32>
+  // CHECK: rt.buffer arena at 4096
+  // CHECK: rt.buffer arena at 0
+  %c = rt.dispatch @map(%b : tensor<?x64xf32>) scalars(%t) extents(%t) ties [-1] -> tensor<?x64xf32>
+  // CHECK: %[[OUT:.*]] = rt.buffer output "logits" at 0
+  // CHECK: rt.launch @map(%{{.*}}, %[[OUT]],
+  // CHECK: return{{$}}
+  %d = rt.dispatch @map(%c : tensor<?x64xf32>) scalars(%t) extents(%t) ties [-1] -> tensor<?x64xf32>
+  return %d : tensor<?x64xf32>
+}
+
+// -----
+
+// CHECK: rt.memory = {arena = 0 : i64, constants = 0 : i64, state = 128 : i64}
+// CHECK-SAME: rt.state = [{name = "window", offset = 0 : i64, type = tensor<3x8xf32>}]
+func.func private @step(memref<?xi32>, memref<3x8xf32>, memref<?x8xf32>, index)
+// CHECK-LABEL: func.func @state_is_overwritten_in_place
+func.func @state_is_overwritten_in_place(%tokens: tensor<?xi32>, %past: index, %window: tensor<3x8xf32> {seq.state = "window"})
+    -> (tensor<?x8xf32>, tensor<3x8xf32>) attributes {seq.max_tokens = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %t = tensor.dim %tokens, %c0 : tensor<?xi32>
+  // CHECK: %[[STATE:.*]] = rt.buffer state at 0 : memref<3x8xf32>
+  // CHECK: rt.launch @step(%{{.*}}, %[[STATE]], %{{.*}} :
+  %y, %next = rt.dispatch @step(%tokens, %window : tensor<?xi32>, tensor<3x8xf32>) scalars(%t) extents(%t) ties [-1, 1]
+    -> tensor<?x8xf32>, tensor<3x8xf32>
+  return %y, %next : tensor<?x8xf32>, tensor<3x8xf32>
+}
+
+// -----
+
+// CHECK: rt.memory = {arena = 0 : i64, constants = 256 : i64, state = 0 : i64}
+rt.constant @first : tensor<8xf32>
+rt.constant @second : tensor<48xf32>
+seq.parameter @weight : tensor<8xf32> from "model.safetensors" at 0
+func.func private @copy(memref<8xf32>, memref<8xf32>)
+func.func private @widen(memref<8xf32>, memref<48xf32>)
+// CHECK-LABEL: func.func @constants_are_64_bytes_apart
+func.func @constants_are_64_bytes_apart() {
+  // CHECK-DAG: rt.buffer weight "weight" at 0 : memref<8xf32>
+  // CHECK-DAG: rt.buffer constants at 0 : memref<8xf32>
+  // CHECK-DAG: rt.buffer constants at 64 : memref<48xf32>
+  %w = seq.weight @weight : tensor<8xf32>
+  %a = rt.dispatch @copy(%w : tensor<8xf32>) ties [-1] -> tensor<8xf32>
+  rt.assign @first, %a : tensor<8xf32>
+  %b = rt.dispatch @widen(%w : tensor<8xf32>) ties [-1] -> tensor<48xf32>
+  rt.assign @second, %b : tensor<48xf32>
+  return
+}
+
+// -----
+
+func.func private @step(memref<?xi32>, memref<3x8xf32>, memref<?x8xf32>, memref<3x8xf32>, index)
+func.func @state_in_other_memory(%tokens: tensor<?xi32>, %past: index, %window: tensor<3x8xf32> {seq.state = "window"})
+    -> (tensor<?x8xf32>, tensor<3x8xf32>) attributes {seq.max_tokens = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %t = tensor.dim %tokens, %c0 : tensor<?xi32>
+  %y, %next = rt.dispatch @step(%tokens, %window : tensor<?xi32>, tensor<3x8xf32>) scalars(%t) extents(%t) ties [-1, -1]
+    -> tensor<?x8xf32>, tensor<3x8xf32>
+  // expected-error @+1 {{state `window` is returned from other memory than its own}}
+  return %y, %next : tensor<?x8xf32>, tensor<3x8xf32>
+}
