@@ -4,12 +4,14 @@
 #include "compiler/Register.h"
 
 #include "compiler/Stages.h"
+#include "compiler/Target.h"
+#include "compiler/targets/cpu/Cpu.h"
 #include "compiler/targets/cpu/Passes.h"
 #include "dialects/machine/Machine.h"
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/Seq.h"
 #include "dialects/tile/Tile.h"
-#include "frontends/hf/HuggingFace.h"
+#include "frontends/hf/Import.h"
 #include "passes/fuse/Passes.h"
 #include "passes/lower/Passes.h"
 #include "passes/normalize/Passes.h"
@@ -28,6 +30,7 @@ void registerDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllToLLVMIRTranslations(registry);
   registry.insert<seq::SeqDialect, tile::TileDialect, rt::RtDialect,
                   machine::MachineDialect>();
+  registerTileProgramModels(registry);
 }
 
 void registerPasses() {
@@ -38,6 +41,11 @@ void registerPasses() {
   registerLowerPasses();
   registerCpuPasses();
   registerStagePipelines();
+}
+
+llvm::ArrayRef<const Target *> getTargets() {
+  static const Target *targets[] = {&cpu::getTarget()};
+  return targets;
 }
 
 void registerTranslations() { hf::registerImportTranslation(); }

@@ -4,6 +4,7 @@
 #include "compiler/Stages.h"
 
 #include "mlir/Pass/PassRegistry.h"
+#include "llvm/Support/Format.h"
 
 using namespace mlir;
 

@@ -100,12 +100,12 @@ OpOperand &getMatrix(Operation *contraction) {
 }
 
 bool isView(Operation *op) {
-  return isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-                         tensor::ExtractSliceOp>(op);
+  return isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op);
 }
 
 bool isCheapProducer(Operation *op) {
-  return isElementwise(op) || isView(op) || isa_and_nonnull<RopeOp>(op);
+  return isElementwise(op) || isView(op) ||
+         isa_and_nonnull<RopeOp, tensor::ExtractSliceOp>(op);
 }
 
 bool isRoot(Operation *op) {

@@ -26,11 +26,11 @@ bool isContraction(mlir::Operation *op);
 mlir::Value getActivations(mlir::Operation *contraction);
 mlir::OpOperand &getMatrix(mlir::Operation *contraction);
 
-/// An op that only renames elements: expand_shape, collapse_shape, extract_slice.
+/// An op that only renames elements: expand_shape, collapse_shape.
 bool isView(mlir::Operation *op);
 
 /// An op whose result at a tile can be computed from tiles of its operands at
-/// little cost, wherever it is needed: elementwise, rope, views.
+/// little cost, wherever it is needed: elementwise, rope, views, slices.
 bool isCheapProducer(mlir::Operation *op);
 
 /// An op that decides the loops of a kernel: contractions, mixers, routers,

@@ -9,6 +9,7 @@
 #include "passes/fuse/Passes.h"
 
 #include "dialects/seq/SeqForms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 
@@ -28,7 +29,8 @@ static seq::KernelOp findRows(Operation *op) {
     if (!kernel || kernel.getKind() != "rows")
       continue;
     std::string reason = fuse::whyNotAbsorbConsumer(kernel, op);
-    if (reason.empty() && getDomain(fuse::getRoot(kernel)) != getDomain(op))
+    Operation *root = fuse::getRoot(kernel);
+    if (reason.empty() && (!isa<linalg::GenericOp>(root) || getDomain(root) != getDomain(op)))
       reason = "it walks other rows than the kernel that computes its operand";
     if (reason.empty())
       return kernel;
@@ -43,10 +45,10 @@ struct FuseRows : impl::FuseRowsBase<FuseRows> {
     SmallVector<Operation *> maps;
     for (Operation &op : getOperation().getBody().front())
       if (seq::isElementwise(&op) || seq::isRowReduction(&op) ||
-          isa<seq::RopeOp>(op))
+          isa<seq::RopeOp, tensor::ExtractSliceOp>(op))
         maps.push_back(&op);
     for (Operation *map : maps) {
-      seq::KernelOp kernel = isa<seq::RopeOp>(map) ? nullptr : findRows(map);
+      seq::KernelOp kernel = isa<linalg::GenericOp>(map) ? findRows(map) : nullptr;
       if (!kernel) {
         fuse::wrapInKernel(map, "rows");
         continue;

@@ -9,6 +9,10 @@
 #include "llvm/Passes/OptimizationLevel.h"
 #include "llvm/Support/Error.h"
 
+namespace sennit {
+struct Target;
+} // namespace sennit
+
 namespace sennit::cpu {
 
 /// Lanes of every vector that the target emits. LLVM scalarises other widths
@@ -48,6 +52,9 @@ void buildPipeline(mlir::OpPassManager &manager, const CpuMachine &machine);
 llvm::Expected<llvm::SmallVector<char>>
 emitObject(mlir::ModuleOp module, const CpuMachine &machine,
            llvm::OptimizationLevel level = llvm::OptimizationLevel::O2);
+
+/// The CPU's record for the compiler.
+const Target &getTarget();
 
 } // namespace sennit::cpu
 

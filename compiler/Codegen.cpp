@@ -1,0 +1,105 @@
+// Emits the objects of kernels on several threads, and that of the entries.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "compiler/Codegen.h"
+
+#include "dialects/rt/Rt.h"
+#include "passes/lower/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/ThreadPool.h"
+#include <mutex>
+
+using namespace mlir;
+
+namespace sennit {
+
+/// A module of its own that holds a copy of `op`.
+static OwningOpRef<ModuleOp> isolate(Operation *op) {
+  OwningOpRef<ModuleOp> module = ModuleOp::create(op->getLoc());
+  module->push_back(op->clone());
+  return module;
+}
+
+/// Kernels become public in their own object, where the entries find them.
+static llvm::Error emitKernels(ArrayRef<func::FuncOp> kernels, const Target &target, const TargetMachineInfo &machine,
+                               unsigned jobs, llvm::function_ref<void(int64_t, int64_t)> progress, Code &code) {
+  std::vector<CodeSection> sections(kernels.size());
+  std::mutex mutex;
+  std::string failures;
+  int64_t done = 0;
+  llvm::StdThreadPool pool(llvm::hardware_concurrency(jobs));
+  for (auto [position, kernel] : llvm::enumerate(kernels)) {
+    // Cloned here: attributes of the module are not for several threads.
+    auto module = std::make_shared<OwningOpRef<ModuleOp>>(isolate(kernel));
+    cast<func::FuncOp>((*module)->getBody()->front()).setPublic();
+    std::string name = func::FuncOp(kernel).getName().str();
+    pool.async([&, position = position, name, module] {
+      auto object = target.emitKernel(**module, machine);
+      std::lock_guard<std::mutex> lock(mutex);
+      if (object) {
+        sections[position] = {"code/" + name + ".o", std::move(object->bytes)};
+        code.scratchBytes = std::max(code.scratchBytes, object->scratch);
+      } else {
+        failures += "kernel `" + name + "`: " + llvm::toString(object.takeError()) + "\n";
+      }
+      progress(++done, kernels.size());
+    });
+  }
+  pool.wait();
+  if (!failures.empty())
+    return llvm::createStringError(StringRef(failures).rtrim());
+  llvm::move(sections, std::back_inserter(code.sections));
+  return llvm::Error::success();
+}
+
+static EntryInfo describeEntry(LLVM::LLVMFuncOp function) {
+  EntryInfo entry;
+  entry.symbol = function.getName().str();
+  entry.name = StringRef(entry.symbol).drop_front(StringRef("sennit_").size()).str();
+  if (auto most = function->getAttrOfType<IntegerAttr>("seq.max_tokens"))
+    entry.maxTokens = most.getInt();
+  for (auto binding : function->getAttrOfType<ArrayAttr>("rt.bindings").getAsRange<DictionaryAttr>())
+    entry.bindings.push_back({binding.getAs<StringAttr>("kind").str(), binding.getAs<StringAttr>("name").str()});
+  return entry;
+}
+
+static llvm::Error emitEntries(ModuleOp module, const Target &target, const TargetMachineInfo &machine, Code &code) {
+  OwningOpRef<ModuleOp> host = ModuleOp::create(module.getLoc());
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function.isPrivate())
+      host->push_back(function->clone());
+  PassManager manager(module.getContext());
+  manager.addPass(createLowerEntries());
+  if (failed(manager.run(*host)))
+    return llvm::createStringError("the entries have no code");
+  for (auto function : host->getOps<LLVM::LLVMFuncOp>())
+    if (function->hasAttr("rt.bindings"))
+      code.entries.push_back(describeEntry(function));
+  for (auto name : (*host)->getAttrOfType<ArrayAttr>("rt.kernels").getAsValueRange<StringAttr>())
+    code.kernels.push_back(name.str());
+  auto object = target.emitEntries(*host, machine);
+  if (!object)
+    return object.takeError();
+  code.sections.push_back({"code/entries.o", std::move(object->bytes)});
+  return llvm::Error::success();
+}
+
+llvm::Expected<Code> generateCode(ModuleOp module, const Target &target, const TargetMachineInfo &machine,
+                                  unsigned jobs, llvm::function_ref<void(int64_t, int64_t)> progress) {
+  Code code;
+  SmallVector<func::FuncOp> kernels;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (function.isPrivate())
+      kernels.push_back(function);
+    else if (function.getName() == "prefill" || !module.lookupSymbol("prefill"))
+      code.launches += llvm::range_size(function.getOps<rt::LaunchOp>());
+  }
+  if (auto error = emitKernels(kernels, target, machine, jobs, progress, code))
+    return error;
+  if (auto error = emitEntries(module, target, machine, code))
+    return error;
+  return code;
+}
+
+} // namespace sennit

@@ -1,0 +1,186 @@
+// Drives a compilation: import, the stages of Stages.cpp, code, artifact.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "compiler/Compile.h"
+
+#include "compiler/Artifact.h"
+#include "compiler/Codegen.h"
+#include "compiler/Register.h"
+#include "compiler/Stages.h"
+#include "dialects/rt/Rt.h"
+#include "frontends/hf/Import.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/ToolOutputFile.h"
+#include <chrono>
+
+using namespace mlir;
+
+namespace sennit {
+
+char CompileError::ID;
+
+static llvm::Error fail(const Twine &message, int exitCode = 1) {
+  return llvm::make_error<CompileError>(message.str(), exitCode);
+}
+
+namespace {
+/// One compilation; `run` goes from top to bottom.
+class Compilation {
+public:
+  Compilation(const CompileOptions &options, CompileReport &report, Progress progress)
+      : options(options), report(report), progress(progress), handler(context.getDiagEngine().registerHandler([&](Diagnostic &d) {
+          if (d.getSeverity() == DiagnosticSeverity::Error && diagnostics.empty())
+            llvm::raw_string_ostream(diagnostics) << d.getLocation() << ": " << d;
+          return success();
+        })) {}
+  ~Compilation() { context.getDiagEngine().eraseHandler(handler); }
+
+  llvm::Error run() {
+    prepare();
+    auto machine = resolveTarget(options.target, context);
+    if (!machine)
+      return machine.takeError();
+    target = machine->first;
+    report.machine = machine->second;
+    if (auto error = phase("import", [&] { return import(); }))
+      return error;
+    (*module)->setAttr("machine.target", report.machine.core);
+    if (auto error = dump("import"))
+      return error;
+    bool stopped = options.stopAfter == "import";
+    for (const Stage &stage : getStages()) {
+      if (stopped)
+        break;
+      if (auto error = phase(stage.name, [&] { return runStage(stage); }))
+        return error;
+      stopped = stage.name == options.stopAfter;
+    }
+    if (stopped) {
+      llvm::raw_string_ostream os(report.text);
+      (*module)->print(os);
+      return llvm::Error::success();
+    }
+    return emit();
+  }
+
+private:
+  void prepare() {
+    DialectRegistry registry;
+    registerDialects(registry);
+    context.appendDialectRegistry(registry);
+    // Code is emitted by several threads; nothing may be loaded there.
+    context.loadAllAvailableDialects();
+    (void)report.decisions.listen(context);
+  }
+
+  llvm::Error phase(StringRef name, llvm::function_ref<llvm::Error()> body) {
+    progress(name, 0, 0);
+    auto start = std::chrono::steady_clock::now();
+    llvm::Error error = body();
+    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    report.phases.push_back({name.str(), seconds.count()});
+    return error;
+  }
+
+  llvm::Error import() {
+    if (!llvm::sys::fs::is_directory(options.input))
+      return parse();
+    hf::ImportOptions import;
+    import.context = options.context;
+    if (options.chunk)
+      import.chunk = options.chunk;
+    auto imported = hf::importHuggingFace(options.input, import, context);
+    if (!imported)
+      return llvm::handleErrors(imported.takeError(), [](const hf::ImportError &error) {
+        return fail(error.message, error.unsupported ? 4 : 1);
+      });
+    module = std::move(*imported);
+    return llvm::Error::success();
+  }
+
+  llvm::Error parse() {
+    if (!llvm::sys::fs::exists(options.input))
+      return fail("`" + options.input + "` does not exist; a directory with config.json or a file of seq IR is expected");
+    // Bytecode from outside is refused: its reader is not made for hostile input.
+    if (auto file = llvm::MemoryBuffer::getFile(options.input); file && (*file)->getBuffer().starts_with("ML\xefR"))
+      return fail("`" + options.input + "` is MLIR bytecode, which is refused; give IR text", 4);
+    module = parseSourceFile<ModuleOp>(options.input, &context);
+    return module ? llvm::Error::success() : fail(diagnostics);
+  }
+
+  llvm::Error runStage(const Stage &stage) {
+    PassManager manager(&context);
+    if (failed(addStage(stage, manager)))
+      return fail("stage `" + stage.name + "` has no such pipeline", 70);
+    if (stage.name == "fuse" && !options.extraPasses.empty() &&
+        failed(parsePassPipeline(options.extraPasses, manager)))
+      return fail("`" + options.extraPasses + "` is no pass pipeline", 2);
+    if (failed(manager.run(*module)))
+      return fail("stage `" + stage.name + "`: " + diagnostics, 4);
+    return dump(stage.name);
+  }
+
+  llvm::Error dump(StringRef stage) {
+    if (options.dumpStagesTo.empty())
+      return llvm::Error::success();
+    if (auto code = llvm::sys::fs::create_directories(options.dumpStagesTo))
+      return fail("`" + options.dumpStagesTo + "`: " + code.message());
+    SmallString<128> path(options.dumpStagesTo);
+    llvm::sys::path::append(path, std::to_string(dumped++) + "." + stage + ".mlir");
+    std::error_code code;
+    llvm::ToolOutputFile file(path, code, llvm::sys::fs::OF_Text);
+    if (code)
+      return fail("`" + path + "`: " + code.message());
+    (*module)->print(file.os());
+    file.keep();
+    return llvm::Error::success();
+  }
+
+  llvm::Error emit() {
+    Code code;
+    if (auto error = phase("code", [&]() -> llvm::Error {
+          auto emitted = generateCode(*module, *target, report.machine, options.jobs,
+                                      [&](int64_t done, int64_t total) { progress("code", done, total); });
+          if (!emitted)
+            return llvm::handleErrors(emitted.takeError(), [&](const llvm::ErrorInfoBase &error) {
+              return fail(error.message() + (diagnostics.empty() ? "" : ": " + diagnostics), 4);
+            });
+          code = std::move(*emitted);
+          return llvm::Error::success();
+        }))
+      return error;
+    report.kernels = code.kernels.size();
+    report.launches = code.launches;
+    for (const CodeSection &section : code.sections)
+      report.codeBytes += section.bytes.size();
+    if (options.output.empty())
+      return llvm::Error::success();
+    return phase("write", [&]() -> llvm::Error {
+      ArtifactOptions artifact{options.output, options.embedWeights};
+      return writeArtifact(*module, code, report.machine, artifact, report.artifactBytes);
+    });
+  }
+
+  const CompileOptions &options;
+  CompileReport &report;
+  Progress progress;
+  MLIRContext context;
+  std::string diagnostics;
+  DiagnosticEngine::HandlerID handler;
+  OwningOpRef<ModuleOp> module;
+  const Target *target = nullptr;
+  int64_t dumped = 0;
+};
+} // namespace
+
+llvm::Error compile(const CompileOptions &options, CompileReport &report, Progress progress) {
+  if (!options.stopAfter.empty() && options.stopAfter != "import" && !findStage(options.stopAfter))
+    return fail("no stage is called `" + options.stopAfter + "`; --print-stages lists them", 2);
+  return Compilation(options, report, progress).run();
+}
+
+} // namespace sennit

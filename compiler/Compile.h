@@ -1,0 +1,64 @@
+// Compiles a model: source to IR, stages, objects, artifact.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_COMPILER_COMPILE_H
+#define SENNIT_COMPILER_COMPILE_H
+
+#include "compiler/Fusion.h"
+#include "compiler/Target.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace sennit {
+
+/// Why a compilation ended without an artifact: 1 for input that is broken, 4
+/// for what Sennit does not support (the exit codes of `sennit`).
+class CompileError : public llvm::ErrorInfo<CompileError> {
+public:
+  static char ID;
+  CompileError(std::string message, int exitCode) : message(std::move(message)), exitCode(exitCode) {}
+  void log(llvm::raw_ostream &os) const override { os << message; }
+  std::error_code convertToErrorCode() const override { return llvm::inconvertibleErrorCode(); }
+
+  std::string message;
+  int exitCode;
+};
+
+struct CompileOptions {
+  /// A Hugging Face directory, or a file of seq IR text.
+  std::string input;
+  /// The artifact; written to a temporary name and renamed. Empty: none.
+  std::string output;
+  std::string target = "cpu:host";
+  /// Tokens that the state holds and most tokens of one call; 0: the model's own.
+  int64_t context = 0, chunk = 0;
+  bool embedWeights = false;
+  /// The last stage that runs; empty: all, and an artifact.
+  std::string stopAfter;
+  /// Where the IR after each stage goes, numbered; empty: nowhere.
+  std::string dumpStagesTo;
+  /// A textual pipeline that runs on the module after stage `fuse`, for passes
+  /// from plugins; empty: none.
+  std::string extraPasses;
+  /// Threads that emit code; 0: all.
+  unsigned jobs = 0;
+};
+
+/// What a compilation did.
+struct CompileReport {
+  TargetMachineInfo machine;
+  Decisions decisions;
+  /// Phases with their seconds, in order.
+  std::vector<std::pair<std::string, double>> phases;
+  int64_t kernels = 0, launches = 0, codeBytes = 0, artifactBytes = 0;
+  /// The IR at the end when `stopAfter` was given.
+  std::string text;
+};
+
+/// Told of each step: a phase that begins, or kernels done of all.
+using Progress = llvm::function_ref<void(llvm::StringRef phase, int64_t done, int64_t total)>;
+
+/// Compiles; the report is filled as far as compilation came.
+llvm::Error compile(const CompileOptions &options, CompileReport &report, Progress progress);
+
+} // namespace sennit
+
+#endif // SENNIT_COMPILER_COMPILE_H
