@@ -2,6 +2,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "compiler/Plugins.h"
+#include "compiler/Register.h"
 #include "compiler/tools/Verbs.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
@@ -65,6 +66,7 @@ static void printUsage(llvm::ArrayRef<Verb> verbs, llvm::raw_ostream &os) {
 static int runTool(int argc, char **argv) {
   if (int status = loadPassPlugins(argc, argv))
     return status;
+  registerPasses();
   const Verb verbs[] = {getCompileVerb(), getRunVerb(), getBenchVerb(), getDemoVerb(), getTargetsVerb(), getVersionVerb()};
   llvm::StringRef first = argc > 1 ? argv[1] : "";
   if (first.empty() || first == "--help" || first == "-h" || first == "help") {

@@ -40,11 +40,16 @@ static LogicalResult checkElement(Operation *op, Type type) {
                            << ", which the CPU target does not compute";
 }
 
+// A vector of rows is contiguous in a panel; along the other dimension it
+// would be scattered element by element.
 static LogicalResult checkBlockedStore(tile::StoreOp store) {
   auto view = cast<MemRefType>(store.getView().getType());
-  if (isa<tile::BlockedAttr>(view.getLayout()))
-    return store.emitOpError() << "writes blocked memory, which is packed once "
-                                  "and then only read";
+  bool blocked = isa<tile::BlockedAttr>(view.getLayout());
+  if (blocked && store.getTileDims().back() != view.getRank() - 2)
+    return store.emitOpError() << "writes blocked memory across its panels; "
+                                  "its last tile dimension must walk view "
+                                  "dimension "
+                               << view.getRank() - 2;
   return success();
 }
 
