@@ -1,6 +1,5 @@
-// The CPU target: which machine code it makes, and the way from a tile program
-// to an object. Part of Sennit, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE.
+// The CPU target: its levels, and the way from a tile program to an object.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_TARGETS_CPU_CPU_H
 #define SENNIT_COMPILER_TARGETS_CPU_CPU_H
 

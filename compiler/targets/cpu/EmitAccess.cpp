@@ -1,6 +1,5 @@
-// Pointers, masks, and the conversion between elements in memory and in
-// registers. Part of Sennit, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE.
+// Pointers and masks, and how elements in memory become registers.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Emitter.h"
 #include "compiler/targets/cpu/EmitterAddress.h"
 

@@ -1,6 +1,5 @@
-// Emits the ops of an item in order: streams, branches, and the tiles that
-// stand in scratch. Part of Sennit, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE.
+// Emits the ops of an item in order: streams, branches, standing tiles.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Emitter.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"

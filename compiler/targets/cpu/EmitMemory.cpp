@@ -1,6 +1,5 @@
-// Loads from views and stores to them: bounds, gathers, scatters, blocked
-// weights. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE.
+// Loads from views and stores to them: bounds, gathers, packed weights.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/EmitterAddress.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"

@@ -1,6 +1,5 @@
-// Nests of loops over the elements of a tile, and what is shared between their
-// levels. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE.
+// Nests of loops over a tile, and what is shared between their levels.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Emitter.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"

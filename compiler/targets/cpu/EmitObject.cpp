@@ -1,6 +1,5 @@
 // From LLVM's dialect to an object file in memory.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Cpu.h"
 #include "compiler/targets/cpu/Passes.h"
 
@@ -29,7 +28,7 @@ void sennit::cpu::buildPipeline(OpPassManager &manager,
   manager.addPass(createCpuLowerTiles({machine.level}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
-  manager.addPass(createCpuExpandMath());
+  manager.addPass(createCpuExpandMath({machine.level}));
   manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertMathToLLVMPass());

@@ -1,6 +1,5 @@
-// Matrix products: blocks of accumulators in registers, A by broadcast, B by
-// vectors. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE.
+// Matrix products: accumulators in registers, A broadcast, B by vectors.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Emitter.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"

@@ -1,6 +1,5 @@
-// Reductions: along rows vector by vector, along lanes by one last step across
-// them. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Reductions: vector by vector along rows, and a last step across lanes.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Emitter.h"
 
 #include "llvm/ADT/APFloat.h"

@@ -1,6 +1,5 @@
 // Index arithmetic, constants and splats for the emitter.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Emitter.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

@@ -1,6 +1,5 @@
-// Fills the buffers of tiles that stand in scratch: maps, reshapes, transposes,
-// joins. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE.
+// Fills the buffers of tiles that stand: maps, reshapes, transposes, joins.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Emitter.h"
 
 #include "llvm/ADT/STLExtras.h"

@@ -1,6 +1,5 @@
-// Computes elements of tiles at a point: recursively, down to loads and
-// buffers. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE.
+// Computes elements of tiles at a point, down to loads and buffers.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Emitter.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

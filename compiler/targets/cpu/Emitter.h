@@ -1,6 +1,5 @@
 // Writes the body of one work item as loops over vectors of 16 lanes.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_TARGETS_CPU_EMITTER_H
 #define SENNIT_COMPILER_TARGETS_CPU_EMITTER_H
 

@@ -1,6 +1,5 @@
 // How a tile's elements lie in a view, for the emitter's memory operations.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_TARGETS_CPU_EMITTERADDRESS_H
 #define SENNIT_COMPILER_TARGETS_CPU_EMITTERADDRESS_H
 

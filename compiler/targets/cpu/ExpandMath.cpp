@@ -1,14 +1,14 @@
-// Computes functions by polynomials on f32 instead of calls to the C library.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Computes functions by polynomials on f32 instead of calls to a library.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
 //   %y = math.exp %x : vector<16xf32>
 //   becomes
 //   n = round(x log2(e)), r = x - n ln(2), 2^n p(r)
 //
 // Declines f64, which no kernel computes functions of, and functions that are
-// instructions. Errors, in units in the last place over random arguments, are
-// measured by the target's numeric test.
+// instructions. Errors in units in the last place are measured by the target's
+// numeric test.
+#include "compiler/targets/cpu/Cpu.h"
 #include "compiler/targets/cpu/Passes.h"
 
 #include "mlir/IR/PatternMatch.h"
@@ -31,6 +31,8 @@ struct Floats {
   OpBuilder &builder;
   Location loc;
   Type type;
+  /// Whether the level has AVX-512's own scaling by powers of two.
+  bool hasScale;
 
   Type integers() const {
     Type i32 = builder.getI32Type();
@@ -91,9 +93,26 @@ struct Floats {
 using Predicate = arith::CmpFPredicate;
 static constexpr float infinity = std::numeric_limits<float>::infinity();
 
+// One instruction, right for all n, on vectors of 16.
+static Value scaleByInstruction(const Floats &f, Value p, Value n) {
+  auto constant = [&](Type type, int64_t value) -> Value {
+    return LLVM::ConstantOp::create(f.builder, f.loc, type, value);
+  };
+  Value allLanes = constant(f.builder.getI16Type(), -1);
+  Value rounding = constant(f.builder.getI32Type(), 4);
+  return LLVM::CallIntrinsicOp::create(
+             f.builder, f.loc, f.type,
+             f.builder.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+             ValueRange{p, n, p, allLanes, rounding})
+      .getResult(0);
+}
+
 // p(r) 2^n for a whole n in [-252, 254], in two steps so that results below the
 // normal numbers are rounded once and 2^128 does not overflow by itself.
 static Value scale(const Floats &f, Value p, Value n) {
+  auto vector = dyn_cast<VectorType>(f.type);
+  if (f.hasScale && vector && vector.getShape() == ArrayRef<int64_t>{16})
+    return scaleByInstruction(f, p, n);
   Value whole = arith::FPToSIOp::create(f.builder, f.loc, f.integers(), n);
   Value half = arith::ShRSIOp::create(f.builder, f.loc, whole, f.integer(1));
   Value rest = arith::SubIOp::create(f.builder, f.loc, whole, half);
@@ -238,27 +257,37 @@ namespace {
 /// Replaces one function of f32 by its expansion.
 template <typename OpTy, Value (*expand)(const Floats &, Value)>
 struct Expand : OpRewritePattern<OpTy> {
-  using OpRewritePattern<OpTy>::OpRewritePattern;
+  Expand(MLIRContext *context, bool hasScale)
+      : OpRewritePattern<OpTy>(context), hasScale(hasScale) {}
 
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "the expansions are for f32");
-    Floats floats{rewriter, op.getLoc(), op.getType()};
+    Floats floats{rewriter, op.getLoc(), op.getType(), hasScale};
     rewriter.replaceOp(op, expand(floats, op.getOperand()));
     return success();
   }
+  bool hasScale;
 };
 
 struct CpuExpandMath : sennit::impl::CpuExpandMathBase<CpuExpandMath> {
+  using CpuExpandMathBase::CpuExpandMathBase;
+
   void runOnOperation() override {
+    llvm::Expected<cpu::CpuMachine> machine = cpu::getMachine(level);
+    if (!machine) {
+      getOperation()->emitError() << llvm::toString(machine.takeError());
+      return signalPassFailure();
+    }
     RewritePatternSet patterns(&getContext());
     patterns.add<
         Expand<math::ExpOp, expandExp>, Expand<math::Exp2Op, expandExp2>,
         Expand<math::ExpM1Op, expandExpm1>, Expand<math::LogOp, expandLog>,
         Expand<math::Log2Op, expandLog2>, Expand<math::Log1pOp, expandLog1p>,
         Expand<math::TanhOp, expandTanh>, Expand<math::ErfOp, expandErf>,
-        Expand<math::RsqrtOp, expandRsqrt>>(&getContext());
+        Expand<math::RsqrtOp, expandRsqrt>>(&getContext(),
+                                            machine->level == "avx512");
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

@@ -1,6 +1,5 @@
 // Turns kernels of tiles into loops over vectors of 16 lanes.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
 //   func.func @k(%x: memref<?x64xf32>, %t: index) {
 //     tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {

@@ -1,6 +1,5 @@
 // The instruction-set levels of the CPU target, and which one the host has.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Cpu.h"
 
 #include "llvm/TargetParser/Host.h"

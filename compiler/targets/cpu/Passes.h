@@ -1,6 +1,5 @@
 // The passes that only the CPU target runs.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_TARGETS_CPU_PASSES_H
 #define SENNIT_COMPILER_TARGETS_CPU_PASSES_H
 

@@ -38,13 +38,21 @@ def CpuExpandMath : Pass<"sennit-cpu-expand-math"> {
   let description = [{
     ```mlir
     %y = math.exp %x : vector<16xf32>
-    // becomes a Cody-Waite reduction and a polynomial of degree 6
+    // becomes
+    %n = math.roundeven(%x * log2(e))
+    %r = %x - %n * ln(2)                       // in two parts
+    %y = 2^%n * polynomial of degree 6 in %r
     ```
 
-    Expands exp, exp2, expm1, log, log2, log1p, tanh, erf and rsqrt on f32, scalars and
-    vectors. Leaves what has an instruction (sqrt, fma, floor, ..) alone.
+    Expands exp, exp2, expm1, log, log2, log1p, tanh, erf and rsqrt on f32,
+    scalars and vectors. Declines when the type is f64, and when there is an
+    instruction (sqrt, fma, floor).
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let options = [
+    Option<"level", "level", "std::string", "\"host\"", "avx2, avx512 or host">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::math::MathDialect"];
 }
 
 #endif // SENNIT_COMPILER_TARGETS_CPU_PASSES_TD

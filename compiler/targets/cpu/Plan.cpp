@@ -1,6 +1,5 @@
-// Decides where each tile stands: what is recomputed at its uses, what waits in
-// scratch. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE.
+// Decides what is recomputed at its uses and what waits in scratch.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Planner.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -160,6 +159,10 @@ Operation *Planner::getEmissionPoint(Operation *op) const {
 // again.
 int64_t Planner::getLastPosition(Operation *root, Region *definition) const {
   int64_t last = positions.lookup(root);
+  // `fetch` and `do` run as one iteration.
+  auto stream = dyn_cast<tile::StreamOp>(definition->getParentOp());
+  if (stream && definition == &stream.getFetch())
+    definition = &stream.getCompute();
   for (Operation *op = root; op->getParentRegion() != definition;) {
     op = op->getParentOp();
     if (!op || isa<tile::GridOp>(op))
@@ -196,6 +199,11 @@ bool Planner::isOvertakenByStore(tile::LoadOp load, const Contexts &contexts) {
   return false;
 }
 
+// Asking bounds for every element costs more there than a copy that asks once.
+static bool asksBounds(tile::LoadOp load) {
+  return !load.getBounds().empty() || llvm::any_of(load.getIndices(), isTile);
+}
+
 static bool isWidenedLoad(const Plan &plan, Value value) {
   value = plan.resolve(value);
   while (Operation *op = value.getDefiningOp()) {
@@ -208,6 +216,11 @@ static bool isWidenedLoad(const Plan &plan, Value value) {
   return false;
 }
 
+static int64_t getRows(tile::MmaOp mma) {
+  auto type = cast<VectorType>(mma.getResult().getType());
+  return type.getDimSize(type.getRank() - 2);
+}
+
 // Uses that read an element so often, or so oddly, that it must stand in
 // scratch.
 bool Planner::isWantedInScratch(Value value, OpOperand &use) {
@@ -217,8 +230,10 @@ bool Planner::isWantedInScratch(Value value, OpOperand &use) {
       return true;
     bool turned = mma.getForm() == tile::MmaForm::NT ||
                   mma.getForm() == tile::MmaForm::TT;
-    // A turned operand is copied anyway.
-    return use.get() == mma.getB() && !turned && !isWidenedLoad(plan, value);
+    // A turned operand is copied anyway, and one that many rows read is worth
+    // it.
+    return use.get() == mma.getB() && !turned &&
+           (!isWidenedLoad(plan, value) || getRows(mma) > machine.rows);
   }
   if (isa<tile::BroadcastOp>(user))
     return getCost(value) >= costly;
@@ -238,6 +253,13 @@ bool Planner::isWantedInScratch(Value value, OpOperand &use) {
   return isa<scf::YieldOp>(user);
 }
 
+// Products read packed weights as they lie; all other readers would gather.
+static bool isReadAsPanels(const Contexts &contexts) {
+  return llvm::all_of(contexts, [](Context context) {
+    return isa<tile::MmaOp>(context.root) && !context.reshaped;
+  });
+}
+
 bool Planner::standsInScratch(Operation *op, Value value) {
   if (!canBeInline(op))
     return true;
@@ -249,7 +271,15 @@ bool Planner::standsInScratch(Operation *op, Value value) {
   auto load = dyn_cast<tile::LoadOp>(op);
   if (load && isOvertakenByStore(load, contexts))
     return true;
+  if (load && asksBounds(load) && llvm::any_of(contexts, [&](Context context) {
+        auto reduce = dyn_cast<tile::ReduceOp>(context.root);
+        return reduce && plan.findFusedScan(reduce);
+      }))
+    return true;
   bool costs = getCost(value) >= costly;
+  if (load && isa<tile::BlockedAttr>(
+                  cast<MemRefType>(load.getView().getType()).getLayout()))
+    costs = !isReadAsPanels(contexts);
   if (costs && contexts.size() > 1)
     return true;
   return llvm::any_of(contexts, [&](Context context) {

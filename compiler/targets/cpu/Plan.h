@@ -1,6 +1,5 @@
-// Where each tile of a kernel stands: computed at its uses, or in the thread's
-// scratch memory. Part of Sennit, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE.
+// Where each tile of a kernel stands: at its uses, or in scratch memory.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_TARGETS_CPU_PLAN_H
 #define SENNIT_COMPILER_TARGETS_CPU_PLAN_H
 

@@ -1,6 +1,5 @@
-// Says, before anything is emitted, what the CPU target has no loops for.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Says, before anything is emitted, what the target has no loops for.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Planner.h"
 
 using namespace mlir;

@@ -1,6 +1,5 @@
-// Finds recurrences whose states are reduced at once and so need not be stored.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Finds recurrences whose states are reduced at once, so not stored.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Planner.h"
 
 using namespace mlir;

@@ -1,6 +1,5 @@
-// Gives carries and standing tiles their buffers, and buffers their addresses.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Gives carries and standing tiles their buffers, and these addresses.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Planner.h"
 
 #include "llvm/ADT/STLExtras.h"

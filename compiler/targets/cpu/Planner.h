@@ -1,6 +1,5 @@
 // The working state of `Plan::make`.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_TARGETS_CPU_PLANNER_H
 #define SENNIT_COMPILER_TARGETS_CPU_PLANNER_H
 

@@ -1,6 +1,5 @@
-// Attention as a stream with carried maximum, sum and output, against plain
-// loops. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE.
+// Attention as a stream with carried maximum, sum and output.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "test/compiler/targets/cpu/TileKernel.h"
 
 using namespace sennit::test;

@@ -1,6 +1,5 @@
 // Maps, broadcasts, masked edges and element types, against plain loops.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "test/compiler/targets/cpu/TileKernel.h"
 
 using namespace sennit::test;

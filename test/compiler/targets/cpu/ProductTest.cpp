@@ -1,6 +1,5 @@
-// Matrix products of all forms, streamed, batched and on packed weights,
-// against plain loops. Part of Sennit, under the Apache License v2.0 with LLVM
-// Exceptions. See LICENSE.
+// Matrix products of all forms, streamed, batched, packed, against loops.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "test/compiler/targets/cpu/TileKernel.h"
 
 using namespace sennit::test;

@@ -1,6 +1,5 @@
-// Reductions along lanes and rows, alone and in streams, against plain loops.
-// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
-// LICENSE.
+// Reductions along lanes and rows, alone and in streams, against loops.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "test/compiler/targets/cpu/TileKernel.h"
 
 using namespace sennit::test;

@@ -1,6 +1,5 @@
-// Compiles a tile program in this process and runs it, for tests that compare
-// numbers. Part of Sennit, under the Apache License v2.0 with LLVM Exceptions.
-// See LICENSE.
+// Compiles a tile program in this process and runs it, to test numbers.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_TEST_COMPILER_TARGETS_CPU_TILEKERNEL_H
 #define SENNIT_TEST_COMPILER_TARGETS_CPU_TILEKERNEL_H
 

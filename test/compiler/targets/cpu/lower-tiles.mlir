@@ -1,0 +1,134 @@
+// Tile programs become loops over vectors of 16 lanes, with what they need of scratch.
+// RUN: sennit-opt %s --split-input-file --verify-diagnostics --sennit-cpu-lower-tiles=level=avx512 --canonicalize --cse | FileCheck %s
+
+// CHECK-LABEL: llvm.func @items_are_counted.items
+// CHECK: %[[ROWS:.*]] = arith.divui %{{.*}}, %c16_i64
+// CHECK: %[[ITEMS:.*]] = arith.muli %[[ROWS]], %c2_i64
+// CHECK: llvm.return %[[ITEMS]] : i64
+func.func @items_are_counted(%x: memref<?x64xf32>, %t: index) {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  tile.grid (%m, %n) = (%c0, %c0) to (%t, %c64) step [16, 32] dims ["m", "n"] {
+    %a = tile.load %x[%m, %n] bound [0 : %t] : memref<?x64xf32> -> vector<16x32xf32>
+    %b = arith.addf %a, %a : vector<16x32xf32>
+    tile.store %b, %x[%m, %n] bound [0 : %t] : vector<16x32xf32>, memref<?x64xf32>
+  }
+  return
+}
+
+// -----
+
+// CHECK-LABEL: llvm.func @whole_rows_need_no_mask(
+// CHECK-SAME: sennit.scratch
+// CHECK-NOT: masked
+// CHECK: llvm.load {{.*}} -> vector<16xf32>
+// CHECK: arith.addf {{.*}} : vector<16xf32>
+// CHECK: llvm.store {{.*}} : vector<16xf32>
+func.func @whole_rows_need_no_mask(%x: memref<?x64xf32>, %t: index) {
+  %c0 = arith.constant 0 : index
+  tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
+    %a = tile.load %x[%m, %c0] bound [0 : %t] : memref<?x64xf32> -> vector<16x64xf32>
+    %b = arith.addf %a, %a : vector<16x64xf32>
+    tile.store %b, %x[%m, %c0] bound [0 : %t] : vector<16x64xf32>, memref<?x64xf32>
+  }
+  return
+}
+
+// -----
+
+// CHECK-LABEL: llvm.func @odd_rows_are_masked(
+// CHECK: llvm.intr.masked.load
+// CHECK: llvm.intr.masked.store
+func.func @odd_rows_are_masked(%x: memref<?x50xf32>, %t: index) {
+  %c0 = arith.constant 0 : index
+  tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
+    %a = tile.load %x[%m, %c0] bound [0 : %t] : memref<?x50xf32> -> vector<16x50xf32>
+    tile.store %a, %x[%m, %c0] bound [0 : %t] : vector<16x50xf32>, memref<?x50xf32>
+  }
+  return
+}
+
+// -----
+
+// The block of accumulators, 12 rows of 2 vectors, is carried by the loop over k.
+// CHECK-LABEL: llvm.func @product_accumulates_in_registers(
+// CHECK: scf.for {{.*}} iter_args
+// CHECK-COUNT-96: math.fma {{.*}} : vector<16xf32>
+// CHECK-NOT: math.fma
+// CHECK: scf.yield
+func.func @product_accumulates_in_registers(%x: memref<12x64xf32>, %w: memref<32x64xbf16, #tile.blocked<32>>, %y: memref<12x32xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  tile.grid (%m) = (%c0) to (%c1) step [1] dims ["m"] {
+    %a = tile.load %x[%c0, %c0] : memref<12x64xf32> -> vector<12x64xf32>
+    %b = tile.load %w[%c0, %c0] : memref<32x64xbf16, #tile.blocked<32>> -> vector<32x64xbf16>
+    %c = tile.mma nt %a, %b : vector<12x64xf32>, vector<32x64xbf16> -> vector<12x32xf32>
+    tile.store %c, %y[%c0, %c0] : vector<12x32xf32>, memref<12x32xf32>
+  }
+  return
+}
+
+// -----
+
+// The carried tile is updated where it stands: 64 x 4 bytes and a place for pads.
+// CHECK-LABEL: llvm.func @carry_is_written_in_place(
+// CHECK-SAME: sennit.scratch = 448 : i64
+func.func @carry_is_written_in_place(%x: memref<?x64xf32>, %y: memref<64xf32>, %t: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  tile.grid (%i) = (%c0) to (%c1) step [1] dims ["i"] {
+    %z = arith.constant dense<0.0> : vector<64xf32>
+    %s = tile.stream "t" %j = %c0 to %t step 1 carry(%z : vector<64xf32>) fetch {
+      %a = tile.load %x[%j, %c0] dims [1] : memref<?x64xf32> -> vector<64xf32>
+      tile.yield %a : vector<64xf32>
+    } do {
+    ^bb0(%jj: index, %a: vector<64xf32>, %acc: vector<64xf32>):
+      %n = arith.addf %acc, %a : vector<64xf32>
+      tile.yield %n : vector<64xf32>
+    }
+    tile.store %s, %y[%c0] : vector<64xf32>, memref<64xf32>
+  }
+  return
+}
+
+// -----
+
+// Without a grid it is no kernel.
+// CHECK-LABEL: func.func @not_a_kernel
+func.func @not_a_kernel(%t: index) {
+  return
+}
+
+// -----
+
+func.func @declines_two_grids(%t: index) {
+  %c0 = arith.constant 0 : index
+  tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
+  }
+  // expected-error@+1 {{is the second grid of its kernel}}
+  tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
+  }
+  return
+}
+
+// -----
+
+func.func @declines_dynamic_strides(%x: memref<?x?xf32>, %t: index) {
+  %c0 = arith.constant 0 : index
+  tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
+    // expected-error@+1 {{reads or writes 'memref<?x?xf32>', whose strides are not static}}
+    %a = tile.load %x[%m, %c0] : memref<?x?xf32> -> vector<16x64xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @declines_narrow_panels(%x: memref<8x8xf32, #tile.blocked<8>>, %t: index) {
+  %c0 = arith.constant 0 : index
+  tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
+    // expected-error@+1 {{reads panels of 8 rows, which are not whole vectors of 16}}
+    %a = tile.load %x[%c0, %c0] : memref<8x8xf32, #tile.blocked<8>> -> vector<8x8xf32>
+  }
+  return
+}
