@@ -6,8 +6,8 @@
 #include "compiler/Zip.h"
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/Seq.h"
-#include "runtime/include/sennit/abi.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "runtime/include/sennit/abi.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
@@ -40,7 +40,9 @@ struct WeightRange {
 
 class ArtifactWriter {
 public:
-  ArtifactWriter(ModuleOp module, const Code &code, const TargetMachineInfo &machine, const ArtifactOptions &options)
+  ArtifactWriter(ModuleOp module, const Code &code,
+                 const TargetMachineInfo &machine,
+                 const ArtifactOptions &options)
       : module(module), code(code), machine(machine), options(options) {}
 
   llvm::Error write(int64_t &bytes) {
@@ -48,11 +50,13 @@ public:
     if (auto error = collectParameters())
       return error;
     std::string manifest;
-    llvm::raw_string_ostream(manifest) << llvm::formatv("{0:2}", json::Value(describe()));
+    llvm::raw_string_ostream(manifest)
+        << llvm::formatv("{0:2}", json::Value(describe()));
     ZipWriter zip;
     zip.add("manifest.json", manifest);
     for (const CodeSection &section : code.sections)
-      zip.add(section.name, StringRef(section.bytes.data(), section.bytes.size()));
+      zip.add(section.name,
+              StringRef(section.bytes.data(), section.bytes.size()));
     for (auto &[name, content] : embedded)
       zip.add(name, content);
     bytes = zip.size();
@@ -67,7 +71,8 @@ private:
       auto value = cast<DenseElementsAttr>(table.getValue());
       data.resize(llvm::alignTo(data.size(), 64));
       ArrayRef<char> raw = value.getRawData();
-      ranges[table.getSymName()] = {0, int64_t(data.size()), int64_t(raw.size())};
+      ranges[table.getSymName()] = {0, int64_t(data.size()),
+                                    int64_t(raw.size())};
       data.append(raw.begin(), raw.end());
     }
     if (!data.empty())
@@ -75,34 +80,44 @@ private:
   }
 
   void addFile(std::string name, std::string content) {
-    files.push_back(json::Object{{"path", name}, {"bytes", int64_t(content.size())}, {"sha256", hashOf(content)}, {"embedded", true}});
+    files.push_back(json::Object{{"path", name},
+                                 {"bytes", int64_t(content.size())},
+                                 {"sha256", hashOf(content)},
+                                 {"embedded", true}});
     embedded.push_back({std::move(name), std::move(content)});
   }
 
   llvm::Error collectParameters() {
     llvm::StringMap<int64_t> numbers;
     for (auto parameter : module.getOps<seq::ParameterOp>()) {
-      auto [number, isNew] = numbers.try_emplace(parameter.getFile(), files.size());
+      auto [number, isNew] =
+          numbers.try_emplace(parameter.getFile(), files.size());
       if (isNew)
         if (auto error = addWeightFile(parameter.getFile()))
           return error;
       auto type = cast<RankedTensorType>(parameter.getType());
-      ranges[parameter.getSymName()] = {number->second, int64_t(parameter.getOffset()),
-                                        type.getNumElements() * type.getElementTypeBitWidth() / 8};
+      ranges[parameter.getSymName()] = {
+          number->second, int64_t(parameter.getOffset()),
+          type.getNumElements() * type.getElementTypeBitWidth() / 8};
     }
     return llvm::Error::success();
   }
 
   llvm::Error addWeightFile(StringRef path) {
-    auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+    auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
     if (!file)
-      return llvm::createStringError("`" + path + "`: " + file.getError().message());
+      return llvm::createStringError("`" + path +
+                                     "`: " + file.getError().message());
     StringRef content = (*file)->getBuffer();
     if (options.embedWeights) {
-      addFile(("weights/" + llvm::sys::path::filename(path)).str(), content.str());
+      addFile(("weights/" + llvm::sys::path::filename(path)).str(),
+              content.str());
       return llvm::Error::success();
     }
-    files.push_back(json::Object{{"path", relativePath(path)}, {"bytes", int64_t(content.size())}, {"sha256", hashOf(content)}});
+    files.push_back(json::Object{{"path", relativePath(path)},
+                                 {"bytes", int64_t(content.size())},
+                                 {"sha256", hashOf(content)}});
     return llvm::Error::success();
   }
 
@@ -113,10 +128,13 @@ private:
     if (from.empty())
       from = ".";
     SmallString<256> realFrom, realTo;
-    if (llvm::sys::fs::real_path(from, realFrom) || llvm::sys::fs::real_path(to, realTo))
+    if (llvm::sys::fs::real_path(from, realFrom) ||
+        llvm::sys::fs::real_path(to, realTo))
       return path.str();
-    auto a = llvm::sys::path::begin(realFrom), aEnd = llvm::sys::path::end(realFrom);
-    auto b = llvm::sys::path::begin(realTo), bEnd = llvm::sys::path::end(realTo);
+    auto a = llvm::sys::path::begin(realFrom),
+         aEnd = llvm::sys::path::end(realFrom);
+    auto b = llvm::sys::path::begin(realTo),
+         bEnd = llvm::sys::path::end(realTo);
     while (a != aEnd && b != bEnd && *a == *b)
       ++a, ++b;
     SmallString<256> result;
@@ -128,22 +146,36 @@ private:
   }
 
   json::Object describe() {
-    json::Array features(machine.features), sections, kernels(code.kernels), entries;
+    json::Array features(machine.features), sections, kernels(code.kernels),
+        entries;
     for (const CodeSection &section : code.sections)
-      sections.push_back(json::Object{{"name", section.name}, {"bytes", int64_t(section.bytes.size())},
-                                      {"sha256", hashOf(StringRef(section.bytes.data(), section.bytes.size()))}});
+      sections.push_back(json::Object{
+          {"name", section.name},
+          {"bytes", int64_t(section.bytes.size())},
+          {"sha256",
+           hashOf(StringRef(section.bytes.data(), section.bytes.size()))}});
     for (const EntryInfo &entry : code.entries)
       entries.push_back(describeEntry(entry));
     auto memory = module->getAttrOfType<DictionaryAttr>("rt.memory");
-    auto bytes = [&](StringRef name) { return memory.getAs<IntegerAttr>(name).getInt(); };
+    auto bytes = [&](StringRef name) {
+      return memory.getAs<IntegerAttr>(name).getInt();
+    };
     return json::Object{
-        {"format", "sennit-artifact"}, {"version", 1}, {"abi", SENNIT_ABI_VERSION}, {"producer", "sennit " SENNIT_VERSION},
-        {"machine", json::Object{{"name", machine.core.getName()}, {"isa", machine.core.getIsa()}, {"features", std::move(features)}}},
+        {"format", "sennit-artifact"},
+        {"version", 1},
+        {"abi", SENNIT_ABI_VERSION},
+        {"producer", "sennit " SENNIT_VERSION},
+        {"machine", json::Object{{"name", machine.core.getName()},
+                                 {"isa", machine.core.getIsa()},
+                                 {"features", std::move(features)}}},
         {"model", describeModel()},
         {"sections", std::move(sections)},
         {"files", std::move(files)},
-        {"memory", json::Object{{"constants", bytes("constants")}, {"state", bytes("state")}, {"arena", bytes("arena")},
-                                {"scratch", int64_t(llvm::alignTo(code.scratchBytes, 64))}}},
+        {"memory", json::Object{{"constants", bytes("constants")},
+                                {"state", bytes("state")},
+                                {"arena", bytes("arena")},
+                                {"scratch", int64_t(llvm::alignTo(
+                                                code.scratchBytes, 64))}}},
         {"state", describeState()},
         {"kernels", std::move(kernels)},
         {"entries", std::move(entries)}};
@@ -151,14 +183,20 @@ private:
 
   json::Object describeModel() {
     auto model = module->getAttrOfType<DictionaryAttr>("seq.model");
-    auto number = [&](StringRef name) { return model.getAs<IntegerAttr>(name).getInt(); };
+    auto number = [&](StringRef name) {
+      return model.getAs<IntegerAttr>(name).getInt();
+    };
     json::Array ends;
     if (auto list = model.getAs<DenseI64ArrayAttr>("end_of_text"))
       for (int64_t token : list.asArrayRef())
         ends.push_back(token);
     auto byteLevel = model.getAs<BoolAttr>("byte_level");
-    return json::Object{{"architecture", model.getAs<StringAttr>("architecture").getValue()}, {"vocabulary", number("vocabulary")},
-                        {"context", number("context")}, {"byte_level", byteLevel && byteLevel.getValue()}, {"end_of_text", std::move(ends)}};
+    return json::Object{
+        {"architecture", model.getAs<StringAttr>("architecture").getValue()},
+        {"vocabulary", number("vocabulary")},
+        {"context", number("context")},
+        {"byte_level", byteLevel && byteLevel.getValue()},
+        {"end_of_text", std::move(ends)}};
   }
 
   static json::Array shapeOf(RankedTensorType type) {
@@ -170,10 +208,15 @@ private:
 
   json::Array describeState() {
     json::Array state;
-    for (auto entry : module->getAttrOfType<ArrayAttr>("rt.state").getAsRange<DictionaryAttr>()) {
-      auto type = cast<RankedTensorType>(entry.getAs<TypeAttr>("type").getValue());
-      state.push_back(json::Object{{"name", entry.getAs<StringAttr>("name").getValue()}, {"offset", entry.getAs<IntegerAttr>("offset").getInt()},
-                                   {"dtype", nameOf(type.getElementType())}, {"shape", shapeOf(type)}});
+    for (auto entry : module->getAttrOfType<ArrayAttr>("rt.state")
+                          .getAsRange<DictionaryAttr>()) {
+      auto type =
+          cast<RankedTensorType>(entry.getAs<TypeAttr>("type").getValue());
+      state.push_back(
+          json::Object{{"name", entry.getAs<StringAttr>("name").getValue()},
+                       {"offset", entry.getAs<IntegerAttr>("offset").getInt()},
+                       {"dtype", nameOf(type.getElementType())},
+                       {"shape", shapeOf(type)}});
     }
     return state;
   }
@@ -182,7 +225,9 @@ private:
     json::Array arguments;
     for (auto &[kind, name] : entry.bindings)
       arguments.push_back(describeBinding(entry, kind, name));
-    json::Object result{{"name", entry.name}, {"symbol", entry.symbol}, {"arguments", std::move(arguments)}};
+    json::Object result{{"name", entry.name},
+                        {"symbol", entry.symbol},
+                        {"arguments", std::move(arguments)}};
     if (entry.maxTokens > 0) {
       result["max_tokens"] = entry.maxTokens;
       result["scalars"] = json::Array{"tokens", "past"};
@@ -192,7 +237,8 @@ private:
     return result;
   }
 
-  json::Object describeBinding(const EntryInfo &entry, StringRef kind, StringRef name) {
+  json::Object describeBinding(const EntryInfo &entry, StringRef kind,
+                               StringRef name) {
     json::Object result{{"kind", kind}};
     if (kind == "weight") {
       const WeightRange &range = ranges[name];
@@ -206,10 +252,12 @@ private:
       result["shape"] = json::Array{"tokens"};
     } else if (kind == "output") {
       auto model = module->getAttrOfType<DictionaryAttr>("seq.model");
-      json::Value rows = entry.name == "score" ? json::Value("tokens") : json::Value(1);
+      json::Value rows =
+          entry.name == "score" ? json::Value("tokens") : json::Value(1);
       result["name"] = name;
       result["dtype"] = "f32";
-      result["shape"] = json::Array{std::move(rows), model.getAs<IntegerAttr>("vocabulary").getInt()};
+      result["shape"] = json::Array{
+          std::move(rows), model.getAs<IntegerAttr>("vocabulary").getInt()};
     }
     return result;
   }
@@ -224,10 +272,12 @@ private:
 };
 } // namespace
 
-llvm::Error writeArtifact(ModuleOp module, const Code &code, const TargetMachineInfo &machine,
+llvm::Error writeArtifact(ModuleOp module, const Code &code,
+                          const TargetMachineInfo &machine,
                           const ArtifactOptions &options, int64_t &bytes) {
   if (!module->hasAttr("rt.memory") || !module->hasAttr("seq.model"))
-    return llvm::createStringError("the module names no `seq.model`, so there is nothing that an artifact could run");
+    return llvm::createStringError("the module names no `seq.model`, so there "
+                                   "is nothing that an artifact could run");
   return ArtifactWriter(module, code, machine, options).write(bytes);
 }
 

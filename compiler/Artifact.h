@@ -1,4 +1,5 @@
-// Writes the artifact: a stored ZIP with manifest, code and tables. See docs/artifact.md.
+// Writes the artifact: a stored ZIP with manifest, code and tables. See
+// docs/artifact.md.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_ARTIFACT_H
 #define SENNIT_COMPILER_ARTIFACT_H
@@ -14,8 +15,10 @@ struct ArtifactOptions {
   bool embedWeights = false;
 };
 
-/// Writes the artifact of a placed module and its code. `bytes` receives its size.
-llvm::Error writeArtifact(mlir::ModuleOp module, const Code &code, const TargetMachineInfo &machine,
+/// Writes the artifact of a placed module and its code. `bytes` receives its
+/// size.
+llvm::Error writeArtifact(mlir::ModuleOp module, const Code &code,
+                          const TargetMachineInfo &machine,
                           const ArtifactOptions &options, int64_t &bytes);
 
 } // namespace sennit

@@ -4,9 +4,9 @@
 #include "compiler/Codegen.h"
 
 #include "dialects/rt/Rt.h"
-#include "passes/lower/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
+#include "passes/lower/Passes.h"
 #include "llvm/Support/ThreadPool.h"
 #include <mutex>
 
@@ -22,8 +22,10 @@ static OwningOpRef<ModuleOp> isolate(Operation *op) {
 }
 
 /// Kernels become public in their own object, where the entries find them.
-static llvm::Error emitKernels(ArrayRef<func::FuncOp> kernels, const Target &target, const TargetMachineInfo &machine,
-                               unsigned jobs, llvm::function_ref<void(int64_t, int64_t)> progress, Code &code) {
+static llvm::Error
+emitKernels(ArrayRef<func::FuncOp> kernels, const Target &target,
+            const TargetMachineInfo &machine, unsigned jobs,
+            llvm::function_ref<void(int64_t, int64_t)> progress, Code &code) {
   std::vector<CodeSection> sections(kernels.size());
   std::mutex mutex;
   std::string failures;
@@ -41,7 +43,8 @@ static llvm::Error emitKernels(ArrayRef<func::FuncOp> kernels, const Target &tar
         sections[position] = {"code/" + name + ".o", std::move(object->bytes)};
         code.scratchBytes = std::max(code.scratchBytes, object->scratch);
       } else {
-        failures += "kernel `" + name + "`: " + llvm::toString(object.takeError()) + "\n";
+        failures += "kernel `" + name +
+                    "`: " + llvm::toString(object.takeError()) + "\n";
       }
       progress(++done, kernels.size());
     });
@@ -56,15 +59,19 @@ static llvm::Error emitKernels(ArrayRef<func::FuncOp> kernels, const Target &tar
 static EntryInfo describeEntry(LLVM::LLVMFuncOp function) {
   EntryInfo entry;
   entry.symbol = function.getName().str();
-  entry.name = StringRef(entry.symbol).drop_front(StringRef("sennit_").size()).str();
+  entry.name =
+      StringRef(entry.symbol).drop_front(StringRef("sennit_").size()).str();
   if (auto most = function->getAttrOfType<IntegerAttr>("seq.max_tokens"))
     entry.maxTokens = most.getInt();
-  for (auto binding : function->getAttrOfType<ArrayAttr>("rt.bindings").getAsRange<DictionaryAttr>())
-    entry.bindings.push_back({binding.getAs<StringAttr>("kind").str(), binding.getAs<StringAttr>("name").str()});
+  for (auto binding : function->getAttrOfType<ArrayAttr>("rt.bindings")
+                          .getAsRange<DictionaryAttr>())
+    entry.bindings.push_back({binding.getAs<StringAttr>("kind").str(),
+                              binding.getAs<StringAttr>("name").str()});
   return entry;
 }
 
-static llvm::Error emitEntries(ModuleOp module, const Target &target, const TargetMachineInfo &machine, Code &code) {
+static llvm::Error emitEntries(ModuleOp module, const Target &target,
+                               const TargetMachineInfo &machine, Code &code) {
   OwningOpRef<ModuleOp> host = ModuleOp::create(module.getLoc());
   for (auto function : module.getOps<func::FuncOp>())
     if (!function.isPrivate())
@@ -76,7 +83,9 @@ static llvm::Error emitEntries(ModuleOp module, const Target &target, const Targ
   for (auto function : host->getOps<LLVM::LLVMFuncOp>())
     if (function->hasAttr("rt.bindings"))
       code.entries.push_back(describeEntry(function));
-  for (auto name : (*host)->getAttrOfType<ArrayAttr>("rt.kernels").getAsValueRange<StringAttr>())
+  for (auto name : (*host)
+                       ->getAttrOfType<ArrayAttr>("rt.kernels")
+                       .getAsValueRange<StringAttr>())
     code.kernels.push_back(name.str());
   auto object = target.emitEntries(*host, machine);
   if (!object)
@@ -85,8 +94,10 @@ static llvm::Error emitEntries(ModuleOp module, const Target &target, const Targ
   return llvm::Error::success();
 }
 
-llvm::Expected<Code> generateCode(ModuleOp module, const Target &target, const TargetMachineInfo &machine,
-                                  unsigned jobs, llvm::function_ref<void(int64_t, int64_t)> progress) {
+llvm::Expected<Code>
+generateCode(ModuleOp module, const Target &target,
+             const TargetMachineInfo &machine, unsigned jobs,
+             llvm::function_ref<void(int64_t, int64_t)> progress) {
   Code code;
   SmallVector<func::FuncOp> kernels;
   for (auto function : module.getOps<func::FuncOp>()) {

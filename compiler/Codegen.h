@@ -1,4 +1,5 @@
-// Turns placed IR into objects: one a kernel, emitted side by side, and one for the entries.
+// Turns placed IR into objects: one a kernel, emitted side by side, and one for
+// the entries.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_CODEGEN_H
 #define SENNIT_COMPILER_CODEGEN_H
@@ -32,8 +33,10 @@ struct Code {
 };
 
 /// Emits all code of a placed module, by `jobs` threads (0: all cores).
-llvm::Expected<Code> generateCode(mlir::ModuleOp module, const Target &target, const TargetMachineInfo &machine,
-                                  unsigned jobs, llvm::function_ref<void(int64_t done, int64_t total)> progress);
+llvm::Expected<Code>
+generateCode(mlir::ModuleOp module, const Target &target,
+             const TargetMachineInfo &machine, unsigned jobs,
+             llvm::function_ref<void(int64_t done, int64_t total)> progress);
 
 } // namespace sennit
 

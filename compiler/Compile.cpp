@@ -31,10 +31,14 @@ namespace {
 /// One compilation; `run` goes from top to bottom.
 class Compilation {
 public:
-  Compilation(const CompileOptions &options, CompileReport &report, Progress progress)
-      : options(options), report(report), progress(progress), handler(context.getDiagEngine().registerHandler([&](Diagnostic &d) {
-          if (d.getSeverity() == DiagnosticSeverity::Error && diagnostics.empty())
-            llvm::raw_string_ostream(diagnostics) << d.getLocation() << ": " << d;
+  Compilation(const CompileOptions &options, CompileReport &report,
+              Progress progress)
+      : options(options), report(report), progress(progress),
+        handler(context.getDiagEngine().registerHandler([&](Diagnostic &d) {
+          if (d.getSeverity() == DiagnosticSeverity::Error &&
+              diagnostics.empty())
+            llvm::raw_string_ostream(diagnostics)
+                << d.getLocation() << ": " << d;
           return success();
         })) {}
   ~Compilation() { context.getDiagEngine().eraseHandler(handler); }
@@ -81,7 +85,8 @@ private:
     progress(name, 0, 0);
     auto start = std::chrono::steady_clock::now();
     llvm::Error error = body();
-    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    std::chrono::duration<double> seconds =
+        std::chrono::steady_clock::now() - start;
     report.phases.push_back({name.str(), seconds.count()});
     return error;
   }
@@ -95,19 +100,26 @@ private:
       import.chunk = options.chunk;
     auto imported = hf::importHuggingFace(options.input, import, context);
     if (!imported)
-      return llvm::handleErrors(imported.takeError(), [](const hf::ImportError &error) {
-        return fail(error.message, error.unsupported ? 4 : 1);
-      });
+      return llvm::handleErrors(
+          imported.takeError(), [](const hf::ImportError &error) {
+            return fail(error.message, error.unsupported ? 4 : 1);
+          });
     module = std::move(*imported);
     return llvm::Error::success();
   }
 
   llvm::Error parse() {
     if (!llvm::sys::fs::exists(options.input))
-      return fail("`" + options.input + "` does not exist; a directory with config.json or a file of seq IR is expected");
-    // Bytecode from outside is refused: its reader is not made for hostile input.
-    if (auto file = llvm::MemoryBuffer::getFile(options.input); file && (*file)->getBuffer().starts_with("ML\xefR"))
-      return fail("`" + options.input + "` is MLIR bytecode, which is refused; give IR text", 4);
+      return fail("`" + options.input +
+                  "` does not exist; a directory with config.json or a file of "
+                  "seq IR is expected");
+    // Bytecode from outside is refused: its reader is not made for hostile
+    // input.
+    if (auto file = llvm::MemoryBuffer::getFile(options.input);
+        file && (*file)->getBuffer().starts_with("ML\xefR"))
+      return fail("`" + options.input +
+                      "` is MLIR bytecode, which is refused; give IR text",
+                  4);
     module = parseSourceFile<ModuleOp>(options.input, &context);
     return module ? llvm::Error::success() : fail(diagnostics);
   }
@@ -130,7 +142,8 @@ private:
     if (auto code = llvm::sys::fs::create_directories(options.dumpStagesTo))
       return fail("`" + options.dumpStagesTo + "`: " + code.message());
     SmallString<128> path(options.dumpStagesTo);
-    llvm::sys::path::append(path, std::to_string(dumped++) + "." + stage + ".mlir");
+    llvm::sys::path::append(path,
+                            std::to_string(dumped++) + "." + stage + ".mlir");
     std::error_code code;
     llvm::ToolOutputFile file(path, code, llvm::sys::fs::OF_Text);
     if (code)
@@ -143,12 +156,19 @@ private:
   llvm::Error emit() {
     Code code;
     if (auto error = phase("code", [&]() -> llvm::Error {
-          auto emitted = generateCode(*module, *target, report.machine, options.jobs,
-                                      [&](int64_t done, int64_t total) { progress("code", done, total); });
+          auto emitted =
+              generateCode(*module, *target, report.machine, options.jobs,
+                           [&](int64_t done, int64_t total) {
+                             progress("code", done, total);
+                           });
           if (!emitted)
-            return llvm::handleErrors(emitted.takeError(), [&](const llvm::ErrorInfoBase &error) {
-              return fail(error.message() + (diagnostics.empty() ? "" : ": " + diagnostics), 4);
-            });
+            return llvm::handleErrors(
+                emitted.takeError(), [&](const llvm::ErrorInfoBase &error) {
+                  return fail(error.message() + (diagnostics.empty()
+                                                     ? ""
+                                                     : ": " + diagnostics),
+                              4);
+                });
           code = std::move(*emitted);
           return llvm::Error::success();
         }))
@@ -161,7 +181,8 @@ private:
       return llvm::Error::success();
     return phase("write", [&]() -> llvm::Error {
       ArtifactOptions artifact{options.output, options.embedWeights};
-      return writeArtifact(*module, code, report.machine, artifact, report.artifactBytes);
+      return writeArtifact(*module, code, report.machine, artifact,
+                           report.artifactBytes);
     });
   }
 
@@ -177,9 +198,13 @@ private:
 };
 } // namespace
 
-llvm::Error compile(const CompileOptions &options, CompileReport &report, Progress progress) {
-  if (!options.stopAfter.empty() && options.stopAfter != "import" && !findStage(options.stopAfter))
-    return fail("no stage is called `" + options.stopAfter + "`; --print-stages lists them", 2);
+llvm::Error compile(const CompileOptions &options, CompileReport &report,
+                    Progress progress) {
+  if (!options.stopAfter.empty() && options.stopAfter != "import" &&
+      !findStage(options.stopAfter))
+    return fail("no stage is called `" + options.stopAfter +
+                    "`; --print-stages lists them",
+                2);
   return Compilation(options, report, progress).run();
 }
 

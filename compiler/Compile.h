@@ -14,9 +14,12 @@ namespace sennit {
 class CompileError : public llvm::ErrorInfo<CompileError> {
 public:
   static char ID;
-  CompileError(std::string message, int exitCode) : message(std::move(message)), exitCode(exitCode) {}
+  CompileError(std::string message, int exitCode)
+      : message(std::move(message)), exitCode(exitCode) {}
   void log(llvm::raw_ostream &os) const override { os << message; }
-  std::error_code convertToErrorCode() const override { return llvm::inconvertibleErrorCode(); }
+  std::error_code convertToErrorCode() const override {
+    return llvm::inconvertibleErrorCode();
+  }
 
   std::string message;
   int exitCode;
@@ -28,7 +31,8 @@ struct CompileOptions {
   /// The artifact; written to a temporary name and renamed. Empty: none.
   std::string output;
   std::string target = "cpu:host";
-  /// Tokens that the state holds and most tokens of one call; 0: the model's own.
+  /// Tokens that the state holds and most tokens of one call; 0: the model's
+  /// own.
   int64_t context = 0, chunk = 0;
   bool embedWeights = false;
   /// The last stage that runs; empty: all, and an artifact.
@@ -54,10 +58,12 @@ struct CompileReport {
 };
 
 /// Told of each step: a phase that begins, or kernels done of all.
-using Progress = llvm::function_ref<void(llvm::StringRef phase, int64_t done, int64_t total)>;
+using Progress = llvm::function_ref<void(llvm::StringRef phase, int64_t done,
+                                         int64_t total)>;
 
 /// Compiles; the report is filled as far as compilation came.
-llvm::Error compile(const CompileOptions &options, CompileReport &report, Progress progress);
+llvm::Error compile(const CompileOptions &options, CompileReport &report,
+                    Progress progress);
 
 } // namespace sennit
 

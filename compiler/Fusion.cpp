@@ -25,7 +25,8 @@ static std::string describePlace(Location location) {
   StringRef(name).split(parts, '.');
   for (StringRef part : parts) {
     general += general.empty() ? "" : ".";
-    general += llvm::all_of(part, llvm::isDigit) && !part.empty() ? "*" : part.str();
+    general +=
+        llvm::all_of(part, llvm::isDigit) && !part.empty() ? "*" : part.str();
   }
   return general;
 }
@@ -39,7 +40,8 @@ public:
     std::string reason;
     for (const auto &argument : remark.getArgs())
       reason += argument.val;
-    decisions.add({remark.getRemarkType() == llvm::remarks::Type::Passed, remark.getRemarkName().str(),
+    decisions.add({remark.getRemarkType() == llvm::remarks::Type::Passed,
+                   remark.getRemarkName().str(),
                    describePlace(remark.getLocation()), reason, 1});
   }
 
@@ -50,15 +52,17 @@ private:
 
 LogicalResult Decisions::listen(MLIRContext &context) {
   remark::RemarkCategories categories;
-  categories.all = ".*";
-  return remark::enableOptimizationRemarks(context, std::make_unique<Listener>(*this),
-                                           std::make_unique<remark::RemarkEmittingPolicyAll>(), categories);
+  categories.passed = ".*";
+  categories.missed = ".*";
+  return remark::enableOptimizationRemarks(
+      context, std::make_unique<Listener>(*this),
+      std::make_unique<remark::RemarkEmittingPolicyAll>(), categories);
 }
 
 void Decisions::add(Decision decision) {
   for (Decision &known : decisions)
-    if (known.taken == decision.taken && known.pass == decision.pass && known.place == decision.place &&
-        known.reason == decision.reason) {
+    if (known.taken == decision.taken && known.pass == decision.pass &&
+        known.place == decision.place && known.reason == decision.reason) {
       ++known.count;
       return;
     }
@@ -80,8 +84,10 @@ void Decisions::print(raw_ostream &os) const {
     os << (taken ? "fused\n" : "missed\n");
     for (const Decision &decision : decisions)
       if (decision.taken == taken)
-        os << llvm::format("%6lld  ", (long long)decision.count) << llvm::left_justify(decision.pass, 18) << ' '
-           << llvm::left_justify(decision.place, 34) << ' ' << decision.reason << "\n";
+        os << llvm::format("%6lld  ", (long long)decision.count)
+           << llvm::left_justify(decision.pass, 18) << ' '
+           << llvm::left_justify(decision.place, 34) << ' ' << decision.reason
+           << "\n";
   }
 }
 

@@ -17,7 +17,8 @@ struct Decision {
 /// Decisions of a compilation, equal ones counted together.
 class Decisions {
 public:
-  /// Sends the context's remarks here; this object must outlive the context's use.
+  /// Sends the context's remarks here; this object must outlive the context's
+  /// use.
   llvm::LogicalResult listen(mlir::MLIRContext &context);
   void add(Decision decision);
 

@@ -1,4 +1,5 @@
-// The headers of MLIR and LLVM that most files read, for precompilation only: nothing includes it.
+// The headers of MLIR and LLVM that most files read, for precompilation only:
+// nothing includes it.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_HEADERS_H
 #define SENNIT_COMPILER_HEADERS_H

@@ -14,14 +14,20 @@ namespace sennit {
 // their products before epilogues run, or a short row's norm would be taken
 // apart; rows come last and take what is left.
 static const Stage stages[] = {
-    {"normalize", "one canonical graph a form: prefill, decode, score; parameters computed at load",
+    {"normalize",
+     "one canonical graph a form: prefill, decode, score; parameters computed "
+     "at load",
      "canonicalize,cse,sennit-hoist-parameters,sennit-derive-entry-points,cse,"
      "sennit-verify-normalized"},
     {"fuse", "every computation stands in the kernel that will run it",
-     "func.func(sennit-form-kernels,sennit-fuse-gate-pair,sennit-fuse-norm-matmul,"
-     "sennit-fuse-mixer-prologue,sennit-fuse-epilogue,sennit-fuse-rows,sennit-verify-fused)"},
-    {"schedule", "kernels are tile programs, the host dispatches them on tensors",
-     "sennit-pack-weights,sennit-build-tile-programs,canonicalize,cse,sennit-verify-scheduled"},
+     "func.func(sennit-form-kernels,sennit-fuse-gate-pair,sennit-fuse-norm-"
+     "matmul,"
+     "sennit-fuse-mixer-prologue,sennit-fuse-epilogue,sennit-fuse-rows,sennit-"
+     "verify-fused)"},
+    {"schedule",
+     "kernels are tile programs, the host dispatches them on tensors",
+     "sennit-pack-weights,sennit-build-tile-programs,canonicalize,cse,sennit-"
+     "verify-scheduled"},
     {"place", "every tensor has its place in one of the runtime's memories",
      "sennit-plan-memory,canonicalize,cse,sennit-verify-placed"},
 };

@@ -1,4 +1,5 @@
-// The stages of compilation: what each does, which passes it runs, what closes it.
+// The stages of compilation: what each does, which passes it runs, what closes
+// it.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_STAGES_H
 #define SENNIT_COMPILER_STAGES_H

@@ -17,10 +17,12 @@ resolveTarget(llvm::StringRef spelling, mlir::MLIRContext &context) {
       continue;
     auto machine = target->describe(level.empty() ? "host" : level, context);
     if (!machine)
-      return llvm::make_error<CompileError>(llvm::toString(machine.takeError()), 2);
+      return llvm::make_error<CompileError>(llvm::toString(machine.takeError()),
+                                            2);
     return std::pair(target, *machine);
   }
-  return llvm::make_error<CompileError>("no target is called `" + name.str() + "`; there is " + known, 2);
+  return llvm::make_error<CompileError>(
+      "no target is called `" + name.str() + "`; there is " + known, 2);
 }
 
 } // namespace sennit

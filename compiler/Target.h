@@ -1,4 +1,5 @@
-// What the compiler asks of a target: its machine, and objects of kernels and entries.
+// What the compiler asks of a target: its machine, and objects of kernels and
+// entries.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_TARGET_H
 #define SENNIT_COMPILER_TARGET_H
@@ -31,12 +32,15 @@ struct Target {
   /// The instruction sets that it knows.
   llvm::ArrayRef<llvm::StringRef> levels;
   /// The machine of an instruction set, or of the host.
-  llvm::Expected<TargetMachineInfo> (*describe)(llvm::StringRef level, mlir::MLIRContext &context);
+  llvm::Expected<TargetMachineInfo> (*describe)(llvm::StringRef level,
+                                                mlir::MLIRContext &context);
   /// The object of a module that holds one kernel, a tile program. Several may
   /// be emitted at once, from different modules of one context.
-  llvm::Expected<EmittedObject> (*emitKernel)(mlir::ModuleOp module, const TargetMachineInfo &machine);
+  llvm::Expected<EmittedObject> (*emitKernel)(mlir::ModuleOp module,
+                                              const TargetMachineInfo &machine);
   /// The object of a module in LLVM's dialect that holds the entries.
-  llvm::Expected<EmittedObject> (*emitEntries)(mlir::ModuleOp module, const TargetMachineInfo &machine);
+  llvm::Expected<EmittedObject> (*emitEntries)(
+      mlir::ModuleOp module, const TargetMachineInfo &machine);
 };
 
 /// The registered targets.

@@ -19,8 +19,10 @@ static void put(std::string &out, uint64_t value, int bytes) {
     out.push_back(char(value >> (8 * i)));
 }
 
-/// The fields that local headers and the directory share, from "version needed".
-static void putCommon(std::string &out, uint32_t crc, uint64_t bytes, size_t nameLength, size_t extraLength) {
+/// The fields that local headers and the directory share, from "version
+/// needed".
+static void putCommon(std::string &out, uint32_t crc, uint64_t bytes,
+                      size_t nameLength, size_t extraLength) {
   bool isLarge = bytes >= none32;
   put(out, isLarge ? 45 : 20, 2);
   put(out, 0x0800, 2); // names are UTF-8
@@ -35,7 +37,8 @@ static void putCommon(std::string &out, uint32_t crc, uint64_t bytes, size_t nam
 }
 
 void ZipWriter::add(StringRef name, StringRef content) {
-  Member member{name.str(), llvm::crc32(llvm::arrayRefFromStringRef(content)), content.size(), body.size()};
+  Member member{name.str(), llvm::crc32(llvm::arrayRefFromStringRef(content)),
+                content.size(), body.size()};
   std::string extra;
   if (content.size() >= none32) {
     put(extra, 0x0001, 2);
@@ -43,7 +46,8 @@ void ZipWriter::add(StringRef name, StringRef content) {
     put(extra, content.size(), 8);
     put(extra, content.size(), 8);
   }
-  // A field of our own pads the data to its alignment; its header takes four bytes.
+  // A field of our own pads the data to its alignment; its header takes four
+  // bytes.
   uint64_t data = body.size() + 30 + name.size() + extra.size() + 4;
   uint64_t padding = llvm::alignTo(data, 64) - data;
   put(extra, 0x4e53, 2);

@@ -1,4 +1,5 @@
-// A ZIP of stored members whose data can be mapped: each starts at a multiple of 64 bytes.
+// A ZIP of stored members whose data can be mapped: each starts at a multiple
+// of 64 bytes.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_ZIP_H
 #define SENNIT_COMPILER_ZIP_H
@@ -10,7 +11,8 @@
 
 namespace sennit {
 
-/// Collects members in memory and writes them at once, with 64-bit sizes where needed.
+/// Collects members in memory and writes them at once, with 64-bit sizes where
+/// needed.
 class ZipWriter {
 public:
   /// Appends a member; `name` is unique.

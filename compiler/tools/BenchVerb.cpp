@@ -11,21 +11,34 @@ namespace cl = llvm::cl;
 
 namespace sennit::tools {
 
-static cl::SubCommand command("bench", "time prefill (pp) and steps (tg) of an artifact");
-static cl::opt<std::string> input(cl::Positional, cl::desc("<artifact>"), cl::sub(command));
-static cl::list<int64_t> prompts("p", cl::desc("tokens of a prefill, several by commas (default: 512)"), cl::CommaSeparated, cl::sub(command));
-static cl::opt<int64_t> steps("n", cl::desc("steps after it (default: 128)"), cl::init(128), cl::sub(command));
-static cl::opt<int64_t> repeats("r", cl::desc("repeats (default: 5)"), cl::init(5), cl::sub(command));
-static cl::opt<unsigned> threads("threads", cl::desc("threads that compute (default: all)"), cl::init(0), cl::sub(command));
-static cl::opt<std::string> format("o", cl::desc("md or json (default: md)"), cl::init("md"), cl::sub(command));
-static cl::opt<bool> profile("profile", cl::desc("print the time of each kernel, over all runs"), cl::sub(command));
+static cl::SubCommand
+    command("bench", "time prefill (pp) and steps (tg) of an artifact");
+static cl::opt<std::string> input(cl::Positional, cl::desc("<artifact>"),
+                                  cl::sub(command));
+static cl::list<int64_t>
+    prompts("p",
+            cl::desc("tokens of a prefill, several by commas (default: 512)"),
+            cl::CommaSeparated, cl::sub(command));
+static cl::opt<int64_t> steps("n", cl::desc("steps after it (default: 128)"),
+                              cl::init(128), cl::sub(command));
+static cl::opt<int64_t> repeats("r", cl::desc("repeats (default: 5)"),
+                                cl::init(5), cl::sub(command));
+static cl::opt<unsigned>
+    threads("threads", cl::desc("threads that compute (default: all)"),
+            cl::init(0), cl::sub(command));
+static cl::opt<std::string> format("o", cl::desc("md or json (default: md)"),
+                                   cl::init("md"), cl::sub(command));
+static cl::opt<bool>
+    profile("profile", cl::desc("print the time of each kernel, over all runs"),
+            cl::sub(command));
 
 static double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
 }
 
-int measure(Session &session, int64_t prompt, int64_t count, int64_t times, std::vector<BenchRow> &rows) {
+int measure(Session &session, int64_t prompt, int64_t count, int64_t times,
+            std::vector<BenchRow> &rows) {
   using Clock = std::chrono::steady_clock;
   std::mt19937 random(1);
   std::uniform_int_distribution<int32_t> draw(0, session.info.vocabulary - 1);
@@ -34,15 +47,18 @@ int measure(Session &session, int64_t prompt, int64_t count, int64_t times, std:
     token = draw(random);
   std::vector<float> logits(session.info.vocabulary);
   sennit_context *context = session.context.get();
-  BenchRow prefill{"pp" + std::to_string(prompt), prompt, {}}, step{"tg" + std::to_string(count), count, {}};
+  BenchRow prefill{"pp" + std::to_string(prompt), prompt, {}},
+      step{"tg" + std::to_string(count), count, {}};
   sennit_error error;
   // The first round warms caches and clocks, and is not counted.
   for (int64_t round = 0; round <= times; ++round) {
     sennit_context_reset(context);
     auto start = Clock::now();
     if (prompt > 0)
-      if (auto status = sennit_context_prefill(context, tokens.data(), prompt, logits.data(), &error))
-        return complain(error.message, status == SENNIT_STATUS_CONTEXT_FULL ? usage : failed);
+      if (auto status = sennit_context_prefill(context, tokens.data(), prompt,
+                                               logits.data(), &error))
+        return complain(error.message,
+                        status == SENNIT_STATUS_CONTEXT_FULL ? usage : failed);
     auto middle = Clock::now();
     for (int64_t i = 0; i < count; ++i)
       if (sennit_context_decode(context, tokens[i], logits.data(), &error))
@@ -50,7 +66,8 @@ int measure(Session &session, int64_t prompt, int64_t count, int64_t times, std:
     auto end = Clock::now();
     if (round == 0)
       continue;
-    prefill.seconds.push_back(std::chrono::duration<double>(middle - start).count());
+    prefill.seconds.push_back(
+        std::chrono::duration<double>(middle - start).count());
     step.seconds.push_back(std::chrono::duration<double>(end - middle).count());
   }
   if (prompt > 0)
@@ -62,10 +79,13 @@ int measure(Session &session, int64_t prompt, int64_t count, int64_t times, std:
 }
 
 void printRows(llvm::ArrayRef<BenchRow> rows, llvm::raw_ostream &os) {
-  os << "| test | tokens/s (median) | best | ms per token |\n| --- | ---: | ---: | ---: |\n";
+  os << "| test | tokens/s (median) | best | ms per token |\n| --- | ---: | "
+        "---: | ---: |\n";
   for (const BenchRow &row : rows) {
-    double middle = median(row.seconds), best = *std::min_element(row.seconds.begin(), row.seconds.end());
-    os << llvm::format("| %s | %.0f | %.0f | %.3f |\n", row.test.c_str(), row.tokens / middle, row.tokens / best,
+    double middle = median(row.seconds),
+           best = *std::min_element(row.seconds.begin(), row.seconds.end());
+    os << llvm::format("| %s | %.0f | %.0f | %.3f |\n", row.test.c_str(),
+                       row.tokens / middle, row.tokens / best,
                        middle * 1e3 / row.tokens);
   }
 }
@@ -75,13 +95,14 @@ static void printJson(const Session &session, llvm::ArrayRef<BenchRow> rows) {
     llvm::json::Array samples;
     for (double seconds : row.seconds)
       samples.push_back(int64_t(seconds * 1e9));
-    llvm::outs() << llvm::json::Value(llvm::json::Object{{"test", row.test},
-                                                         {"architecture", session.info.architecture},
-                                                         {"isa", session.info.isa},
-                                                         {"threads", int64_t(session.info.threads)},
-                                                         {"tokens", row.tokens},
-                                                         {"median_ms", median(row.seconds) * 1e3},
-                                                         {"samples_ns", std::move(samples)}})
+    llvm::outs() << llvm::json::Value(llvm::json::Object{
+                        {"test", row.test},
+                        {"architecture", session.info.architecture},
+                        {"isa", session.info.isa},
+                        {"threads", int64_t(session.info.threads)},
+                        {"tokens", row.tokens},
+                        {"median_ms", median(row.seconds) * 1e3},
+                        {"samples_ns", std::move(samples)}})
                  << "\n";
   }
 }
@@ -93,17 +114,22 @@ static void printProfile(Session &session) {
     sennit_context_profile_get(session.context.get(), i, &kernels[i], nullptr);
     total += kernels[i].nanoseconds;
   }
-  llvm::sort(kernels, [](auto &a, auto &b) { return a.nanoseconds > b.nanoseconds; });
-  llvm::outs() << "\n| kernel | share | calls | us per call |\n| --- | ---: | ---: | ---: |\n";
+  llvm::sort(kernels,
+             [](auto &a, auto &b) { return a.nanoseconds > b.nanoseconds; });
+  llvm::outs() << "\n| kernel | share | calls | us per call |\n| --- | ---: | "
+                  "---: | ---: |\n";
   for (const sennit_kernel_profile &kernel : kernels)
     if (kernel.calls > 0)
-      llvm::outs() << llvm::format("| %s | %.1f %% | %llu | %.1f |\n", kernel.name, 100.0 * kernel.nanoseconds / total,
-                                   (unsigned long long)kernel.calls, kernel.nanoseconds / 1e3 / kernel.calls);
+      llvm::outs() << llvm::format(
+          "| %s | %.1f %% | %llu | %.1f |\n", kernel.name,
+          100.0 * kernel.nanoseconds / total, (unsigned long long)kernel.calls,
+          kernel.nanoseconds / 1e3 / kernel.calls);
 }
 
 static int run() {
   if (input.empty())
-    return complain("bench needs an artifact, such as `sennit compile` writes", usage);
+    return complain("bench needs an artifact, such as `sennit compile` writes",
+                    usage);
   if (format != "md" && format != "json")
     return complain("format `" + format + "` is not one of md, json", usage);
   Session session;
@@ -114,7 +140,9 @@ static int run() {
   sennit_context_profile_enable(session.context.get(), profile);
   std::vector<BenchRow> rows;
   for (int64_t prompt : prompts)
-    if (int code = measure(session, prompt, prompt == prompts[prompts.size() - 1] ? steps : 0, repeats, rows))
+    if (int code = measure(session, prompt,
+                           prompt == prompts[prompts.size() - 1] ? steps : 0,
+                           repeats, rows))
       return code;
   if (format == "json")
     printJson(session, rows);
@@ -125,6 +153,8 @@ static int run() {
   return done;
 }
 
-Verb getBenchVerb() { return {&command, run, "sennit bench model.snt -p 256,1024 -n 128"}; }
+Verb getBenchVerb() {
+  return {&command, run, "sennit bench model.snt -p 256,1024 -n 128"};
+}
 
 } // namespace sennit::tools

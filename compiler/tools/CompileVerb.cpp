@@ -3,44 +3,74 @@
 
 #include "compiler/Stages.h"
 #include "compiler/tools/Verbs.h"
-#include "llvm/Support/Format.h"
 #include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/Format.h"
 
 namespace cl = llvm::cl;
 
 namespace sennit::tools {
 
-static cl::SubCommand command("compile", "compile a Hugging Face directory or seq IR into an artifact");
-static cl::opt<std::string> input(cl::Positional, cl::desc("<model directory | file.mlir>"), cl::sub(command));
-static cl::opt<std::string> output("o", cl::desc("the artifact (default: model.snt)"), cl::value_desc("file"), cl::sub(command));
-static cl::opt<std::string> target("target", cl::desc("cpu, cpu:host, cpu:avx2 or cpu:avx512 (default: cpu:host)"),
-                                   cl::init("cpu:host"), cl::sub(command));
-static cl::opt<int64_t> context("context", cl::desc("tokens that a sequence may have (default: the model's, at most 4096)"),
-                                cl::init(0), cl::sub(command));
-static cl::opt<int64_t> chunk("chunk", cl::desc("most tokens of one prefill call (default: 256)"), cl::init(0), cl::sub(command));
-static cl::opt<bool> embed("embed-weights", cl::desc("copy the weights into the artifact"), cl::sub(command));
-static cl::opt<bool> explain("explain-fusion", cl::desc("print what was fused and what was missed, with reasons"), cl::sub(command));
-static cl::opt<std::string> stopAfter("stop-after", cl::desc("print the IR after this stage to -o or standard output"),
-                                      cl::value_desc("stage"), cl::sub(command));
-static cl::opt<bool> listStages("print-stages", cl::desc("print the stages and their passes"), cl::sub(command));
-static cl::opt<std::string> dumpTo("dump-stages-to", cl::desc("write the IR after every stage here"), cl::value_desc("directory"),
-                                   cl::sub(command));
-static cl::opt<std::string> extraPasses("pass-pipeline", cl::desc("passes to run after stage fuse, such as a plugin's"),
-                                        cl::value_desc("pipeline"), cl::sub(command));
-static cl::opt<unsigned> jobs("j", cl::desc("threads that emit code (default: all)"), cl::init(0), cl::sub(command));
-static cl::opt<std::string> plugin("load-pass-plugin", cl::desc("load passes from a shared library"), cl::value_desc("file"),
-                                   cl::sub(command));
+static cl::SubCommand
+    command("compile",
+            "compile a Hugging Face directory or seq IR into an artifact");
+static cl::opt<std::string> input(cl::Positional,
+                                  cl::desc("<model directory | file.mlir>"),
+                                  cl::sub(command));
+static cl::opt<std::string>
+    output("o", cl::desc("the artifact (default: model.snt)"),
+           cl::value_desc("file"), cl::sub(command));
+static cl::opt<std::string> target(
+    "target",
+    cl::desc("cpu, cpu:host, cpu:avx2 or cpu:avx512 (default: cpu:host)"),
+    cl::init("cpu:host"), cl::sub(command));
+static cl::opt<int64_t> context(
+    "context",
+    cl::desc(
+        "tokens that a sequence may have (default: the model's, at most 4096)"),
+    cl::init(0), cl::sub(command));
+static cl::opt<int64_t>
+    chunk("chunk", cl::desc("most tokens of one prefill call (default: 256)"),
+          cl::init(0), cl::sub(command));
+static cl::opt<bool> embed("embed-weights",
+                           cl::desc("copy the weights into the artifact"),
+                           cl::sub(command));
+static cl::opt<bool>
+    explain("explain-fusion",
+            cl::desc("print what was fused and what was missed, with reasons"),
+            cl::sub(command));
+static cl::opt<std::string> stopAfter(
+    "stop-after",
+    cl::desc("print the IR after this stage to -o or standard output"),
+    cl::value_desc("stage"), cl::sub(command));
+static cl::opt<bool> listStages("print-stages",
+                                cl::desc("print the stages and their passes"),
+                                cl::sub(command));
+static cl::opt<std::string>
+    dumpTo("dump-stages-to", cl::desc("write the IR after every stage here"),
+           cl::value_desc("directory"), cl::sub(command));
+static cl::opt<std::string>
+    extraPasses("pass-pipeline",
+                cl::desc("passes to run after stage fuse, such as a plugin's"),
+                cl::value_desc("pipeline"), cl::sub(command));
+static cl::opt<unsigned> jobs("j",
+                              cl::desc("threads that emit code (default: all)"),
+                              cl::init(0), cl::sub(command));
+static cl::opt<std::string>
+    plugin("load-pass-plugin", cl::desc("load passes from a shared library"),
+           cl::value_desc("file"), cl::sub(command));
 
 static void printSummary(const CompileReport &report) {
   double total = 0;
   for (auto &[name, seconds] : report.phases)
     total += seconds;
-  llvm::errs() << "target   " << report.machine.core.getName() << ":" << report.machine.core.getIsa() << "\nphases  ";
+  llvm::errs() << "target   " << report.machine.core.getName() << ":"
+               << report.machine.core.getIsa() << "\nphases  ";
   for (auto &[name, seconds] : report.phases)
     llvm::errs() << llvm::format(" %s %.2fs", name.c_str(), seconds);
-  llvm::errs() << llvm::format("  (%.2fs)\n", total) << "kernels  " << report.kernels << " distinct, " << report.launches
-               << " launches a prefill; " << report.decisions.countTaken() << " fusions, " << report.decisions.countMissed()
-               << " missed\n";
+  llvm::errs() << llvm::format("  (%.2fs)\n", total) << "kernels  "
+               << report.kernels << " distinct, " << report.launches
+               << " launches a prefill; " << report.decisions.countTaken()
+               << " fusions, " << report.decisions.countMissed() << " missed\n";
 }
 
 static int writeText(llvm::StringRef text) {
@@ -62,10 +92,13 @@ static int run() {
     return done;
   }
   if (input.empty())
-    return complain("compile needs a model: a directory with config.json, or a file of seq IR", usage);
+    return complain("compile needs a model: a directory with config.json, or a "
+                    "file of seq IR",
+                    usage);
   CompileOptions options;
   options.input = input;
-  options.output = output.empty() ? std::string("model.snt") : output.getValue();
+  options.output =
+      output.empty() ? std::string("model.snt") : output.getValue();
   options.target = target;
   options.context = context;
   options.chunk = chunk;
@@ -82,11 +115,14 @@ static int run() {
   if (!stopAfter.empty())
     return writeText(report.text);
   printSummary(report);
-  llvm::errs() << llvm::format("wrote    %s, %.1f KB (code %.1f KB)\n", options.output.c_str(), report.artifactBytes / 1024.0,
-                               report.codeBytes / 1024.0);
+  llvm::errs() << llvm::format(
+      "wrote    %s, %.1f KB (code %.1f KB)\n", options.output.c_str(),
+      report.artifactBytes / 1024.0, report.codeBytes / 1024.0);
   return done;
 }
 
-Verb getCompileVerb() { return {&command, run, "sennit compile path/to/model -o model.snt"}; }
+Verb getCompileVerb() {
+  return {&command, run, "sennit compile path/to/model -o model.snt"};
+}
 
 } // namespace sennit::tools

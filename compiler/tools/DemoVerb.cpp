@@ -1,4 +1,5 @@
-// sennit demo: the whole way on the model that comes with Sennit, in half a minute.
+// sennit demo: the whole way on the model that comes with Sennit, in half a
+// minute.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "compiler/tools/Verbs.h"
@@ -10,21 +11,37 @@ namespace cl = llvm::cl;
 
 namespace sennit::tools {
 
-static cl::SubCommand command("demo", "compile the demo model, check it, time it and let it write");
-static cl::opt<std::string> input(cl::Positional, cl::desc("[model directory]"), cl::init(SENNIT_DEMO_MODEL), cl::sub(command));
-static cl::opt<std::string> output("o", cl::desc("the artifact (default: demo.snt in the temporary directory)"), cl::sub(command));
-static cl::opt<unsigned> threads("threads", cl::desc("threads that compute (default: all)"), cl::init(0), cl::sub(command));
+static cl::SubCommand
+    command("demo",
+            "compile the demo model, check it, time it and let it write");
+static cl::opt<std::string> input(cl::Positional, cl::desc("[model directory]"),
+                                  cl::init(SENNIT_DEMO_MODEL),
+                                  cl::sub(command));
+static cl::opt<std::string> output(
+    "o",
+    cl::desc("the artifact (default: demo.snt in the temporary directory)"),
+    cl::sub(command));
+static cl::opt<unsigned>
+    threads("threads", cl::desc("threads that compute (default: all)"),
+            cl::init(0), cl::sub(command));
 
-static void heading(const llvm::Twine &text) { llvm::outs() << "\n" << text << "\n"; }
+static void heading(const llvm::Twine &text) {
+  llvm::outs() << "\n" << text << "\n";
+}
 
 static void describe(const CompileReport &report, const std::string &artifact) {
-  llvm::outs() << "target     " << report.machine.core.getName() << ":" << report.machine.core.getIsa() << " (this machine)\n";
+  llvm::outs() << "target     " << report.machine.core.getName() << ":"
+               << report.machine.core.getIsa() << " (this machine)\n";
   for (auto &[name, seconds] : report.phases)
     llvm::outs() << llvm::format("%-10s %6.2f s\n", name.c_str(), seconds);
-  llvm::outs() << "fusion     " << report.decisions.countTaken() << " taken, " << report.decisions.countMissed()
-               << " missed, each with its reason (sennit compile --explain-fusion)\n"
-               << "kernels    " << report.kernels << " distinct; " << report.launches << " launches a prefill\n"
-               << llvm::format("artifact   %s, %.0f KB; weights stay where they are\n", artifact.c_str(), report.artifactBytes / 1024.0);
+  llvm::outs()
+      << "fusion     " << report.decisions.countTaken() << " taken, "
+      << report.decisions.countMissed()
+      << " missed, each with its reason (sennit compile --explain-fusion)\n"
+      << "kernels    " << report.kernels << " distinct; " << report.launches
+      << " launches a prefill\n"
+      << llvm::format("artifact   %s, %.0f KB; weights stay where they are\n",
+                      artifact.c_str(), report.artifactBytes / 1024.0);
 }
 
 static int check(Session &session) {
@@ -36,9 +53,12 @@ static int check(Session &session) {
   GoldenErrors errors;
   if (int code = compareWithGolden(session, *golden, errors))
     return code;
-  llvm::outs() << llvm::format("logits against transformers in f32, %zu tokens: error %.1e in one call, %.1e step by step\n",
-                               golden->tokens.size(), errors.score, errors.steps)
-               << "greedy continuation: " << errors.greedyAgreed << " of " << golden->greedy.size() << " tokens agree\n";
+  llvm::outs() << llvm::format(
+                      "logits against transformers in f32, %zu tokens: error "
+                      "%.1e in one call, %.1e step by step\n",
+                      golden->tokens.size(), errors.score, errors.steps)
+               << "greedy continuation: " << errors.greedyAgreed << " of "
+               << golden->greedy.size() << " tokens agree\n";
   if (errors.score > 1e-3 || errors.steps > 1e-3)
     return complain("the error is above 1e-3", failed);
   return done;
@@ -50,7 +70,8 @@ static int run() {
     llvm::sys::path::system_temp_directory(/*ErasedOnReboot=*/true, artifact);
     llvm::sys::path::append(artifact, "sennit-demo.snt");
   }
-  heading("Compile " + input + ": Jamba, attention, Mamba and experts in one stack");
+  heading("Compile " + input +
+          ": Jamba, attention, Mamba and experts in one stack");
   CompileOptions options;
   options.input = input;
   options.output = artifact.str().str();
@@ -78,8 +99,10 @@ static int run() {
     return code;
   heading("Next");
   llvm::outs() << "  sennit compile path/to/hugging-face-model -o model.snt\n"
-               << "  sennit run " << artifact << " --prompt \"In the beginning \" --temperature 0.7\n"
-               << "  sennit compile " << input << " --explain-fusion -o model.snt\n";
+               << "  sennit run " << artifact
+               << " --prompt \"In the beginning \" --temperature 0.7\n"
+               << "  sennit compile " << input
+               << " --explain-fusion -o model.snt\n";
   return done;
 }
 

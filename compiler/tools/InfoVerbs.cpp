@@ -3,14 +3,15 @@
 
 #include "compiler/Register.h"
 #include "compiler/tools/Verbs.h"
-#include "llvm/Config/llvm-config.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/Config/llvm-config.h"
 
 namespace cl = llvm::cl;
 
 namespace sennit::tools {
 
-static cl::SubCommand targetsCommand("targets", "list targets and what this machine is");
+static cl::SubCommand targetsCommand("targets",
+                                     "list targets and what this machine is");
 static cl::SubCommand versionCommand("version", "print versions");
 
 static int runTargets() {
@@ -31,11 +32,17 @@ static int runTargets() {
 }
 
 static int runVersion() {
-  llvm::outs() << "sennit " SENNIT_VERSION ", LLVM " LLVM_VERSION_STRING ", artifact ABI " << sennit_runtime_abi_version() << "\n";
+  llvm::outs() << "sennit " SENNIT_VERSION ", LLVM " LLVM_VERSION_STRING
+                  ", artifact ABI "
+               << sennit_runtime_abi_version() << "\n";
   return done;
 }
 
-Verb getTargetsVerb() { return {&targetsCommand, runTargets, "sennit targets"}; }
-Verb getVersionVerb() { return {&versionCommand, runVersion, "sennit version"}; }
+Verb getTargetsVerb() {
+  return {&targetsCommand, runTargets, "sennit targets"};
+}
+Verb getVersionVerb() {
+  return {&versionCommand, runVersion, "sennit version"};
+}
 
 } // namespace sennit::tools

@@ -8,21 +8,47 @@ namespace cl = llvm::cl;
 
 namespace sennit::tools {
 
-static cl::SubCommand command("run", "generate text from an artifact, or compare it with golden values");
-static cl::opt<std::string> input(cl::Positional, cl::desc("<artifact>"), cl::sub(command));
-static cl::opt<std::string> prompt("prompt", cl::desc("text, for byte-level models"), cl::sub(command));
-static cl::list<int32_t> tokens("tokens", cl::desc("token numbers, for other models"), cl::CommaSeparated, cl::sub(command));
-static cl::opt<int64_t> maxTokens("max-tokens", cl::desc("tokens to generate (default: 128)"), cl::init(128), cl::sub(command));
-static cl::opt<double> temperature("temperature", cl::desc("0 takes the likeliest token (default: 0.8)"), cl::init(0.8), cl::sub(command));
-static cl::opt<int64_t> topK("top-k", cl::desc("sample from the k likeliest tokens; 0: all (default: 0)"), cl::init(0), cl::sub(command));
-static cl::opt<double> topP("top-p", cl::desc("sample from the likeliest tokens of this mass (default: 0.95)"), cl::init(0.95), cl::sub(command));
-static cl::opt<uint64_t> seed("seed", cl::desc("of the samples (default: 1)"), cl::init(1), cl::sub(command));
-static cl::opt<bool> greedy("greedy", cl::desc("same as --temperature=0"), cl::sub(command));
-static cl::opt<unsigned> threads("threads", cl::desc("threads that compute (default: all)"), cl::init(0), cl::sub(command));
-static cl::opt<std::string> expect("expect", cl::desc("golden.safetensors to compare with, instead of generating"),
-                                   cl::value_desc("file"), cl::sub(command));
-static cl::opt<double> tolerance("tolerance", cl::desc("largest error, relative to the row's largest logit (default: 0.001)"),
-                                 cl::init(1e-3), cl::sub(command));
+static cl::SubCommand
+    command("run",
+            "generate text from an artifact, or compare it with golden values");
+static cl::opt<std::string> input(cl::Positional, cl::desc("<artifact>"),
+                                  cl::sub(command));
+static cl::opt<std::string>
+    prompt("prompt", cl::desc("text, for byte-level models"), cl::sub(command));
+static cl::list<int32_t> tokens("tokens",
+                                cl::desc("token numbers, for other models"),
+                                cl::CommaSeparated, cl::sub(command));
+static cl::opt<int64_t> maxTokens("max-tokens",
+                                  cl::desc("tokens to generate (default: 128)"),
+                                  cl::init(128), cl::sub(command));
+static cl::opt<double>
+    temperature("temperature",
+                cl::desc("0 takes the likeliest token (default: 0.8)"),
+                cl::init(0.8), cl::sub(command));
+static cl::opt<int64_t>
+    topK("top-k",
+         cl::desc("sample from the k likeliest tokens; 0: all (default: 0)"),
+         cl::init(0), cl::sub(command));
+static cl::opt<double> topP(
+    "top-p",
+    cl::desc("sample from the likeliest tokens of this mass (default: 0.95)"),
+    cl::init(0.95), cl::sub(command));
+static cl::opt<uint64_t> seed("seed", cl::desc("of the samples (default: 1)"),
+                              cl::init(1), cl::sub(command));
+static cl::opt<bool> greedy("greedy", cl::desc("same as --temperature=0"),
+                            cl::sub(command));
+static cl::opt<unsigned>
+    threads("threads", cl::desc("threads that compute (default: all)"),
+            cl::init(0), cl::sub(command));
+static cl::opt<std::string> expect(
+    "expect",
+    cl::desc("golden.safetensors to compare with, instead of generating"),
+    cl::value_desc("file"), cl::sub(command));
+static cl::opt<double> tolerance(
+    "tolerance",
+    cl::desc(
+        "largest error, relative to the row's largest logit (default: 0.001)"),
+    cl::init(1e-3), cl::sub(command));
 
 static int compare(Session &session) {
   auto golden = readGolden(expect);
@@ -31,17 +57,24 @@ static int compare(Session &session) {
   GoldenErrors errors;
   if (int code = compareWithGolden(session, *golden, errors))
     return code;
-  llvm::outs() << llvm::format("error    %.2e in one call, %.2e step by step, over %zu tokens (tolerance %.0e)\n", errors.score,
-                               errors.steps, golden->tokens.size(), tolerance.getValue());
+  llvm::outs() << llvm::format("error    %.2e in one call, %.2e step by step, "
+                               "over %zu tokens (tolerance %.0e)\n",
+                               errors.score, errors.steps,
+                               golden->tokens.size(), tolerance.getValue());
   if (!golden->greedy.empty())
-    llvm::outs() << "greedy   " << errors.greedyAgreed << " of " << golden->greedy.size() << " tokens agree\n";
-  bool agrees = errors.score <= tolerance && errors.steps <= tolerance && errors.greedyAgreed == int64_t(golden->greedy.size());
-  return agrees ? done : complain("the artifact does not agree with `" + expect + "`", failed);
+    llvm::outs() << "greedy   " << errors.greedyAgreed << " of "
+                 << golden->greedy.size() << " tokens agree\n";
+  bool agrees = errors.score <= tolerance && errors.steps <= tolerance &&
+                errors.greedyAgreed == int64_t(golden->greedy.size());
+  return agrees ? done
+                : complain("the artifact does not agree with `" + expect + "`",
+                           failed);
 }
 
 static int run() {
   if (input.empty())
-    return complain("run needs an artifact, such as `sennit compile` writes", usage);
+    return complain("run needs an artifact, such as `sennit compile` writes",
+                    usage);
   Session session;
   if (int code = openSession(input, threads, session))
     return code;
@@ -51,7 +84,9 @@ static int run() {
   options.prompt.assign(tokens.begin(), tokens.end());
   if (!prompt.empty()) {
     if (!session.info.byte_level)
-      return complain("the model's tokens are not bytes; give --tokens=1,2,3 instead of --prompt", usage);
+      return complain("the model's tokens are not bytes; give --tokens=1,2,3 "
+                      "instead of --prompt",
+                      usage);
     for (unsigned char byte : prompt)
       options.prompt.push_back(byte);
   }
@@ -65,6 +100,8 @@ static int run() {
   return generate(session, options);
 }
 
-Verb getRunVerb() { return {&command, run, "sennit run model.snt --prompt \"In the beginning\""}; }
+Verb getRunVerb() {
+  return {&command, run, "sennit run model.snt --prompt \"In the beginning\""};
+}
 
 } // namespace sennit::tools

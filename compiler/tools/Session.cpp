@@ -1,4 +1,5 @@
-// Loads artifacts, generates, and compares with golden values, through the runtime's C interface.
+// Loads artifacts, generates, and compares with golden values, through the
+// runtime's C interface.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "compiler/tools/Verbs.h"
@@ -24,7 +25,8 @@ int openSession(llvm::StringRef path, unsigned threads, Session &session) {
   sennit_error error;
   sennit_module *module = nullptr;
   sennit_context *context = nullptr;
-  if (auto status = sennit_module_load(path.str().c_str(), &options, &module, &error))
+  if (auto status =
+          sennit_module_load(path.str().c_str(), &options, &module, &error))
     return complain(error.message, exitCodeOf(status));
   session.module.reset(module);
   session.info.size = sizeof(session.info);
@@ -37,9 +39,11 @@ int openSession(llvm::StringRef path, unsigned threads, Session &session) {
 }
 
 template <typename T>
-static std::vector<T> readTensor(const hf::StoredTensor &tensor, llvm::StringRef data) {
+static std::vector<T> readTensor(const hf::StoredTensor &tensor,
+                                 llvm::StringRef data) {
   std::vector<T> values((tensor.end - tensor.begin) / sizeof(T));
-  std::memcpy(values.data(), data.data() + tensor.begin, values.size() * sizeof(T));
+  std::memcpy(values.data(), data.data() + tensor.begin,
+              values.size() * sizeof(T));
   return values;
 }
 
@@ -47,9 +51,11 @@ llvm::Expected<Golden> readGolden(llvm::StringRef path) {
   auto tensors = hf::readSafetensors(path);
   if (!tensors)
     return tensors.takeError();
-  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false);
   if (!file)
-    return llvm::createStringError("`" + path + "`: " + file.getError().message());
+    return llvm::createStringError("`" + path +
+                                   "`: " + file.getError().message());
   Golden golden;
   for (const hf::StoredTensor &tensor : *tensors) {
     llvm::StringRef data = (*file)->getBuffer();
@@ -61,7 +67,8 @@ llvm::Expected<Golden> readGolden(llvm::StringRef path) {
       golden.logits = readTensor<float>(tensor, data);
   }
   if (golden.tokens.empty() || golden.logits.empty())
-    return llvm::createStringError("`" + path + "` has no `tokens` (I32) and `logits` (F32)");
+    return llvm::createStringError(
+        "`" + path + "` has no `tokens` (I32) and `logits` (F32)");
   return golden;
 }
 
@@ -76,31 +83,41 @@ static double rowError(const float *row, const float *expected, int64_t width) {
   return difference / magnitude;
 }
 
-int compareWithGolden(Session &session, const Golden &golden, GoldenErrors &errors) {
+int compareWithGolden(Session &session, const Golden &golden,
+                      GoldenErrors &errors) {
   int64_t width = session.info.vocabulary, count = golden.tokens.size();
   if (int64_t(golden.logits.size()) != width * count)
-    return complain("the golden logits have " + llvm::Twine(golden.logits.size()) + " values where the artifact gives " +
-                        llvm::Twine(width * count),
-                    failed);
+    return complain(
+        "the golden logits have " + llvm::Twine(golden.logits.size()) +
+            " values where the artifact gives " + llvm::Twine(width * count),
+        failed);
   std::vector<float> logits(width * count);
   sennit_error error;
   sennit_context *context = session.context.get();
-  if (auto status = sennit_context_score(context, golden.tokens.data(), count, logits.data(), &error))
+  if (auto status = sennit_context_score(context, golden.tokens.data(), count,
+                                         logits.data(), &error))
     return complain(error.message, exitCodeOf(status));
   for (int64_t t = 0; t < count; ++t)
-    errors.score = std::max(errors.score, rowError(&logits[t * width], &golden.logits[t * width], width));
+    errors.score =
+        std::max(errors.score, rowError(&logits[t * width],
+                                        &golden.logits[t * width], width));
   sennit_context_reset(context);
   for (int64_t t = 0; t < count; ++t) {
-    if (auto status = sennit_context_decode(context, golden.tokens[t], logits.data(), &error))
+    if (auto status = sennit_context_decode(context, golden.tokens[t],
+                                            logits.data(), &error))
       return complain(error.message, exitCodeOf(status));
-    errors.steps = std::max(errors.steps, rowError(logits.data(), &golden.logits[t * width], width));
+    errors.steps =
+        std::max(errors.steps,
+                 rowError(logits.data(), &golden.logits[t * width], width));
   }
   for (int32_t expected : golden.greedy) {
-    int32_t best = std::max_element(logits.begin(), logits.begin() + width) - logits.begin();
+    int32_t best = std::max_element(logits.begin(), logits.begin() + width) -
+                   logits.begin();
     if (best != expected)
       break;
     ++errors.greedyAgreed;
-    if (auto status = sennit_context_decode(context, best, logits.data(), &error))
+    if (auto status =
+            sennit_context_decode(context, best, logits.data(), &error))
       return complain(error.message, exitCodeOf(status));
   }
   sennit_context_reset(context);
@@ -132,36 +149,47 @@ int generate(Session &session, const GenerateOptions &options) {
   sampling.seed = options.seed;
   sennit_error error;
   sennit_sampler *sampler = nullptr;
-  if (auto status = sennit_sampler_create(&sampling, session.info.vocabulary, &sampler, &error))
+  if (auto status = sennit_sampler_create(&sampling, session.info.vocabulary,
+                                          &sampler, &error))
     return complain(error.message, exitCodeOf(status));
   SamplerPtr owner(sampler);
   using Clock = std::chrono::steady_clock;
   std::vector<float> logits(session.info.vocabulary);
   sennit_context *context = session.context.get();
   auto start = Clock::now();
-  if (auto status = sennit_context_prefill(context, options.prompt.data(), options.prompt.size(), logits.data(), &error))
+  if (auto status =
+          sennit_context_prefill(context, options.prompt.data(),
+                                 options.prompt.size(), logits.data(), &error))
     return complain(error.message, exitCodeOf(status));
   auto first = Clock::now();
   if (session.info.byte_level)
     for (int32_t token : options.prompt)
       printToken(session, token);
   int64_t made = 0;
-  for (; made < options.maxTokens && sennit_context_position(context) < session.info.context_length; ++made) {
+  for (; made < options.maxTokens &&
+         sennit_context_position(context) < session.info.context_length;
+       ++made) {
     int32_t token = 0;
-    if (auto status = sennit_sampler_sample(sampler, logits.data(), &token, &error))
+    if (auto status =
+            sennit_sampler_sample(sampler, logits.data(), &token, &error))
       return complain(error.message, exitCodeOf(status));
     if (endsText(session, token))
       break;
     printToken(session, token);
-    if (auto status = sennit_context_decode(context, token, logits.data(), &error))
+    if (auto status =
+            sennit_context_decode(context, token, logits.data(), &error))
       return complain(error.message, exitCodeOf(status));
   }
-  std::chrono::duration<double> prefill = first - start, steps = Clock::now() - first;
+  std::chrono::duration<double> prefill = first - start,
+                                steps = Clock::now() - first;
   llvm::outs() << "\n";
   llvm::outs().flush();
-  llvm::errs() << llvm::format("prefill %zu tokens, %.0f tokens/s; generated %lld, %.0f tokens/s; %llu threads\n",
-                               options.prompt.size(), options.prompt.size() / prefill.count(), (long long)made,
-                               made / std::max(steps.count(), 1e-9), (unsigned long long)session.info.threads);
+  llvm::errs() << llvm::format(
+      "prefill %zu tokens, %.0f tokens/s; generated %lld, %.0f tokens/s; %llu "
+      "threads\n",
+      options.prompt.size(), options.prompt.size() / prefill.count(),
+      (long long)made, made / std::max(steps.count(), 1e-9),
+      (unsigned long long)session.info.threads);
   return done;
 }
 

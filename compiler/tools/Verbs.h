@@ -1,4 +1,5 @@
-// The verbs of sennit, each in its own file, and what they share at the terminal.
+// The verbs of sennit, each in its own file, and what they share at the
+// terminal.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_TOOLS_VERBS_H
 #define SENNIT_COMPILER_TOOLS_VERBS_H
@@ -12,7 +13,14 @@ namespace sennit::tools {
 
 /// Exit codes: 0 done, 1 failed, 2 usage, 3 something needed is missing, 4
 /// unsupported, 70 a defect of Sennit.
-enum Exit { done = 0, failed = 1, usage = 2, missing = 3, unsupported = 4, defect = 70 };
+enum Exit {
+  done = 0,
+  failed = 1,
+  usage = 2,
+  missing = 3,
+  unsupported = 4,
+  defect = 70
+};
 
 /// A verb: its place on the command line, and what it does.
 struct Verb {
@@ -32,7 +40,8 @@ Verb getVersionVerb();
 /// Prints "sennit: MESSAGE" and returns `code`.
 int complain(const llvm::Twine &message, int code);
 
-/// Whether progress may move a line: standard error is a terminal that permits it.
+/// Whether progress may move a line: standard error is a terminal that permits
+/// it.
 bool isInteractive();
 
 /// Shows the phases of a compilation on standard error.
@@ -49,13 +58,19 @@ private:
 int compileWithProgress(const CompileOptions &options, CompileReport &report);
 
 struct ModuleDeleter {
-  void operator()(sennit_module *module) const { sennit_module_destroy(module); }
+  void operator()(sennit_module *module) const {
+    sennit_module_destroy(module);
+  }
 };
 struct ContextDeleter {
-  void operator()(sennit_context *context) const { sennit_context_destroy(context); }
+  void operator()(sennit_context *context) const {
+    sennit_context_destroy(context);
+  }
 };
 struct SamplerDeleter {
-  void operator()(sennit_sampler *sampler) const { sennit_sampler_destroy(sampler); }
+  void operator()(sennit_sampler *sampler) const {
+    sennit_sampler_destroy(sampler);
+  }
 };
 using ModulePtr = std::unique_ptr<sennit_module, ModuleDeleter>;
 using ContextPtr = std::unique_ptr<sennit_context, ContextDeleter>;
@@ -87,7 +102,8 @@ struct GoldenErrors {
   double score = 0, steps = 0;
   int64_t greedyAgreed = 0;
 };
-int compareWithGolden(Session &session, const Golden &golden, GoldenErrors &errors);
+int compareWithGolden(Session &session, const Golden &golden,
+                      GoldenErrors &errors);
 
 struct GenerateOptions {
   std::vector<int32_t> prompt;
@@ -98,7 +114,8 @@ struct GenerateOptions {
 };
 
 /// Feeds the prompt, then samples and prints tokens as they come: bytes for
-/// byte-level models, numbers otherwise. Ends with a line of rates on standard error.
+/// byte-level models, numbers otherwise. Ends with a line of rates on standard
+/// error.
 int generate(Session &session, const GenerateOptions &options);
 
 /// One row of measurements.
@@ -110,7 +127,8 @@ struct BenchRow {
 
 /// Prefills of `prompt` tokens, and steps after them, `repeats` times each,
 /// warmed, on random tokens.
-int measure(Session &session, int64_t prompt, int64_t steps, int64_t repeats, std::vector<BenchRow> &rows);
+int measure(Session &session, int64_t prompt, int64_t steps, int64_t repeats,
+            std::vector<BenchRow> &rows);
 void printRows(llvm::ArrayRef<BenchRow> rows, llvm::raw_ostream &os);
 
 } // namespace sennit::tools

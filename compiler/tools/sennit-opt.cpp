@@ -1,4 +1,5 @@
-// sennit-opt: runs single passes and stages on IR text, for tests and for looking.
+// sennit-opt: runs single passes and stages on IR text, for tests and for
+// looking.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "compiler/Plugins.h"

@@ -19,7 +19,8 @@ int complain(const llvm::Twine &message, int code) {
 
 bool isInteractive() {
   llvm::StringRef terminal = ::getenv("TERM") ? ::getenv("TERM") : "";
-  return isatty(2) && !::getenv("CI") && !::getenv("NO_COLOR") && terminal != "dumb";
+  return isatty(2) && !::getenv("CI") && !::getenv("NO_COLOR") &&
+         terminal != "dumb";
 }
 
 void ProgressLine::show(llvm::StringRef name, int64_t done, int64_t total) {
@@ -41,33 +42,41 @@ void ProgressLine::finish() {
 
 int compileWithProgress(const CompileOptions &options, CompileReport &report) {
   ProgressLine line;
-  llvm::Error error = compile(options, report, [&](llvm::StringRef phase, int64_t done, int64_t total) {
-    line.show(phase, done, total);
-  });
+  llvm::Error error = compile(
+      options, report, [&](llvm::StringRef phase, int64_t done, int64_t total) {
+        line.show(phase, done, total);
+      });
   line.finish();
   int code = done;
   llvm::handleAllErrors(
-      std::move(error), [&](const CompileError &e) { code = complain(e.message, e.exitCode); },
-      [&](const llvm::ErrorInfoBase &e) { code = complain(e.message(), failed); });
+      std::move(error),
+      [&](const CompileError &e) { code = complain(e.message, e.exitCode); },
+      [&](const llvm::ErrorInfoBase &e) {
+        code = complain(e.message(), failed);
+      });
   return code;
 }
 
 static void printUsage(llvm::ArrayRef<Verb> verbs, llvm::raw_ostream &os) {
   os << "Usage: sennit VERB [options]\n\nVerbs:\n";
   for (const Verb &verb : verbs)
-    os << "  " << llvm::left_justify(verb.command->getName(), 9) << verb.command->getDescription() << "\n";
+    os << "  " << llvm::left_justify(verb.command->getName(), 9)
+       << verb.command->getDescription() << "\n";
   os << "\nExamples:\n";
   for (const Verb &verb : verbs)
     os << "  " << verb.example << "\n";
-  os << "\nsennit VERB --help lists a verb's options. Exit codes: 0 done, 1 failed, 2 usage,\n"
-        "3 something needed is missing, 4 unsupported, 70 a defect of Sennit.\n";
+  os << "\nsennit VERB --help lists a verb's options. Exit codes: 0 done, 1 "
+        "failed, 2 usage,\n"
+        "3 something needed is missing, 4 unsupported, 70 a defect of "
+        "Sennit.\n";
 }
 
 static int runTool(int argc, char **argv) {
   if (int status = loadPassPlugins(argc, argv))
     return status;
   registerPasses();
-  const Verb verbs[] = {getCompileVerb(), getRunVerb(), getBenchVerb(), getDemoVerb(), getTargetsVerb(), getVersionVerb()};
+  const Verb verbs[] = {getCompileVerb(), getRunVerb(),     getBenchVerb(),
+                        getDemoVerb(),    getTargetsVerb(), getVersionVerb()};
   llvm::StringRef first = argc > 1 ? argv[1] : "";
   if (first.empty() || first == "--help" || first == "-h" || first == "help") {
     printUsage(verbs, first.empty() ? llvm::errs() : llvm::outs());
@@ -82,14 +91,18 @@ static int runTool(int argc, char **argv) {
     llvm::raw_string_ostream os(errors);
     if (!cl::ParseCommandLineOptions(argc, argv, "", &os)) {
       llvm::StringRef message = llvm::StringRef(errors).split('\n').first;
-      return complain(message.split(": ").second.empty() ? message : message.split(": ").second, usage);
+      return complain(message.split(": ").second.empty()
+                          ? message
+                          : message.split(": ").second,
+                      usage);
     }
     return verb.run();
   }
   std::string known;
   for (const Verb &verb : verbs)
     known += (" " + verb.command->getName()).str();
-  return complain("no verb is called `" + first + "`; there are" + known, usage);
+  return complain("no verb is called `" + first + "`; there are" + known,
+                  usage);
 }
 
 } // namespace sennit::tools

@@ -1,4 +1,5 @@
-// Questions about ops that the stages ask in common: what form of computation is this?
+// Questions about ops that the stages ask in common: what form of computation
+// is this?
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_DIALECTS_SEQ_SEQFORMS_H
 #define SENNIT_DIALECTS_SEQ_SEQFORMS_H

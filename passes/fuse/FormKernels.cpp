@@ -1,7 +1,8 @@
 // Wraps each op that decides loops into a kernel of its own.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   %y = linalg.matmul ...   =>   %y = seq.kernel "matmul" { linalg.matmul ... }
+//   %y = linalg.matmul ...   =>   %y = seq.kernel "matmul" { linalg.matmul ...
+//   }
 //
 // Declines ops that are not roots.
 

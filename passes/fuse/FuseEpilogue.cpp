@@ -1,4 +1,5 @@
-// Moves elementwise maps, and reductions of short rows, behind the op that makes their operand.
+// Moves elementwise maps, and reductions of short rows, behind the op that
+// makes their operand.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
 //   y = kernel { x W };  z = map(y, h)   =>   z = kernel { x W; map }
@@ -18,7 +19,8 @@ namespace sennit {
 #define GEN_PASS_DEF_FUSEEPILOGUE
 #include "passes/fuse/Passes.h.inc"
 
-/// The kernel that computes an input of `op` and stands last among those that do.
+/// The kernel that computes an input of `op` and stands last among those that
+/// do.
 static seq::KernelOp getLastKernel(linalg::GenericOp op) {
   seq::KernelOp last;
   for (Value input : op.getDpsInputs())
@@ -43,8 +45,9 @@ static std::string whyOtherLoops(linalg::GenericOp op, seq::KernelOp kernel,
       continue;
     AffineMap map = op.getMatchingIndexingMap(input);
     auto type = cast<RankedTensorType>(input->get().getType());
-    bool isStatistic = !reduces && map.getNumResults() + 1 == map.getNumDims() &&
-                       seq::isRowReduction(fuse::getInnerOp(cast<OpResult>(input->get())));
+    bool isStatistic =
+        !reduces && map.getNumResults() + 1 == map.getNumDims() &&
+        seq::isRowReduction(fuse::getInnerOp(cast<OpResult>(input->get())));
     if (!map.isIdentity() && !isStatistic)
       return "it walks other dimensions than the kernel's result";
     if (reduces && type.getShape().back() > rowLimit)

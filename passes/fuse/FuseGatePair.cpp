@@ -1,7 +1,9 @@
-// Joins the two products of a gated unit, so that the activations are read once.
+// Joins the two products of a gated unit, so that the activations are read
+// once.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   kernel { x Wg }, kernel { x Wu }, map(g, u)   =>   kernel { x Wg; x Wu }, map(g, u)
+//   kernel { x Wg }, kernel { x Wu }, map(g, u)   =>   kernel { x Wg; x Wu },
+//   map(g, u)
 //
 // Declines products of different activations or differently shaped matrices,
 // and a first product that something between the two reads.
@@ -74,7 +76,8 @@ struct FuseGatePair : impl::FuseGatePairBase<FuseGatePair> {
       return;
     }
     fuse::fused("FuseGatePair", map) << "two products of the same activations";
-    fuse::joinKernels(kernels[0], kernels[1], kernels[0].getKind().str() + "_pair");
+    fuse::joinKernels(kernels[0], kernels[1],
+                      kernels[0].getKind().str() + "_pair");
   }
 };
 } // namespace

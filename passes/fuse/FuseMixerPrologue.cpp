@@ -1,7 +1,8 @@
 // Clones cheap producers of a mixer's operands into the mixer's kernel.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   q' = rope(q);  kernel { attention q', .. }   =>   kernel { rope; attention }
+//   q' = rope(q);  kernel { attention q', .. }   =>   kernel { rope; attention
+//   }
 //
 // Declines producers that something outside the kernel reads as well.
 

@@ -27,20 +27,11 @@ static SmallVector<Operation *> findStatistics(Operation *map) {
   return statistics;
 }
 
-/// The kernels that read `norm` as the activations of plain products, or why
-/// some reader is none.
-static std::string collectProducts(Operation *norm,
-                                   SetVector<Operation *> &kernels) {
-  for (Operation *user : norm->getUsers()) {
-    auto kernel = user->getParentOfType<seq::KernelOp>();
-    if (!kernel || !isa<linalg::MatmulOp>(user) || !seq::isContraction(user) ||
-        seq::getActivations(user) != norm->getResult(0))
-      return ("`" + user->getName().getStringRef() +
-              "` reads the normalised rows too, so they are stored anyway")
-          .str();
-    kernels.insert(kernel);
-  }
-  return "";
+/// Whether `user` reads `norm` as the activations of a plain product.
+static bool isProductOf(Operation *user, Operation *norm) {
+  return isa<linalg::MatmulOp>(user) && seq::isContraction(user) &&
+         user->getParentOfType<seq::KernelOp>() &&
+         seq::getActivations(user) == norm->getResult(0);
 }
 
 namespace {
@@ -56,13 +47,21 @@ struct FuseNormMatmul : impl::FuseNormMatmulBase<FuseNormMatmul> {
 
   void fuseNorm(Operation *norm) {
     SetVector<Operation *> kernels;
-    std::string reason = collectProducts(norm, kernels);
-    if (!reason.empty()) {
-      fuse::missed("FuseNormMatmul", norm) << reason;
-      return;
-    }
+    Operation *other = nullptr;
+    for (Operation *user : norm->getUsers())
+      if (isProductOf(user, norm))
+        kernels.insert(user->getParentOfType<seq::KernelOp>());
+      else
+        other = user;
     if (kernels.empty())
       return;
+    if (other) {
+      fuse::missed("FuseNormMatmul", norm)
+          << ("`" + other->getName().getStringRef() +
+              "` reads the normalised rows too, so they are stored anyway")
+                 .str();
+      return;
+    }
     fuse::fused("FuseNormMatmul", norm)
         << "into " + std::to_string(kernels.size()) + " products";
     SmallVector<Operation *> statistics = findStatistics(norm);

@@ -1,7 +1,8 @@
 // Joins the maps and row reductions that no kernel took into kernels of rows.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   s = sum x*x;  n = normalise(x, s, w)   =>   n = kernel "rows" { sum x*x; normalise }
+//   s = sum x*x;  n = normalise(x, s, w)   =>   n = kernel "rows" { sum x*x;
+//   normalise }
 //
 // Declines to join across another user of the kernel, or across different rows.
 
@@ -30,7 +31,8 @@ static seq::KernelOp findRows(Operation *op) {
       continue;
     std::string reason = fuse::whyNotAbsorbConsumer(kernel, op);
     Operation *root = fuse::getRoot(kernel);
-    if (reason.empty() && (!isa<linalg::GenericOp>(root) || getDomain(root) != getDomain(op)))
+    if (reason.empty() &&
+        (!isa<linalg::GenericOp>(root) || getDomain(root) != getDomain(op)))
       reason = "it walks other rows than the kernel that computes its operand";
     if (reason.empty())
       return kernel;
@@ -48,7 +50,8 @@ struct FuseRows : impl::FuseRowsBase<FuseRows> {
           isa<seq::RopeOp, tensor::ExtractSliceOp>(op))
         maps.push_back(&op);
     for (Operation *map : maps) {
-      seq::KernelOp kernel = isa<linalg::GenericOp>(map) ? findRows(map) : nullptr;
+      seq::KernelOp kernel =
+          isa<linalg::GenericOp>(map) ? findRows(map) : nullptr;
       if (!kernel) {
         fuse::wrapInKernel(map, "rows");
         continue;

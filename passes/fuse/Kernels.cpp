@@ -19,8 +19,8 @@ static Operation *getTerminator(seq::KernelOp kernel) {
 static seq::KernelOp createKernel(Operation *at, StringRef kind,
                                   ValueRange outputs) {
   OpBuilder builder(at);
-  auto kernel = seq::KernelOp::create(builder, at->getLoc(),
-                                      TypeRange(outputs), kind);
+  auto kernel =
+      seq::KernelOp::create(builder, at->getLoc(), TypeRange(outputs), kind);
   Block &body = kernel.getBody().emplaceBlock();
   builder.setInsertionPointToEnd(&body);
   seq::YieldOp::create(builder, at->getLoc(), outputs);
@@ -29,7 +29,8 @@ static seq::KernelOp createKernel(Operation *at, StringRef kind,
 
 seq::KernelOp wrapInKernel(Operation *op, StringRef kind) {
   seq::KernelOp kernel = createKernel(op, kind, op->getResults());
-  for (auto [inner, outer] : llvm::zip_equal(op->getResults(), kernel.getOutputs()))
+  for (auto [inner, outer] :
+       llvm::zip_equal(op->getResults(), kernel.getOutputs()))
     inner.replaceAllUsesExcept(outer, getTerminator(kernel));
   op->moveBefore(getTerminator(kernel));
   return kernel;
@@ -96,9 +97,8 @@ seq::KernelOp absorbConsumer(seq::KernelOp kernel, Operation *consumer,
   SmallVector<Value> inner, outer;
   for (auto [value, result] :
        llvm::zip_equal(yield->getOperands(), kernel.getOutputs())) {
-    result.replaceUsesWithIf(value, [&](OpOperand &use) {
-      return use.getOwner() == consumer;
-    });
+    result.replaceUsesWithIf(
+        value, [&](OpOperand &use) { return use.getOwner() == consumer; });
     if (result.use_empty())
       continue;
     inner.push_back(value);
@@ -115,7 +115,8 @@ seq::KernelOp absorbConsumer(seq::KernelOp kernel, Operation *consumer,
 }
 
 void absorbProducer(seq::KernelOp kernel, Operation *producer) {
-  OpBuilder builder(&kernel.getBody().front(), kernel.getBody().front().begin());
+  OpBuilder builder(&kernel.getBody().front(),
+                    kernel.getBody().front().begin());
   Operation *clone = builder.clone(*producer);
   for (auto [old, copy] :
        llvm::zip_equal(producer->getResults(), clone->getResults()))

@@ -1,4 +1,5 @@
-// How fusion passes edit kernels: wrap an op, take in a consumer or producer, join two.
+// How fusion passes edit kernels: wrap an op, take in a consumer or producer,
+// join two.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_PASSES_FUSE_KERNELS_H
 #define SENNIT_PASSES_FUSE_KERNELS_H
@@ -22,7 +23,8 @@ mlir::Operation *getRoot(seq::KernelOp kernel);
 
 /// Why `consumer` cannot move into `kernel` without breaking the order of
 /// values, or an empty string.
-std::string whyNotAbsorbConsumer(seq::KernelOp kernel, mlir::Operation *consumer);
+std::string whyNotAbsorbConsumer(seq::KernelOp kernel,
+                                 mlir::Operation *consumer);
 
 /// Moves `consumer` to the end of `kernel`; results of the kernel that nobody
 /// else reads cease to be results. Returns the kernel that replaces `kernel`.
@@ -41,8 +43,10 @@ seq::KernelOp joinKernels(seq::KernelOp first, seq::KernelOp second,
 bool isOnlyReadBy(mlir::Value value, seq::KernelOp kernel);
 
 /// A remark in the category `fuse`, at `op`.
-mlir::remark::detail::InFlightRemark fused(llvm::StringRef pass, mlir::Operation *op);
-mlir::remark::detail::InFlightRemark missed(llvm::StringRef pass, mlir::Operation *op);
+mlir::remark::detail::InFlightRemark fused(llvm::StringRef pass,
+                                           mlir::Operation *op);
+mlir::remark::detail::InFlightRemark missed(llvm::StringRef pass,
+                                            mlir::Operation *op);
 
 } // namespace sennit::fuse
 

@@ -1,7 +1,9 @@
-// Checks that every computation has a kernel: the contract that closes the stage.
+// Checks that every computation has a kernel: the contract that closes the
+// stage.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   linalg.generic ...   // error: not fused: `linalg.generic` stands outside every kernel
+//   linalg.generic ...   // error: not fused: `linalg.generic` stands outside
+//   every kernel
 //
 // Changes nothing, hence declines nothing.
 

@@ -1,16 +1,17 @@
 // Turns entries into functions that the runtime calls, as sennit/abi.h says.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   func @decode { rt.launch @k(..) }   =>   llvm.func @sennit_decode(invocation) { parallel_for(k, slots, items) }
+//   func @decode { rt.launch @k(..) }   =>   llvm.func
+//   @sennit_decode(invocation) { parallel_for(k, slots, items) }
 //
 // Declines nothing.
 
 #include "passes/lower/Passes.h"
 
 #include "dialects/rt/Rt.h"
-#include "runtime/include/sennit/abi.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/include/sennit/abi.h"
 
 using namespace mlir;
 
@@ -46,9 +47,11 @@ private:
     auto none = LLVM::LLVMVoidType::get(module.getContext());
     if (Operation *kernel = module.lookupSymbol(name))
       kernel->erase();
-    LLVM::LLVMFuncOp::create(builder, module.getLoc(), name,
-                             LLVM::LLVMFunctionType::get(none, {ptr, i64, i64, ptr}));
-    LLVM::LLVMFuncOp::create(builder, module.getLoc(), (name.getValue() + ".items").str(),
+    LLVM::LLVMFuncOp::create(
+        builder, module.getLoc(), name,
+        LLVM::LLVMFunctionType::get(none, {ptr, i64, i64, ptr}));
+    LLVM::LLVMFuncOp::create(builder, module.getLoc(),
+                             (name.getValue() + ".items").str(),
                              LLVM::LLVMFunctionType::get(i64, {ptr}));
   }
 
@@ -61,11 +64,13 @@ class EntryLowering {
 public:
   EntryLowering(func::FuncOp entry, KernelTable &kernels)
       : entry(entry), kernels(kernels), builder(entry), loc(entry.getLoc()),
-        ptr(LLVM::LLVMPointerType::get(entry.getContext())), i64(builder.getI64Type()) {}
+        ptr(LLVM::LLVMPointerType::get(entry.getContext())),
+        i64(builder.getI64Type()) {}
 
   void lower() {
     auto type = LLVM::LLVMFunctionType::get(builder.getI32Type(), {ptr});
-    auto function = LLVM::LLVMFuncOp::create(builder, loc, ("sennit_" + entry.getName()).str(), type);
+    auto function = LLVM::LLVMFuncOp::create(
+        builder, loc, ("sennit_" + entry.getName()).str(), type);
     Block *checked = openChecked(function);
     builder.setInsertionPointToEnd(checked);
     bindings = loadField(8, ptr);
@@ -94,30 +99,42 @@ private:
     int64_t most = 1;
     for (auto launch : entry.getOps<rt::LaunchOp>())
       most = std::max<int64_t>(most, launch.getArguments().size());
-    slots = LLVM::AllocaOp::create(builder, loc, ptr, i64, constant(most, i64), 8);
+    slots =
+        LLVM::AllocaOp::create(builder, loc, ptr, i64, constant(most, i64), 8);
     Value version = loadField(0, i64);
-    Value equal = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, version, constant(SENNIT_ABI_VERSION, i64));
-    LLVM::CondBrOp::create(builder, loc, equal, go, ValueRange{}, refuse, ValueRange{});
+    Value equal =
+        LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, version,
+                             constant(SENNIT_ABI_VERSION, i64));
+    LLVM::CondBrOp::create(builder, loc, equal, go, ValueRange{}, refuse,
+                           ValueRange{});
     builder.setInsertionPointToEnd(refuse);
     LLVM::ReturnOp::create(builder, loc, constant(1, builder.getI32Type()));
     return go;
   }
 
   Value constant(int64_t value, Type type) {
-    return LLVM::ConstantOp::create(builder, loc, type, builder.getIntegerAttr(type, value));
+    return LLVM::ConstantOp::create(builder, loc, type,
+                                    builder.getIntegerAttr(type, value));
   }
   Value at(Value base, int64_t slot) {
-    return LLVM::GEPOp::create(builder, loc, ptr, i64, base, ArrayRef<LLVM::GEPArg>{int32_t(slot)});
+    return LLVM::GEPOp::create(builder, loc, ptr, i64, base,
+                               ArrayRef<LLVM::GEPArg>{int32_t(slot)});
   }
-  Value load(Value address, Type type) { return LLVM::LoadOp::create(builder, loc, type, address); }
-  Value loadField(int64_t offset, Type type) { return load(at(invocation, offset / 8), type); }
+  Value load(Value address, Type type) {
+    return LLVM::LoadOp::create(builder, loc, type, address);
+  }
+  Value loadField(int64_t offset, Type type) {
+    return load(at(invocation, offset / 8), type);
+  }
 
   void lowerOp(Operation *op) {
     if (auto buffer = dyn_cast<rt::BufferOp>(op)) {
       Value base = load(at(bindings, bindingOf(buffer)), ptr);
-      Value address = LLVM::GEPOp::create(builder, loc, ptr, builder.getI8Type(), base,
-                                          ArrayRef<LLVM::GEPArg>{constant(buffer.getOffset(), i64)});
-      values[buffer.getView()] = LLVM::PtrToIntOp::create(builder, loc, i64, address);
+      Value address = LLVM::GEPOp::create(
+          builder, loc, ptr, builder.getI8Type(), base,
+          ArrayRef<LLVM::GEPArg>{constant(buffer.getOffset(), i64)});
+      values[buffer.getView()] =
+          LLVM::PtrToIntOp::create(builder, loc, i64, address);
     } else if (auto launch = dyn_cast<rt::LaunchOp>(op)) {
       lowerLaunch(launch);
     } else if (isa<arith::ArithDialect>(op->getDialect())) {
@@ -128,8 +145,11 @@ private:
   /// The position of a memory among the entry's bindings.
   int64_t bindingOf(rt::BufferOp buffer) {
     auto key = builder.getDictionaryAttr(
-        {builder.getNamedAttr("kind", builder.getStringAttr(rt::stringifyMemory(buffer.getMemory()))),
-         builder.getNamedAttr("name", buffer.getNameAttr() ? buffer.getNameAttr() : builder.getStringAttr(""))});
+        {builder.getNamedAttr("kind", builder.getStringAttr(rt::stringifyMemory(
+                                          buffer.getMemory()))),
+         builder.getNamedAttr("name", buffer.getNameAttr()
+                                          ? buffer.getNameAttr()
+                                          : builder.getStringAttr(""))});
     auto *found = llvm::find(bindingTable, key);
     if (found == bindingTable.end()) {
       bindingTable.push_back(key);
@@ -151,7 +171,8 @@ private:
     else if (isa<arith::MulIOp>(op))
       result = LLVM::MulOp::create(builder, loc, operand(0), operand(1));
     else
-      op->emitError("host arithmetic has no lowering for `") << op->getName() << "`";
+      op->emitError("host arithmetic has no lowering for `")
+          << op->getName() << "`";
     if (result)
       values[op->getResult(0)] = result;
   }
@@ -160,13 +181,20 @@ private:
     StringAttr name = launch.getKernelAttr().getAttr();
     int64_t number = kernels.number(name);
     for (auto [slot, argument] : llvm::enumerate(launch.getArguments()))
-      LLVM::StoreOp::create(builder, loc, values.lookup(argument), at(slots, slot));
-    Value items = LLVM::CallOp::create(builder, loc, TypeRange(i64), (name.getValue() + ".items").str(), slots).getResult();
-    Value kernel = LLVM::AddressOfOp::create(builder, loc, ptr, name.getValue());
+      LLVM::StoreOp::create(builder, loc, values.lookup(argument),
+                            at(slots, slot));
+    Value items =
+        LLVM::CallOp::create(builder, loc, TypeRange(i64),
+                             (name.getValue() + ".items").str(), slots)
+            .getResult();
+    Value kernel =
+        LLVM::AddressOfOp::create(builder, loc, ptr, name.getValue());
     auto none = LLVM::LLVMVoidType::get(builder.getContext());
     auto type = LLVM::LLVMFunctionType::get(none, {ptr, i64, ptr, ptr, i64});
     LLVM::CallOp::create(builder, loc, type,
-                         ValueRange{parallelFor, invocation, constant(number, i64), kernel, slots, items});
+                         ValueRange{parallelFor, invocation,
+                                    constant(number, i64), kernel, slots,
+                                    items});
   }
 
   func::FuncOp entry;

@@ -1,7 +1,8 @@
 // Derives prefill, decode and score from @body and @head.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   @body, @head   =>   @prefill (head of the last row), @decode (one token), @score (head of every row)
+//   @body, @head   =>   @prefill (head of the last row), @decode (one token),
+//   @score (head of every row)
 //
 // Declines a module without the two functions.
 
@@ -59,7 +60,8 @@ struct DeriveEntryPoints : impl::DeriveEntryPointsBase<DeriveEntryPoints> {
     auto model = module->getAttrOfType<DictionaryAttr>("seq.model");
     auto chunk = model ? model.getAs<IntegerAttr>("chunk") : IntegerAttr();
     if (!chunk) {
-      module.emitError("`seq.model` names no `chunk`, the most tokens of one call");
+      module.emitError(
+          "`seq.model` names no `chunk`, the most tokens of one call");
       return signalPassFailure();
     }
     derive(body, head, "prefill", chunk.getInt(), /*lastRowOnly=*/true);

@@ -1,7 +1,8 @@
 // Moves computations on parameters alone into @initialize.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   use(-exp(seq.weight @A_log))   =>   rt.constant, filled in @initialize, read by the users
+//   use(-exp(seq.weight @A_log))   =>   rt.constant, filled in @initialize,
+//   read by the users
 //
 // Declines scalars and splat constants, which cost nothing where they stand.
 

@@ -1,7 +1,9 @@
-// Checks the one form that fusion starts from: the contract that closes the stage.
+// Checks the one form that fusion starts from: the contract that closes the
+// stage.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   linalg.conv_2d ...   // error: not normalized: none of the forms that fusion knows
+//   linalg.conv_2d ...   // error: not normalized: none of the forms that
+//   fusion knows
 //
 // Changes nothing, hence declines nothing.
 
@@ -20,8 +22,8 @@ namespace sennit {
 #include "passes/normalize/Passes.h.inc"
 
 static bool isKnownForm(Operation *op) {
-  return seq::isRoot(op) || seq::isCheapProducer(op) || seq::isRowReduction(op) ||
-         seq::isScaffold(op) ||
+  return seq::isRoot(op) || seq::isCheapProducer(op) ||
+         seq::isRowReduction(op) || seq::isScaffold(op) ||
          isa<func::ReturnOp, rt::AssignOp>(op);
 }
 

@@ -10,7 +10,8 @@
 namespace sennit::schedule {
 
 unsigned Arena::add(int64_t bytes, int64_t position) {
-  intervals.push_back({int64_t(llvm::alignTo(std::max<int64_t>(bytes, 1), 64)), position, position, 0});
+  intervals.push_back({int64_t(llvm::alignTo(std::max<int64_t>(bytes, 1), 64)),
+                       position, position, 0});
   return intervals.size() - 1;
 }
 
@@ -19,11 +20,14 @@ void Arena::extend(unsigned interval, int64_t position) {
 }
 
 void Arena::plan() {
-  llvm::SmallVector<Interval *> order = llvm::map_to_vector(intervals, [](Interval &i) { return &i; });
-  llvm::stable_sort(order, [](Interval *a, Interval *b) { return a->bytes > b->bytes; });
+  llvm::SmallVector<Interval *> order =
+      llvm::map_to_vector(intervals, [](Interval &i) { return &i; });
+  llvm::stable_sort(
+      order, [](Interval *a, Interval *b) { return a->bytes > b->bytes; });
   llvm::SmallVector<Interval *> placed;
   for (Interval *interval : order) {
-    // Those alive at the same time, by offset; the first gap that is wide enough.
+    // Those alive at the same time, by offset; the first gap that is wide
+    // enough.
     int64_t offset = 0;
     for (Interval *other : placed) {
       if (other->last < interval->first || interval->last < other->first)
@@ -34,7 +38,10 @@ void Arena::plan() {
     }
     interval->offset = offset;
     total = std::max(total, offset + interval->bytes);
-    placed.insert(llvm::upper_bound(placed, interval, [](Interval *a, Interval *b) { return a->offset < b->offset; }),
+    placed.insert(llvm::upper_bound(placed, interval,
+                                    [](Interval *a, Interval *b) {
+                                      return a->offset < b->offset;
+                                    }),
                   interval);
   }
 }

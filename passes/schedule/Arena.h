@@ -1,4 +1,5 @@
-// Plans one memory for tensors with lifetimes: largest first, lowest free offset.
+// Plans one memory for tensors with lifetimes: largest first, lowest free
+// offset.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_PASSES_SCHEDULE_ARENA_H
 #define SENNIT_PASSES_SCHEDULE_ARENA_H

@@ -1,16 +1,18 @@
 // Builds a tile program for each kernel, and dispatches it on the host.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   %y = seq.kernel "matmul" { .. }   =>   func.func private @matmul { tile.grid .. };  %y = rt.dispatch @matmul(..)
+//   %y = seq.kernel "matmul" { .. }   =>   func.func private @matmul {
+//   tile.grid .. };  %y = rt.dispatch @matmul(..)
 //
-// Declines, with an error that names it, an op that cannot be computed tile by tile.
+// Declines, with an error that names it, an op that cannot be computed tile by
+// tile.
 
 #include "passes/schedule/Passes.h"
 
 #include "dialects/rt/Rt.h"
-#include "passes/schedule/Program.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/schedule/Program.h"
 #include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
@@ -26,7 +28,8 @@ static void wrapCopies(func::FuncOp entry) {
     if (value.getDefiningOp<seq::KernelOp>())
       continue;
     OpBuilder builder(assign);
-    auto kernel = seq::KernelOp::create(builder, assign.getLoc(), TypeRange(value), "copy");
+    auto kernel = seq::KernelOp::create(builder, assign.getLoc(),
+                                        TypeRange(value), "copy");
     builder.setInsertionPointToEnd(&kernel.getBody().emplaceBlock());
     seq::YieldOp::create(builder, assign.getLoc(), value);
     assign.getValueMutable().assign(kernel.getResult(0));
@@ -48,10 +51,12 @@ static std::string printBody(func::FuncOp function) {
 static void mergeEqualPrograms(ModuleOp module) {
   llvm::StringMap<StringAttr> programs;
   DenseMap<Attribute, StringAttr> renamed;
-  for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
+  for (auto function :
+       llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
     if (!function.isPrivate() || function.isDeclaration())
       continue;
-    auto [entry, isNew] = programs.try_emplace(printBody(function), function.getSymNameAttr());
+    auto [entry, isNew] =
+        programs.try_emplace(printBody(function), function.getSymNameAttr());
     renamed[function.getSymNameAttr()] = entry->second;
     if (!isNew)
       function.erase();
@@ -63,7 +68,8 @@ static void mergeEqualPrograms(ModuleOp module) {
 
 /// Erases tensors that only stated shapes.
 static void eraseScaffolds(func::FuncOp entry) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(entry.getBody().front())))
+  for (Operation &op :
+       llvm::make_early_inc_range(llvm::reverse(entry.getBody().front())))
     if (isOpTriviallyDead(&op))
       op.erase();
 }
@@ -84,7 +90,8 @@ struct BuildTilePrograms : impl::BuildTileProgramsBase<BuildTilePrograms> {
       schedule::Extents extents(entry);
       SmallVector<seq::KernelOp> kernels(entry.getOps<seq::KernelOp>());
       for (seq::KernelOp kernel : kernels)
-        if (failed(schedule::KernelBuilder(kernel, symbols, core, extents).build()))
+        if (failed(schedule::KernelBuilder(kernel, symbols, core, extents)
+                       .build()))
           return signalPassFailure();
       eraseScaffolds(entry);
     }

@@ -14,36 +14,47 @@ namespace sennit::schedule {
 /// Rows `start` .. `start + count` of [window, input], where row 0 is the
 /// input's first and negative rows are the window's: a gather from each, in
 /// which the other's rows read zero.
-static Value loadHistory(Program &program, seq::ConvOp op, Value start, int64_t count,
-                         OpFoldResult channel, int64_t width) {
+static Value loadHistory(Program &program, seq::ConvOp op, Value start,
+                         int64_t count, OpFoldResult channel, int64_t width) {
   OpBuilder &b = program.builder;
   int64_t taps = op.getWeight().getType().getDimSize(1);
   auto type = VectorType::get({count, width}, b.getF32Type());
   Value row = program.iota(start, count);
   auto rowType = cast<VectorType>(row.getType());
-  Value isWindow = arith::CmpIOp::create(b, program.loc, arith::CmpIPredicate::slt, row, program.splatInt(rowType, 0));
-  Value shifted = arith::AddIOp::create(b, program.loc, row, program.splatInt(rowType, taps - 1));
-  Value windowRow = arith::SelectOp::create(b, program.loc, isWindow, shifted, program.splatInt(rowType, -1));
+  Value isWindow =
+      arith::CmpIOp::create(b, program.loc, arith::CmpIPredicate::slt, row,
+                            program.splatInt(rowType, 0));
+  Value shifted = arith::AddIOp::create(b, program.loc, row,
+                                        program.splatInt(rowType, taps - 1));
+  Value windowRow = arith::SelectOp::create(b, program.loc, isWindow, shifted,
+                                            program.splatInt(rowType, -1));
   SmallVector<std::pair<int64_t, Value>> bounds;
   int64_t channels = op.getWeight().getType().getDimSize(0);
   if (channels % width != 0)
     bounds.push_back({1, program.index(channels)});
   Value c = program.value(channel);
   SmallVector<int64_t> dims{0, 1};
-  Value fromInput = tile::LoadOp::create(b, program.loc, type, program.view(op.getInput()), ValueRange{row, c}, dims, bounds);
-  Value fromWindow = tile::LoadOp::create(b, program.loc, type, program.view(op.getWindow()), ValueRange{windowRow, c}, dims, bounds);
+  Value fromInput =
+      tile::LoadOp::create(b, program.loc, type, program.view(op.getInput()),
+                           ValueRange{row, c}, dims, bounds);
+  Value fromWindow =
+      tile::LoadOp::create(b, program.loc, type, program.view(op.getWindow()),
+                           ValueRange{windowRow, c}, dims, bounds);
   return arith::AddFOp::create(b, program.loc, fromInput, fromWindow);
 }
 
 /// The rows before row `t` that its taps reach.
-static Value loadRowsBefore(Program &program, seq::ConvOp op, Value t, OpFoldResult channel, int64_t width) {
+static Value loadRowsBefore(Program &program, seq::ConvOp op, Value t,
+                            OpFoldResult channel, int64_t width) {
   int64_t taps = op.getWeight().getType().getDimSize(1);
-  Value start = arith::SubIOp::create(program.builder, program.loc, t, program.index(taps - 1));
+  Value start = arith::SubIOp::create(program.builder, program.loc, t,
+                                      program.index(taps - 1));
   return loadHistory(program, op, start, taps - 1, channel, width);
 }
 
 /// The result's tile: bias plus taps over [rows before, rows].
-static FailureOr<Value> emitConvTile(Program &program, seq::ConvOp op, const Box &box) {
+static FailureOr<Value> emitConvTile(Program &program, seq::ConvOp op,
+                                     const Box &box) {
   OpBuilder &b = program.builder;
   int64_t taps = op.getWeight().getType().getDimSize(1);
   int64_t rows = box.sizes[0], width = box.sizes[1];
@@ -52,11 +63,14 @@ static FailureOr<Value> emitConvTile(Program &program, seq::ConvOp op, const Box
       op.getWeight(), Box({box.offsets[1], b.getIndexAttr(0)}, {width, taps}));
   if (failed(input) || failed(weight))
     return failure();
-  Value before = loadRowsBefore(program, op, program.value(box.offsets[0]), box.offsets[1], width);
+  Value before = loadRowsBefore(program, op, program.value(box.offsets[0]),
+                                box.offsets[1], width);
   auto longType = VectorType::get({rows + taps - 1, width}, b.getF32Type());
-  Value all = tile::ConcatOp::create(b, program.loc, longType, before, *input, 0);
+  Value all =
+      tile::ConcatOp::create(b, program.loc, longType, before, *input, 0);
   auto turned = VectorType::get({taps, width}, b.getF32Type());
-  Value tapRows = tile::TransposeOp::create(b, program.loc, turned, *weight, ArrayRef<int64_t>{1, 0});
+  Value tapRows = tile::TransposeOp::create(b, program.loc, turned, *weight,
+                                            ArrayRef<int64_t>{1, 0});
   auto type = VectorType::get({rows, width}, b.getF32Type());
   Value sum = program.splat(type, 0.0);
   if (op.getBias()) {
@@ -66,18 +80,23 @@ static FailureOr<Value> emitConvTile(Program &program, seq::ConvOp op, const Box
     sum = program.broadcast(*bias, type.getShape(), {1});
   }
   for (int64_t tap = 0; tap < taps; ++tap) {
-    Value x = tile::SliceOp::create(b, program.loc, type, all, ArrayRef<int64_t>{tap, 0});
+    Value x = tile::SliceOp::create(b, program.loc, type, all,
+                                    ArrayRef<int64_t>{tap, 0});
     auto one = VectorType::get({1, width}, b.getF32Type());
-    Value w = tile::SliceOp::create(b, program.loc, one, tapRows, ArrayRef<int64_t>{tap, 0});
+    Value w = tile::SliceOp::create(b, program.loc, one, tapRows,
+                                    ArrayRef<int64_t>{tap, 0});
     w = program.broadcast(program.reshape(w, {width}), type.getShape(), {1});
-    sum = arith::AddFOp::create(b, program.loc, sum, arith::MulFOp::create(b, program.loc, x, w));
+    sum = arith::AddFOp::create(b, program.loc, sum,
+                                arith::MulFOp::create(b, program.loc, x, w));
   }
   return sum;
 }
 
 namespace {
-struct ConvModel : TileProgramOpInterface::ExternalModel<ConvModel, seq::ConvOp> {
-  FailureOr<Value> emitTile(Operation *op, Program &program, unsigned result, const Box &box) const {
+struct ConvModel
+    : TileProgramOpInterface::ExternalModel<ConvModel, seq::ConvOp> {
+  FailureOr<Value> emitTile(Operation *op, Program &program, unsigned result,
+                            const Box &box) const {
     if (result != 0)
       return op->emitOpError("gives its next window to its own kernel only");
     return emitConvTile(program, cast<seq::ConvOp>(op), box);
@@ -87,7 +106,8 @@ struct ConvModel : TileProgramOpInterface::ExternalModel<ConvModel, seq::ConvOp>
     auto conv = cast<seq::ConvOp>(op);
     Program program(kernel, kernel.kernel.getKind());
     OpBuilder &b = program.builder;
-    int64_t channels = conv.getWeight().getType().getDimSize(0), taps = conv.getWeight().getType().getDimSize(1);
+    int64_t channels = conv.getWeight().getType().getDimSize(0),
+            taps = conv.getWeight().getType().getDimSize(1);
     int64_t width = channels <= 128 ? channels : getDivisor(channels, 128);
     if (width < 16 && channels > 128)
       width = 128;
@@ -95,24 +115,30 @@ struct ConvModel : TileProgramOpInterface::ExternalModel<ConvModel, seq::ConvOp>
     Value tokens = program.extent(conv.getInput(), 0);
     // One item walks all rows of its channels: the window may be overwritten
     // only after its last reader.
-    SmallVector<Value> item = program.openGrid({program.index(channels)}, {width}, {"channel"});
-    OpFoldResult channel = width == channels ? OpFoldResult(b.getIndexAttr(0)) : OpFoldResult(item[0]);
+    SmallVector<Value> item =
+        program.openGrid({program.index(channels)}, {width}, {"channel"});
+    OpFoldResult channel = width == channels ? OpFoldResult(b.getIndexAttr(0))
+                                             : OpFoldResult(item[0]);
     Value memory = program.stateView(conv.getWindow(), conv.getWindowAfter());
     auto step = [&](Value t, ValueRange) -> FailureOr<SmallVector<Value>> {
       if (failed(program.storeOutputs(Box({t, channel}, {rows, width}))))
         return failure();
       return SmallVector<Value>{};
     };
-    if (failed(buildStream(program, "t", program.index(0), tokens, rows, {}, step)))
+    if (failed(buildStream(program, "t", program.index(0), tokens, rows, {},
+                           step)))
       return failure();
     Value next = loadRowsBefore(program, conv, tokens, channel, width);
     // Kept as a tile until all its rows are read: input and output overlap.
-    program.store(next, conv.getWindow(), memory, Box({b.getIndexAttr(0), channel}, {taps - 1, width}));
+    program.store(next, conv.getWindow(), memory,
+                  Box({b.getIndexAttr(0), channel}, {taps - 1, width}));
     return program.finish();
   }
 };
 } // namespace
 
-void attachConvModel(MLIRContext *context) { seq::ConvOp::attachInterface<ConvModel>(*context); }
+void attachConvModel(MLIRContext *context) {
+  seq::ConvOp::attachInterface<ConvModel>(*context);
+}
 
 } // namespace sennit::schedule

@@ -1,4 +1,5 @@
-// The program of the experts' products: each expert's rows gathered, nothing padded.
+// The program of the experts' products: each expert's rows gathered, nothing
+// padded.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "passes/schedule/Models.h"
@@ -15,14 +16,16 @@ namespace {
 /// One item is one expert and a tile of columns; it walks the expert's rows.
 class Experts {
 public:
-  explicit Experts(KernelBuilder &kernel) : kernel(kernel), program(kernel, kernel.kernel.getKind()) {
+  explicit Experts(KernelBuilder &kernel)
+      : kernel(kernel), program(kernel, kernel.kernel.getKind()) {
     for (auto op : kernel.kernel.getBody().front().getOps<seq::ExpertsOp>())
       products.push_back(op);
     first = products.front();
     auto weight = first.getWeight().getType();
     width = weight.getDimSize(1);
     depth = weight.getDimSize(2);
-    sizes = getProductSizes(kernel.core, kernel.rowBound(first.getOutput()), width, depth);
+    sizes = getProductSizes(kernel.core, kernel.rowBound(first.getOutput()),
+                            width, depth);
     // Few of the rows are one expert's.
     sizes.m = std::min<int64_t>(sizes.m, 24);
     if (kernel.extents.bound(first.getInput()) == 1)
@@ -32,12 +35,16 @@ public:
   LogicalResult build() {
     OpBuilder &b = program.builder;
     int64_t experts = first.getWeight().getType().getDimSize(0);
-    SmallVector<Value> item = program.openGrid({program.index(experts), program.index(width)}, {1, sizes.n}, {"expert", "n"});
+    SmallVector<Value> item =
+        program.openGrid({program.index(experts), program.index(width)},
+                         {1, sizes.n}, {"expert", "n"});
     expert = item[0];
     column = item[1];
-    Value begin = offset(expert), end = offset(program.add(expert, program.index(1)));
+    Value begin = offset(expert),
+          end = offset(program.add(expert, program.index(1)));
     last = end;
-    auto rows = buildStream(program, "rows", begin, end, sizes.m, {}, [&](Value row, ValueRange) { return step(row); });
+    auto rows = buildStream(program, "rows", begin, end, sizes.m, {},
+                            [&](Value row, ValueRange) { return step(row); });
     (void)b;
     if (failed(rows))
       return failure();
@@ -47,7 +54,8 @@ public:
 private:
   Value offset(Value position) {
     OpBuilder &b = program.builder;
-    Value loaded = memref::LoadOp::create(b, program.loc, program.view(first.getOffsets()), position);
+    Value loaded = memref::LoadOp::create(
+        b, program.loc, program.view(first.getOffsets()), position);
     return arith::IndexCastOp::create(b, program.loc, b.getIndexType(), loaded);
   }
 
@@ -62,21 +70,25 @@ private:
     if (sizes.m > 1)
       bounds.push_back({0, last});
     // Padded so that the quotient is -1, which no view holds.
-    Value pair = tile::LoadOp::create(b, program.loc, type, program.view(first.getPairs()), ValueRange{row},
-                                      ArrayRef<int64_t>{0}, bounds, b.getI32IntegerAttr(-choices));
-    return arith::DivSIOp::create(b, program.loc, pair, program.splatInt(type, choices));
+    Value pair = tile::LoadOp::create(
+        b, program.loc, type, program.view(first.getPairs()), ValueRange{row},
+        ArrayRef<int64_t>{0}, bounds, b.getI32IntegerAttr(-choices));
+    return arith::DivSIOp::create(b, program.loc, pair,
+                                  program.splatInt(type, choices));
   }
 
   Value loadRows(Value row, Value source, Value k) {
     OpBuilder &b = program.builder;
-    auto type = VectorType::get({sizes.m, sizes.k}, first.getInput().getType().getElementType());
+    auto type = VectorType::get({sizes.m, sizes.k},
+                                first.getInput().getType().getElementType());
     SmallVector<std::pair<int64_t, Value>> bounds;
     if (!source && sizes.m > 1)
       bounds.push_back({0, last});
     if (depth % sizes.k != 0)
       bounds.push_back({1, program.index(depth)});
-    return tile::LoadOp::create(b, program.loc, type, program.view(first.getInput()),
-                                ValueRange{source ? source : row, k}, ArrayRef<int64_t>{0, 1}, bounds);
+    return tile::LoadOp::create(
+        b, program.loc, type, program.view(first.getInput()),
+        ValueRange{source ? source : row, k}, ArrayRef<int64_t>{0, 1}, bounds);
   }
 
   Value loadMatrix(Value matrix, Value k) {
@@ -88,23 +100,43 @@ private:
       bounds.push_back({0, program.index(width)});
     if (depth % sizes.k != 0)
       bounds.push_back({1, program.index(depth)});
-    return tile::LoadOp::create(b, program.loc, type, program.view(matrix), ValueRange{expert, column, k},
+    return tile::LoadOp::create(b, program.loc, type, program.view(matrix),
+                                ValueRange{expert, column, k},
                                 ArrayRef<int64_t>{1, 2}, bounds);
+  }
+
+  /// The products' sums over one step of the depth, on top of `carries`.
+  SmallVector<Value> sumStep(Value row, Value source, Value k,
+                             ValueRange carries) {
+    Value a = loadRows(row, source, k);
+    SmallVector<Value> sums;
+    for (auto [i, product] : llvm::enumerate(products))
+      sums.push_back(multiply(program, a, loadMatrix(product.getWeight(), k),
+                              carries.empty() ? Value() : carries[i],
+                              tile::MmaForm::NT));
+    return sums;
+  }
+
+  FailureOr<SmallVector<Value>> sumOverDepth(Value row, Value source) {
+    if (sizes.k == depth)
+      return sumStep(row, source, program.index(0), {});
+    auto type =
+        VectorType::get({sizes.m, sizes.n}, program.builder.getF32Type());
+    SmallVector<Value> zeros(products.size(), program.splat(type, 0.0));
+    auto sums = buildStream(
+        program, "k", program.index(0), program.index(depth), sizes.k, zeros,
+        [&](Value k, ValueRange carries) -> FailureOr<SmallVector<Value>> {
+          return sumStep(row, source, k, carries);
+        });
+    if (failed(sums))
+      return failure();
+    return SmallVector<Value>(sums->begin(), sums->end());
   }
 
   FailureOr<SmallVector<Value>> step(Value row) {
     OpBuilder &b = program.builder;
     Value source = sources(row);
-    auto type = VectorType::get({sizes.m, sizes.n}, b.getF32Type());
-    SmallVector<Value> zeros(products.size(), program.splat(type, 0.0));
-    auto sums = buildStream(program, "k", program.index(0), program.index(depth), sizes.k, zeros,
-                            [&](Value k, ValueRange carries) -> FailureOr<SmallVector<Value>> {
-                              Value a = loadRows(row, source, k);
-                              SmallVector<Value> next;
-                              for (auto [product, carry] : llvm::zip_equal(products, carries))
-                                next.push_back(multiply(program, a, loadMatrix(product.getWeight(), k), carry, tile::MmaForm::NT));
-                              return next;
-                            });
+    FailureOr<SmallVector<Value>> sums = sumOverDepth(row, source);
     if (failed(sums))
       return failure();
     Box box({row, column}, {sizes.m, sizes.n});
@@ -127,11 +159,16 @@ private:
   Value expert, column, last;
 };
 
-struct ExpertsModel : TileProgramOpInterface::ExternalModel<ExpertsModel, seq::ExpertsOp> {
-  LogicalResult buildPrograms(Operation *, KernelBuilder &kernel) const { return Experts(kernel).build(); }
+struct ExpertsModel
+    : TileProgramOpInterface::ExternalModel<ExpertsModel, seq::ExpertsOp> {
+  LogicalResult buildPrograms(Operation *, KernelBuilder &kernel) const {
+    return Experts(kernel).build();
+  }
 };
 } // namespace
 
-void attachExpertsModel(MLIRContext *context) { seq::ExpertsOp::attachInterface<ExpertsModel>(*context); }
+void attachExpertsModel(MLIRContext *context) {
+  seq::ExpertsOp::attachInterface<ExpertsModel>(*context);
+}
 
 } // namespace sennit::schedule

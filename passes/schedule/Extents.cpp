@@ -35,8 +35,8 @@ static Value getSameRows(Value tensor) {
     return combine.getWeights();
   if (auto dispatch = dyn_cast<seq::DispatchOp>(op))
     return tensor == dispatch.getPositions() ? dispatch.getExperts() : Value();
-  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, seq::SequenceMixerOpInterface,
-          seq::RopeOp, seq::EmbedOp>(op))
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+          seq::SequenceMixerOpInterface, seq::RopeOp, seq::EmbedOp>(op))
     return op->getOperand(0);
   if (auto route = dyn_cast<seq::RouteOp>(op))
     return route.getLogits();
@@ -55,14 +55,20 @@ Value Extents::compute(Value tensor) {
     return tensor::DimOp::create(builder, tensor.getLoc(), tensor, zero);
   }
   return TypeSwitch<Operation *, Value>(op)
-      .Case([&](tensor::EmptyOp empty) { return empty.getDynamicSizes().front(); })
-      .Case([&](tensor::ExtractSliceOp slice) { return slice.getSizes().front(); })
+      .Case([&](tensor::EmptyOp empty) {
+        return empty.getDynamicSizes().front();
+      })
+      .Case([&](tensor::ExtractSliceOp slice) {
+        return slice.getSizes().front();
+      })
       .Case([&](seq::DispatchOp dispatch) {
         int64_t choices = dispatch.getExperts().getType().getDimSize(1);
         Value tokens = of(dispatch.getExperts());
         builder.setInsertionPointAfterValue(tokens);
-        Value k = arith::ConstantIndexOp::create(builder, op->getLoc(), choices);
-        return arith::MulIOp::create(builder, op->getLoc(), tokens, k).getResult();
+        Value k =
+            arith::ConstantIndexOp::create(builder, op->getLoc(), choices);
+        return arith::MulIOp::create(builder, op->getLoc(), tokens, k)
+            .getResult();
       })
       .Default([](Operation *) { return Value(); });
 }
@@ -72,7 +78,8 @@ Value Extents::of(Value tensor) {
   if (!type.isDynamicDim(0)) {
     OpBuilder builder(entry.getContext());
     builder.setInsertionPointToStart(&entry.getBody().front());
-    return arith::ConstantIndexOp::create(builder, tensor.getLoc(), type.getDimSize(0));
+    return arith::ConstantIndexOp::create(builder, tensor.getLoc(),
+                                          type.getDimSize(0));
   }
   if (Value done = known.lookup(tensor))
     return done;
@@ -100,7 +107,8 @@ int64_t Extents::bound(Value value) {
     return constant.getSExtValue();
   Operation *op = value.getDefiningOp();
   if (auto dim = dyn_cast_or_null<tensor::DimOp>(op))
-    return isa<BlockArgument>(dim.getSource()) ? maxTokens : bound(of(dim.getSource()));
+    return isa<BlockArgument>(dim.getSource()) ? maxTokens
+                                               : bound(of(dim.getSource()));
   if (auto mul = dyn_cast_or_null<arith::MulIOp>(op))
     return bound(mul.getLhs()) * bound(mul.getRhs());
   return maxTokens;

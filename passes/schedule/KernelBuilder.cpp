@@ -1,4 +1,5 @@
-// Builds the programs of one kernel; the default program walks its outputs by tiles.
+// Builds the programs of one kernel; the default program walks its outputs by
+// tiles.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "passes/schedule/Program.h"
@@ -36,13 +37,15 @@ static Operation *findRoot(seq::KernelOp kernel) {
 
 LogicalResult KernelBuilder::build() {
   Operation *root = findRoot(kernel);
-  auto model = root ? dyn_cast<TileProgramOpInterface>(root) : TileProgramOpInterface();
+  auto model =
+      root ? dyn_cast<TileProgramOpInterface>(root) : TileProgramOpInterface();
   if (root && !model)
     return root->emitOpError("has no tile program");
   if (failed(root ? model.buildPrograms(*this) : buildMapProgram(*this)))
     return failure();
   Operation *yield = kernel.getBody().front().getTerminator();
-  for (auto [result, value] : llvm::zip_equal(kernel.getOutputs(), yield->getOperands())) {
+  for (auto [result, value] :
+       llvm::zip_equal(kernel.getOutputs(), yield->getOperands())) {
     Value host = written.lookup(value);
     if (!host)
       return kernel.emitOpError("has an output that its programs do not write");
@@ -76,7 +79,9 @@ static SmallVector<int64_t> getMapSizes(KernelBuilder &kernel, Value output) {
   SmallVector<int64_t> sizes(type.getRank(), 1);
   if (type.getRank() > 1) {
     int64_t width = type.getShape().back();
-    sizes.back() = needsWholeRows(kernel.kernel) || width <= 1024 ? width : getDivisor(width, 1024);
+    sizes.back() = needsWholeRows(kernel.kernel) || width <= 1024
+                       ? width
+                       : getDivisor(width, 1024);
     if (sizes.back() < 16 && width > 1024)
       sizes.back() = 512;
   }

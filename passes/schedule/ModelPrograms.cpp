@@ -1,4 +1,5 @@
-// The programs of the model's edges: embedding rows, packed weights; and their registration.
+// The programs of the model's edges: embedding rows, packed weights; and their
+// registration.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "passes/schedule/Models.h"
@@ -12,8 +13,10 @@ using namespace mlir;
 namespace sennit::schedule {
 
 namespace {
-struct EmbedModel : TileProgramOpInterface::ExternalModel<EmbedModel, seq::EmbedOp> {
-  FailureOr<Value> emitTile(Operation *op, Program &program, unsigned, const Box &box) const {
+struct EmbedModel
+    : TileProgramOpInterface::ExternalModel<EmbedModel, seq::EmbedOp> {
+  FailureOr<Value> emitTile(Operation *op, Program &program, unsigned,
+                            const Box &box) const {
     auto embed = cast<seq::EmbedOp>(op);
     OpBuilder &b = program.builder;
     auto table = embed.getTable().getType();
@@ -23,33 +26,41 @@ struct EmbedModel : TileProgramOpInterface::ExternalModel<EmbedModel, seq::Embed
     if (table.getDimSize(1) % box.sizes[1] != 0)
       columns.push_back({1, program.index(table.getDimSize(1))});
     auto indexType = VectorType::get({box.sizes[0]}, b.getI32Type());
-    Value row = tile::LoadOp::create(b, program.loc, indexType, program.view(embed.getTokens()),
-                                     ValueRange{program.value(box.offsets[0])}, ArrayRef<int64_t>{0}, bounds,
-                                     b.getI32IntegerAttr(-1));
-    Value tile = tile::LoadOp::create(b, program.loc, VectorType::get(box.sizes, table.getElementType()),
-                                      program.view(embed.getTable()), ValueRange{row, program.value(box.offsets[1])},
-                                      ArrayRef<int64_t>{0, 1}, columns);
+    Value row = tile::LoadOp::create(
+        b, program.loc, indexType, program.view(embed.getTokens()),
+        ValueRange{program.value(box.offsets[0])}, ArrayRef<int64_t>{0}, bounds,
+        b.getI32IntegerAttr(-1));
+    Value tile = tile::LoadOp::create(
+        b, program.loc, VectorType::get(box.sizes, table.getElementType()),
+        program.view(embed.getTable()),
+        ValueRange{row, program.value(box.offsets[1])}, ArrayRef<int64_t>{0, 1},
+        columns);
     return program.toF32(tile);
   }
 };
 
 /// One program an operand: panels of a matrix turned so that a vector runs over
 /// its rows, or a plain copy into the stack.
-struct PackModel : TileProgramOpInterface::ExternalModel<PackModel, seq::PackOp> {
+struct PackModel
+    : TileProgramOpInterface::ExternalModel<PackModel, seq::PackOp> {
   LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
     auto pack = cast<seq::PackOp>(op);
     Program program(kernel, kernel.kernel.getKind());
     OpBuilder &b = program.builder;
     auto target = cast<RankedTensorType>(pack.getOutput().getType());
-    int64_t rank = target.getRank(), rows = target.getDimSize(rank - 2), depth = target.getDimSize(rank - 1);
+    int64_t rank = target.getRank(), rows = target.getDimSize(rank - 2),
+            depth = target.getDimSize(rank - 1);
     auto blocked = dyn_cast_if_present<tile::BlockedAttr>(target.getEncoding());
-    int64_t panel = blocked ? blocked.getRows() : 32, step = std::min<int64_t>(depth, 128);
-    SmallVector<Value> item = program.openGrid({program.index(rows), program.index(depth)}, {panel, step}, {"n", "k"});
+    int64_t panel = blocked ? blocked.getRows() : 32,
+            step = std::min<int64_t>(depth, 128);
+    SmallVector<Value> item = program.openGrid(
+        {program.index(rows), program.index(depth)}, {panel, step}, {"n", "k"});
     Value memory = program.outputView(pack.getOutput());
     for (auto [position, input] : llvm::enumerate(pack.getInputs())) {
       auto source = cast<RankedTensorType>(input.getType());
       if (source.getRank() != 2)
-        return op->emitOpError("packs a tensor of rank ") << source.getRank() << ", and matrices only have a program";
+        return op->emitOpError("packs a tensor of rank ")
+               << source.getRank() << ", and matrices only have a program";
       Box box({item[0], item[1]}, {panel, step});
       Value tile = program.load(input, box);
       SmallVector<Value> indices{item[0], item[1]};
@@ -62,15 +73,19 @@ struct PackModel : TileProgramOpInterface::ExternalModel<PackModel, seq::PackOp>
         bounds.push_back({blocked ? 0 : 1, program.index(depth)});
       SmallVector<int64_t> dims{rank - 2, rank - 1};
       if (blocked) {
-        // Tiles are f32 between memory and memory; 16-bit values survive exactly.
+        // Tiles are f32 between memory and memory; 16-bit values survive
+        // exactly.
         Value wide = program.toF32(tile);
         auto turned = VectorType::get({step, panel}, b.getF32Type());
-        tile = tile::TransposeOp::create(b, program.loc, turned, wide, ArrayRef<int64_t>{1, 0});
+        tile = tile::TransposeOp::create(b, program.loc, turned, wide,
+                                         ArrayRef<int64_t>{1, 0});
         if (!target.getElementType().isF32())
-          tile = arith::TruncFOp::create(b, program.loc, turned.clone(target.getElementType()), tile);
+          tile = arith::TruncFOp::create(
+              b, program.loc, turned.clone(target.getElementType()), tile);
         std::swap(dims[0], dims[1]);
       }
-      tile::StoreOp::create(b, program.loc, tile, memory, indices, dims, bounds);
+      tile::StoreOp::create(b, program.loc, tile, memory, indices, dims,
+                            bounds);
     }
     return program.finish();
   }
@@ -87,8 +102,8 @@ void attachModelModels(MLIRContext *context) {
 namespace sennit {
 void registerTileProgramModels(DialectRegistry &registry) {
   // The models are of ops of both dialects: attach when both are there.
-  registry.addExtension(+[](MLIRContext *context, seq::SeqDialect *, linalg::LinalgDialect *,
-                            tensor::TensorDialect *) {
+  registry.addExtension(+[](MLIRContext *context, seq::SeqDialect *,
+                            linalg::LinalgDialect *, tensor::TensorDialect *) {
     schedule::attachLinalgModels(context);
     schedule::attachAttentionModels(context);
     schedule::attachRecurrenceModels(context);

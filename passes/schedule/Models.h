@@ -3,9 +3,9 @@
 #ifndef SENNIT_PASSES_SCHEDULE_MODELS_H
 #define SENNIT_PASSES_SCHEDULE_MODELS_H
 
-#include "passes/schedule/Program.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/schedule/Program.h"
 
 namespace sennit::schedule {
 
@@ -19,12 +19,13 @@ void attachModelModels(mlir::MLIRContext *context);
 llvm::LogicalResult buildProductProgram(KernelBuilder &kernel);
 
 /// acc + a b^T, from zero without `acc`; a [m, k], b [n, k].
-mlir::Value multiply(Program &program, mlir::Value a, mlir::Value b, mlir::Value acc,
-                     tile::MmaForm form);
+mlir::Value multiply(Program &program, mlir::Value a, mlir::Value b,
+                     mlir::Value acc, tile::MmaForm form);
 
 /// `tile` where its rows (dimension 0) lie before `extent`, else zero. The
 /// tile's first row is row `start`.
-mlir::Value zeroRowsPast(Program &program, mlir::Value tile, mlir::Value start, mlir::Value extent);
+mlir::Value zeroRowsPast(Program &program, mlir::Value tile, mlir::Value start,
+                         mlir::Value extent);
 
 } // namespace sennit::schedule
 

@@ -1,7 +1,8 @@
 // Lays out the matrices of products in panels, once, at load.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   rt.constant @w : tensor<NxK>   =>   rt.constant @w : tensor<NxK, #tile.blocked<32>>, packed in @initialize
+//   rt.constant @w : tensor<NxK>   =>   rt.constant @w : tensor<NxK,
+//   #tile.blocked<32>>, packed in @initialize
 //
 // Declines a constant that something other than a product reads: the product
 // gets a packed copy of its own.
@@ -10,9 +11,9 @@
 
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/SeqForms.h"
-#include "passes/schedule/TileSizes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Remarks.h"
+#include "passes/schedule/TileSizes.h"
 
 using namespace mlir;
 
@@ -36,7 +37,9 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       return signalPassFailure();
     }
     panel = tile::BlockedAttr::get(&getContext(), schedule::getPanelRows(core));
-    module.walk([&](rt::ReadOp read) { reads[read.getConstantAttr()].push_back(read); });
+    module.walk([&](rt::ReadOp read) {
+      reads[read.getConstantAttr()].push_back(read);
+    });
     SmallVector<rt::AssignOp> assigns;
     module.walk([&](rt::AssignOp assign) { assigns.push_back(assign); });
     for (rt::AssignOp assign : assigns)
@@ -55,8 +58,10 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
     if (matrices.empty())
       return;
     auto plain = cast<RankedTensorType>(assign.getValue().getType());
-    auto type = RankedTensorType::get(plain.getShape(), plain.getElementType(), panel);
-    auto constant = SymbolTable::lookupNearestSymbolFrom<rt::ConstantOp>(assign, assign.getConstantAttr());
+    auto type =
+        RankedTensorType::get(plain.getShape(), plain.getElementType(), panel);
+    auto constant = SymbolTable::lookupNearestSymbolFrom<rt::ConstantOp>(
+        assign, assign.getConstantAttr());
     Value packed = pack(assign, type, /*inPlace=*/!others);
     if (!others) {
       constant.setType(type);
@@ -65,30 +70,38 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
         use->get().setType(type);
       return;
     }
-    remark::missed(assign.getLoc(), remark::RemarkOpts::name("PackWeights").category("schedule"))
-        << "something other than a product reads the matrix, so it is kept twice";
+    remark::missed(assign.getLoc(),
+                   remark::RemarkOpts::name("PackWeights").category("schedule"))
+        << "something other than a product reads the matrix, so it is kept "
+           "twice";
     OpBuilder builder(constant);
-    auto copy = rt::ConstantOp::create(builder, constant.getLoc(), (constant.getSymName() + ".packed").str(), type);
+    auto copy =
+        rt::ConstantOp::create(builder, constant.getLoc(),
+                               (constant.getSymName() + ".packed").str(), type);
     builder.setInsertionPointAfter(assign);
     auto symbol = FlatSymbolRefAttr::get(copy.getSymNameAttr());
     rt::AssignOp::create(builder, assign.getLoc(), symbol, packed);
     for (OpOperand *use : matrices) {
       builder.setInsertionPoint(use->get().getDefiningOp());
-      use->set(rt::ReadOp::create(builder, use->getOwner()->getLoc(), type, symbol));
+      use->set(
+          rt::ReadOp::create(builder, use->getOwner()->getLoc(), type, symbol));
     }
   }
 
-  /// The assigned value in panels. A stack of matrices is stacked in panels at once.
+  /// The assigned value in panels. A stack of matrices is stacked in panels at
+  /// once.
   Value pack(rt::AssignOp assign, RankedTensorType type, bool inPlace) {
     Value value = assign.getValue();
     if (auto kernel = value.getDefiningOp<seq::KernelOp>(); kernel && inPlace)
-      if (auto stack = dyn_cast<seq::PackOp>(kernel.getBody().front().front())) {
+      if (auto stack =
+              dyn_cast<seq::PackOp>(kernel.getBody().front().front())) {
         stack.getOutput().setType(type);
         value.setType(type);
         return value;
       }
     OpBuilder builder(assign);
-    auto kernel = seq::KernelOp::create(builder, assign.getLoc(), TypeRange(type), "pack");
+    auto kernel = seq::KernelOp::create(builder, assign.getLoc(),
+                                        TypeRange(type), "pack");
     builder.setInsertionPointToEnd(&kernel.getBody().emplaceBlock());
     Value packed = seq::PackOp::create(builder, assign.getLoc(), type, value);
     seq::YieldOp::create(builder, assign.getLoc(), packed);

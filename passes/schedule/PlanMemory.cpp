@@ -3,16 +3,17 @@
 //
 //   %y = rt.dispatch @k(%x)   =>   rt.buffer arena ..; rt.launch @k(buffers)
 //
-// Declines nothing; a state returned from elsewhere than its own argument is an error.
+// Declines nothing; a state returned from elsewhere than its own argument is an
+// error.
 
 #include "passes/schedule/Passes.h"
 
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/Seq.h"
-#include "passes/schedule/Arena.h"
-#include "passes/schedule/Extents.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "passes/schedule/Arena.h"
+#include "passes/schedule/Extents.h"
 
 using namespace mlir;
 
@@ -25,8 +26,9 @@ using schedule::Arena;
 /// The memory of a tensor: the same shape, the encoding as layout.
 static MemRefType getViewType(Type type) {
   auto tensor = cast<RankedTensorType>(type);
-  return MemRefType::get(tensor.getShape(), tensor.getElementType(),
-                         dyn_cast_if_present<MemRefLayoutAttrInterface>(tensor.getEncoding()));
+  return MemRefType::get(
+      tensor.getShape(), tensor.getElementType(),
+      dyn_cast_if_present<MemRefLayoutAttrInterface>(tensor.getEncoding()));
 }
 
 /// Bytes of a tensor with at most `rows` rows where the extent is dynamic.
@@ -36,7 +38,8 @@ static int64_t getBytes(Type type, int64_t rows) {
   for (int64_t &extent : shape)
     extent = ShapedType::isDynamic(extent) ? rows : extent;
   auto blocked = dyn_cast_if_present<tile::BlockedAttr>(tensor.getEncoding());
-  int64_t elements = blocked ? blocked.getStorageElements(shape) : ShapedType::getNumElements(shape);
+  int64_t elements = blocked ? blocked.getStorageElements(shape)
+                             : ShapedType::getNumElements(shape);
   return elements * llvm::divideCeil(tensor.getElementTypeBitWidth(), 8);
 }
 
@@ -49,7 +52,8 @@ struct Place {
   /// The interval in the arena, planned after all uses are known.
   std::optional<unsigned> interval;
   bool operator==(const Place &other) const {
-    return memory == other.memory && name == other.name && offset == other.offset && interval == other.interval;
+    return memory == other.memory && name == other.name &&
+           offset == other.offset && interval == other.interval;
   }
 };
 
@@ -65,7 +69,8 @@ struct SharedMemories {
 class EntryPlanner {
 public:
   EntryPlanner(func::FuncOp entry, SharedMemories &shared)
-      : entry(entry), shared(shared), extents(entry), builder(entry.getContext()) {}
+      : entry(entry), shared(shared), extents(entry),
+        builder(entry.getContext()) {}
 
   LogicalResult plan() {
     Block &block = entry.getBody().front();
@@ -87,7 +92,8 @@ public:
 
 private:
   void placeArgument(BlockArgument argument) {
-    auto name = entry.getArgAttrOfType<StringAttr>(argument.getArgNumber(), "seq.state");
+    auto name = entry.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                   "seq.state");
     if (!name) {
       places[argument] = {rt::Memory::Input, builder.getStringAttr("tokens")};
       return;
@@ -96,7 +102,9 @@ private:
     if (!place.name) {
       place = {rt::Memory::State, name, shared.stateBytes};
       shared.stateTable.push_back(builder.getDictionaryAttr(
-          {builder.getNamedAttr("name", name), builder.getNamedAttr("offset", builder.getI64IntegerAttr(place.offset)),
+          {builder.getNamedAttr("name", name),
+           builder.getNamedAttr("offset",
+                                builder.getI64IntegerAttr(place.offset)),
            builder.getNamedAttr("type", TypeAttr::get(argument.getType()))}));
       shared.stateBytes += llvm::alignTo(getBytes(argument.getType(), 0), 64);
     }
@@ -105,7 +113,8 @@ private:
 
   /// The tensor behind views.
   static Value getSource(Value value) {
-    while (isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(value.getDefiningOp()))
+    while (isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(
+        value.getDefiningOp()))
       value = value.getDefiningOp()->getOperand(0);
     return value;
   }
@@ -114,32 +123,38 @@ private:
     if (end->getNumOperands() > 0)
       output = getSource(end->getOperand(0));
     for (auto assign : entry.getOps<rt::AssignOp>())
-      assigned[getSource(assign.getValue())] = placeConstant(assign.getConstantAttr());
+      assigned[getSource(assign.getValue())] =
+          placeConstant(assign.getConstantAttr());
   }
 
   Place placeConstant(FlatSymbolRefAttr symbol) {
     Place &place = shared.constants[symbol];
     if (!place.name) {
-      auto constant = SymbolTable::lookupNearestSymbolFrom<rt::ConstantOp>(entry, symbol);
+      auto constant =
+          SymbolTable::lookupNearestSymbolFrom<rt::ConstantOp>(entry, symbol);
       place = {rt::Memory::Constants, symbol.getAttr(), shared.constantBytes};
-      shared.constantBytes += llvm::alignTo(getBytes(constant.getType(), 0), 64);
+      shared.constantBytes +=
+          llvm::alignTo(getBytes(constant.getType(), 0), 64);
     }
     return place;
   }
 
   LogicalResult placeOp(Operation *op, int64_t position) {
     for (Value operand : op->getOperands())
-      if (auto place = places.find(operand); place != places.end() && place->second.interval)
+      if (auto place = places.find(operand);
+          place != places.end() && place->second.interval)
         arena.extend(*place->second.interval, position);
     if (auto read = dyn_cast<rt::ReadOp>(op))
       places[read.getValue()] = placeConstant(read.getConstantAttr());
     else if (auto weight = dyn_cast<seq::WeightOp>(op))
-      places[weight.getOutput()] = {rt::Memory::Weight, weight.getParameterAttr().getAttr()};
+      places[weight.getOutput()] = {rt::Memory::Weight,
+                                    weight.getParameterAttr().getAttr()};
     else if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
       places[op->getResult(0)] = places.lookup(op->getOperand(0));
     else if (auto dispatch = dyn_cast<rt::DispatchOp>(op))
       placeResults(dispatch, position);
-    else if (auto constant = dyn_cast<arith::ConstantOp>(op); constant && isa<RankedTensorType>(constant.getType()))
+    else if (auto constant = dyn_cast<arith::ConstantOp>(op);
+             constant && isa<RankedTensorType>(constant.getType()))
       placeTable(constant);
     return success();
   }
@@ -147,23 +162,30 @@ private:
   void placeTable(arith::ConstantOp constant) {
     OpBuilder top(entry);
     std::string name = "data." + std::to_string(shared.tables++);
-    rt::DataOp::create(top, constant.getLoc(), name, cast<ElementsAttr>(constant.getValue()));
-    places[constant.getResult()] = {rt::Memory::Weight, builder.getStringAttr(name)};
+    rt::DataOp::create(top, constant.getLoc(), name,
+                       cast<ElementsAttr>(constant.getValue()));
+    places[constant.getResult()] = {rt::Memory::Weight,
+                                    builder.getStringAttr(name)};
   }
 
   void placeResults(rt::DispatchOp dispatch, int64_t position) {
     auto extent = dispatch.getExtents().begin();
-    for (auto [result, tie] : llvm::zip_equal(dispatch.getOutputs(), dispatch.getTies())) {
-      bool isDynamic = !cast<RankedTensorType>(result.getType()).hasStaticShape();
+    for (auto [result, tie] :
+         llvm::zip_equal(dispatch.getOutputs(), dispatch.getTies())) {
+      bool isDynamic =
+          !cast<RankedTensorType>(result.getType()).hasStaticShape();
       int64_t rows = isDynamic ? extents.bound(*extent++) : 0;
       if (tie >= 0)
         places[result] = places.lookup(dispatch.getInputs()[tie]);
-      else if (auto constant = assigned.find(result); constant != assigned.end())
+      else if (auto constant = assigned.find(result);
+               constant != assigned.end())
         places[result] = constant->second;
       else if (result == output)
         places[result] = {rt::Memory::Output, builder.getStringAttr("logits")};
       else
-        places[result] = {rt::Memory::Arena, nullptr, 0, arena.add(getBytes(result.getType(), rows), position)};
+        places[result] = {
+            rt::Memory::Arena, nullptr, 0,
+            arena.add(getBytes(result.getType(), rows), position)};
     }
   }
 
@@ -174,18 +196,24 @@ private:
         states.push_back(argument);
     if (states.empty())
       return success();
-    for (auto [state, value] : llvm::zip_equal(states, end->getOperands().drop_front()))
+    for (auto [state, value] :
+         llvm::zip_equal(states, end->getOperands().drop_front()))
       if (!(places.lookup(state) == places.lookup(value)))
         return end->emitError("state `")
-               << places.lookup(state).name.getValue() << "` is returned from other memory than its own";
+               << places.lookup(state).name.getValue()
+               << "` is returned from other memory than its own";
     return success();
   }
 
   Value makeBuffer(Value tensor) {
     Place place = places.lookup(tensor);
-    int64_t offset = place.interval ? arena.offset(*place.interval) : place.offset;
-    bool isNamed = llvm::is_contained({rt::Memory::Input, rt::Memory::Output, rt::Memory::Weight}, place.memory);
-    return rt::BufferOp::create(builder, tensor.getLoc(), getViewType(tensor.getType()), place.memory,
+    int64_t offset =
+        place.interval ? arena.offset(*place.interval) : place.offset;
+    bool isNamed = llvm::is_contained(
+        {rt::Memory::Input, rt::Memory::Output, rt::Memory::Weight},
+        place.memory);
+    return rt::BufferOp::create(builder, tensor.getLoc(),
+                                getViewType(tensor.getType()), place.memory,
                                 isNamed ? place.name : StringAttr(), offset);
   }
 
@@ -194,11 +222,13 @@ private:
     SmallVector<Value> arguments;
     for (Value input : dispatch.getInputs())
       arguments.push_back(makeBuffer(input));
-    for (auto [result, tie] : llvm::zip_equal(dispatch.getOutputs(), dispatch.getTies()))
+    for (auto [result, tie] :
+         llvm::zip_equal(dispatch.getOutputs(), dispatch.getTies()))
       if (tie < 0)
         arguments.push_back(makeBuffer(result));
     llvm::append_range(arguments, dispatch.getScalars());
-    rt::LaunchOp::create(builder, dispatch.getLoc(), dispatch.getKernel(), arguments);
+    rt::LaunchOp::create(builder, dispatch.getLoc(), dispatch.getKernel(),
+                         arguments);
   }
 
   /// Entries keep their scalars: the number of tokens, and the tokens before.
@@ -211,8 +241,10 @@ private:
     if (old > 0) {
       Location loc = entry.getLoc();
       types = {builder.getIndexType(), builder.getIndexType()};
-      Value tokens = block.addArgument(types[0], loc), past = block.addArgument(types[1], loc);
-      for (auto dim : llvm::make_early_inc_range(block.getOps<tensor::DimOp>())) {
+      Value tokens = block.addArgument(types[0], loc),
+            past = block.addArgument(types[1], loc);
+      for (auto dim :
+           llvm::make_early_inc_range(block.getOps<tensor::DimOp>())) {
         dim.getResult().replaceAllUsesWith(tokens);
         dim.erase();
       }
@@ -254,14 +286,17 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
         return signalPassFailure();
       arenaBytes = std::max(arenaBytes, planner.arenaBytes());
     }
-    for (auto constant : llvm::make_early_inc_range(module.getOps<rt::ConstantOp>()))
+    for (auto constant :
+         llvm::make_early_inc_range(module.getOps<rt::ConstantOp>()))
       constant.erase();
     Builder builder(&getContext());
     auto bytes = [&](StringRef name, int64_t value) {
       return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
     };
-    module->setAttr("rt.memory", builder.getDictionaryAttr({bytes("constants", shared.constantBytes),
-                                                            bytes("state", shared.stateBytes), bytes("arena", arenaBytes)}));
+    module->setAttr("rt.memory", builder.getDictionaryAttr(
+                                     {bytes("constants", shared.constantBytes),
+                                      bytes("state", shared.stateBytes),
+                                      bytes("arena", arenaBytes)}));
     module->setAttr("rt.state", builder.getArrayAttr(shared.stateTable));
   }
 };

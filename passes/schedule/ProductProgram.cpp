@@ -11,13 +11,17 @@ using namespace mlir;
 
 namespace sennit::schedule {
 
-Value multiply(Program &program, Value a, Value b, Value acc, tile::MmaForm form) {
-  auto left = cast<VectorType>(a.getType()), right = cast<VectorType>(b.getType());
+Value multiply(Program &program, Value a, Value b, Value acc,
+               tile::MmaForm form) {
+  auto left = cast<VectorType>(a.getType()),
+       right = cast<VectorType>(b.getType());
   bool leftTurned = form == tile::MmaForm::TN || form == tile::MmaForm::TT;
   bool rightTurned = form == tile::MmaForm::NT || form == tile::MmaForm::TT;
-  auto type = VectorType::get({left.getDimSize(leftTurned ? 1 : 0), right.getDimSize(rightTurned ? 0 : 1)},
+  auto type = VectorType::get({left.getDimSize(leftTurned ? 1 : 0),
+                               right.getDimSize(rightTurned ? 0 : 1)},
                               program.builder.getF32Type());
-  return tile::MmaOp::create(program.builder, program.loc, type, form, a, b, acc);
+  return tile::MmaOp::create(program.builder, program.loc, type, form, a, b,
+                             acc);
 }
 
 /// The products of the kernel: one, or a pair of equal shape.
@@ -32,29 +36,38 @@ static SmallVector<Operation *> getProducts(seq::KernelOp kernel) {
 LogicalResult buildProductProgram(KernelBuilder &kernel) {
   SmallVector<Operation *> products = getProducts(kernel.kernel);
   Value activations = seq::getActivations(products.front());
-  auto matrix = cast<RankedTensorType>(seq::getMatrix(products.front()).get().getType());
+  auto matrix =
+      cast<RankedTensorType>(seq::getMatrix(products.front()).get().getType());
   int64_t width = matrix.getDimSize(0), depth = matrix.getDimSize(1);
-  ProductSizes sizes = getProductSizes(kernel.core, kernel.rowBound(activations), width, depth);
+  ProductSizes sizes =
+      getProductSizes(kernel.core, kernel.rowBound(activations), width, depth);
 
   Program program(kernel, kernel.kernel.getKind());
   Value rows = program.extent(activations, 0);
   // Rows vary fastest: consecutive items read the same panels of the matrix.
-  SmallVector<Value> position =
-      program.openGrid({program.index(width), rows}, {sizes.n, sizes.m}, {"n", "m"});
+  SmallVector<Value> position = program.openGrid(
+      {program.index(width), rows}, {sizes.n, sizes.m}, {"n", "m"});
   OpFoldResult n = position[0], m = position[1];
   if (failed(program.hoistRowReductions(activations, Box({m}, {sizes.m}))))
     return failure();
 
   auto type = VectorType::get({sizes.m, sizes.n}, program.builder.getF32Type());
-  auto step = [&](Value k, ValueRange carries) -> FailureOr<SmallVector<Value>> {
-    OpFoldResult at = sizes.k == depth ? OpFoldResult(program.builder.getIndexAttr(0)) : OpFoldResult(k);
-    FailureOr<Value> a = program.tileF32(activations, Box({m, at}, {sizes.m, sizes.k}));
+  auto step = [&](Value k,
+                  ValueRange carries) -> FailureOr<SmallVector<Value>> {
+    OpFoldResult at = sizes.k == depth
+                          ? OpFoldResult(program.builder.getIndexAttr(0))
+                          : OpFoldResult(k);
+    FailureOr<Value> a =
+        program.tileF32(activations, Box({m, at}, {sizes.m, sizes.k}));
     if (failed(a))
       return failure();
     SmallVector<Value> sums;
     for (auto [i, product] : llvm::enumerate(products)) {
-      Value b = program.load(seq::getMatrix(product).get(), Box({n, at}, {sizes.n, sizes.k}));
-      sums.push_back(multiply(program, *a, b, carries.empty() ? Value() : carries[i], tile::MmaForm::NT));
+      Value b = program.load(seq::getMatrix(product).get(),
+                             Box({n, at}, {sizes.n, sizes.k}));
+      sums.push_back(multiply(program, *a, b,
+                              carries.empty() ? Value() : carries[i],
+                              tile::MmaForm::NT));
     }
     return sums;
   };
@@ -66,7 +79,8 @@ LogicalResult buildProductProgram(KernelBuilder &kernel) {
     sums = *result;
   } else {
     SmallVector<Value> zeros(products.size(), program.splat(type, 0.0));
-    auto result = buildStream(program, "k", program.index(0), program.index(depth), sizes.k, zeros, step);
+    auto result = buildStream(program, "k", program.index(0),
+                              program.index(depth), sizes.k, zeros, step);
     if (failed(result))
       return failure();
     sums.assign(result->begin(), result->end());

@@ -27,7 +27,8 @@ Program::Program(KernelBuilder &kernel, StringRef name)
     : kernel(kernel), builder(kernel.kernel.getContext()),
       loc(kernel.kernel.getLoc()) {
   Operation *module = kernel.symbols.getOp();
-  function = func::FuncOp::create(builder, loc, name, builder.getFunctionType({}, {}));
+  function =
+      func::FuncOp::create(builder, loc, name, builder.getFunctionType({}, {}));
   function.setPrivate();
   kernel.symbols.insert(function, module->getRegion(0).front().begin());
   Block *block = function.addEntryBlock();
@@ -36,7 +37,8 @@ Program::Program(KernelBuilder &kernel, StringRef name)
   builder.setInsertionPoint(end);
 }
 
-SmallVector<Value> Program::openGrid(ArrayRef<Value> upper, ArrayRef<int64_t> steps,
+SmallVector<Value> Program::openGrid(ArrayRef<Value> upper,
+                                     ArrayRef<int64_t> steps,
                                      ArrayRef<StringRef> dims) {
   SmallVector<Value> lower(upper.size(), index(0));
   auto grid = tile::GridOp::create(builder, loc, lower, upper, steps, dims);
@@ -51,7 +53,8 @@ Value Program::addArgument(Type type) {
 
 /// The memory of a tensor: the same shape, the encoding as layout.
 static MemRefType getViewType(RankedTensorType type) {
-  auto layout = dyn_cast_if_present<MemRefLayoutAttrInterface>(type.getEncoding());
+  auto layout =
+      dyn_cast_if_present<MemRefLayoutAttrInterface>(type.getEncoding());
   return MemRefType::get(type.getShape(), type.getElementType(), layout);
 }
 
@@ -60,7 +63,8 @@ Value Program::view(Value tensor) {
   for (Argument &argument : views)
     if (argument.host == host || argument.output == tensor)
       return argument.argument;
-  Value argument = addArgument(getViewType(cast<RankedTensorType>(tensor.getType())));
+  Value argument =
+      addArgument(getViewType(cast<RankedTensorType>(tensor.getType())));
   views.push_back({argument, host, nullptr});
   return argument;
 }
@@ -69,7 +73,8 @@ Value Program::outputView(Value value) {
   for (Argument &argument : views)
     if (argument.output == value)
       return argument.argument;
-  Value argument = addArgument(getViewType(cast<RankedTensorType>(value.getType())));
+  Value argument =
+      addArgument(getViewType(cast<RankedTensorType>(value.getType())));
   views.push_back({argument, nullptr, value});
   return argument;
 }
@@ -101,7 +106,8 @@ Value Program::extent(Value tensor, int64_t dim) {
   return scalar(kernel.extents.of(tensor));
 }
 
-SmallVector<std::pair<int64_t, Value>> Program::boundsOf(Value tensor, const Box &box) {
+SmallVector<std::pair<int64_t, Value>> Program::boundsOf(Value tensor,
+                                                         const Box &box) {
   SmallVector<std::pair<int64_t, Value>> bounds;
   auto type = cast<RankedTensorType>(tensor.getType());
   for (int64_t dim = 0; dim < box.rank(); ++dim) {
@@ -112,7 +118,8 @@ SmallVector<std::pair<int64_t, Value>> Program::boundsOf(Value tensor, const Box
     if (!type.isDynamicDim(dim)) {
       int64_t extent = type.getDimSize(dim);
       // Panels are stored whole: the last one may be read past the matrix.
-      if (auto blocked = dyn_cast_if_present<tile::BlockedAttr>(type.getEncoding()))
+      if (auto blocked =
+              dyn_cast_if_present<tile::BlockedAttr>(type.getEncoding()))
         if (dim == type.getRank() - 2)
           extent = llvm::alignTo(extent, blocked.getRows());
       if (size == extent || (box.aligned[dim] && extent % size == 0))
@@ -128,7 +135,8 @@ static SmallVector<int64_t> allDims(int64_t rank) {
 }
 
 Value Program::load(Value tensor, const Box &box) {
-  auto type = VectorType::get(box.sizes, cast<RankedTensorType>(tensor.getType()).getElementType());
+  auto type = VectorType::get(
+      box.sizes, cast<RankedTensorType>(tensor.getType()).getElementType());
   SmallVector<Value> indices;
   for (OpFoldResult offset : box.offsets)
     indices.push_back(value(offset));
@@ -136,7 +144,8 @@ Value Program::load(Value tensor, const Box &box) {
                               allDims(box.rank()), boundsOf(tensor, box));
 }
 
-void Program::store(Value tile, Value tensor, Value memory, const Box &box, Value rows) {
+void Program::store(Value tile, Value tensor, Value memory, const Box &box,
+                    Value rows) {
   SmallVector<Value> indices;
   for (OpFoldResult offset : box.offsets)
     indices.push_back(value(offset));
@@ -147,7 +156,8 @@ void Program::store(Value tile, Value tensor, Value memory, const Box &box, Valu
   auto bounds = boundsOf(tensor, box);
   if (rows && box.sizes[0] > 1)
     bounds.front() = {0, rows};
-  tile::StoreOp::create(builder, loc, tile, memory, indices, allDims(box.rank()), bounds);
+  tile::StoreOp::create(builder, loc, tile, memory, indices,
+                        allDims(box.rank()), bounds);
 }
 
 void Program::seed(Value value, const Box &box, Value tile) {
@@ -169,7 +179,8 @@ static bool isVisible(Value tile, OpBuilder &builder) {
 
 FailureOr<Value> Program::tile(Value value, const Box &box) {
   for (Remembered &entry : memory)
-    if (entry.value == value && entry.box == box && isVisible(entry.tile, builder))
+    if (entry.value == value && entry.box == box &&
+        isVisible(entry.tile, builder))
       return entry.tile;
   FailureOr<Value> result = failure();
   if (!kernel.isInside(value) || kernel.written.contains(value)) {
@@ -178,7 +189,8 @@ FailureOr<Value> Program::tile(Value value, const Box &box) {
     auto model = dyn_cast<TileProgramOpInterface>(value.getDefiningOp());
     if (!model)
       return value.getDefiningOp()->emitOpError("has no tile program");
-    result = model.emitTile(*this, cast<OpResult>(value).getResultNumber(), box);
+    result =
+        model.emitTile(*this, cast<OpResult>(value).getResultNumber(), box);
   }
   if (succeeded(result))
     seed(value, box, *result);
@@ -197,10 +209,13 @@ LogicalResult Program::hoistRowReductions(Value value, const Box &rows) {
   SetVector<Value> worklist;
   worklist.insert(value);
   for (size_t i = 0; i < worklist.size(); ++i) {
-    Operation *op = kernel.isInside(worklist[i]) ? worklist[i].getDefiningOp() : nullptr;
+    Operation *op =
+        kernel.isInside(worklist[i]) ? worklist[i].getDefiningOp() : nullptr;
     if (!op)
       continue;
-    if (seq::isRowReduction(op) && cast<RankedTensorType>(op->getResult(0).getType()).getRank() == rows.rank())
+    if (seq::isRowReduction(op) &&
+        cast<RankedTensorType>(op->getResult(0).getType()).getRank() ==
+            rows.rank())
       reductions.push_back(op);
     for (Value operand : op->getOperands())
       if (isa<RankedTensorType>(operand.getType()))
@@ -214,8 +229,9 @@ LogicalResult Program::hoistRowReductions(Value value, const Box &rows) {
 
 LogicalResult Program::storeOutputs(const Box &box, Value rows) {
   for (Value output : kernel.outputs()) {
-    bool done = kernel.written.contains(output) ||
-                llvm::any_of(views, [&](Argument &a) { return a.output == output; });
+    bool done =
+        kernel.written.contains(output) ||
+        llvm::any_of(views, [&](Argument &a) { return a.output == output; });
     if (done)
       continue;
     int64_t rank = cast<RankedTensorType>(output.getType()).getRank();
@@ -242,7 +258,8 @@ LogicalResult Program::finish() {
   for (auto *list : {&views, &scalars})
     for (Argument &argument : *list) {
       types.push_back(argument.argument.getType());
-      argument.argument.replaceAllUsesWith(entry.addArgument(argument.argument.getType(), loc));
+      argument.argument.replaceAllUsesWith(
+          entry.addArgument(argument.argument.getType(), loc));
     }
   entry.eraseArguments(0, old);
   function.setType(builder.getFunctionType(types, {}));
@@ -261,9 +278,11 @@ LogicalResult Program::finish() {
   for (Argument &argument : scalars)
     hostScalars.push_back(argument.host);
   OpBuilder host(kernel.kernel);
-  auto dispatch = rt::DispatchOp::create(host, loc, outputTypes, function.getName(), inputs,
-                                         hostScalars, extents, ties);
-  for (auto [output, result] : llvm::zip_equal(outputs, dispatch.getOutputs())) {
+  auto dispatch =
+      rt::DispatchOp::create(host, loc, outputTypes, function.getName(), inputs,
+                             hostScalars, extents, ties);
+  for (auto [output, result] :
+       llvm::zip_equal(outputs, dispatch.getOutputs())) {
     kernel.extents.alias(result, output);
     kernel.written[output] = result;
   }

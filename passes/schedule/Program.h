@@ -1,4 +1,5 @@
-// Builds tile programs: a kernel region in, functions of tiles and their dispatches out.
+// Builds tile programs: a kernel region in, functions of tiles and their
+// dispatches out.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_PASSES_SCHEDULE_PROGRAM_H
 #define SENNIT_PASSES_SCHEDULE_PROGRAM_H
@@ -6,8 +7,8 @@
 #include "dialects/machine/Machine.h"
 #include "dialects/seq/Seq.h"
 #include "dialects/tile/Tile.h"
-#include "passes/schedule/Extents.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/schedule/Extents.h"
 
 namespace sennit::schedule {
 
@@ -93,15 +94,16 @@ public:
   mlir::Value iota(mlir::Value base, int64_t size);
 
   mlir::Value load(mlir::Value tensor, const Box &box);
-  void store(mlir::Value tile, mlir::Value tensor, mlir::Value memory, const Box &box,
-             mlir::Value rows = {});
+  void store(mlir::Value tile, mlir::Value tensor, mlir::Value memory,
+             const Box &box, mlir::Value rows = {});
 
   /// Orders arguments, dispatches the function on the host, and tells the
   /// kernel builder which host tensors the outputs became.
   llvm::LogicalResult finish();
 
 private:
-  llvm::SmallVector<std::pair<int64_t, mlir::Value>> boundsOf(mlir::Value tensor, const Box &box);
+  llvm::SmallVector<std::pair<int64_t, mlir::Value>>
+  boundsOf(mlir::Value tensor, const Box &box);
   mlir::Value addArgument(mlir::Type type);
 
   struct Remembered {
@@ -111,7 +113,8 @@ private:
   };
   struct Argument {
     mlir::Value argument;
-    mlir::Value host;   // the tensor or index on the host; null for untied outputs
+    mlir::Value
+        host; // the tensor or index on the host; null for untied outputs
     mlir::Value output; // the kernel's value that it receives, if any
   };
   mlir::func::FuncOp function;
@@ -153,7 +156,8 @@ llvm::FailureOr<mlir::ValueRange>
 buildStream(Program &program, llvm::StringRef label, mlir::Value lower,
             mlir::Value upper, int64_t step, mlir::ValueRange inits,
             llvm::function_ref<llvm::FailureOr<llvm::SmallVector<mlir::Value>>(
-                mlir::Value position, mlir::ValueRange carries)> compute);
+                mlir::Value position, mlir::ValueRange carries)>
+                compute);
 
 } // namespace sennit::schedule
 

@@ -11,11 +11,13 @@ using namespace mlir;
 
 namespace sennit::schedule {
 
-static Value reduce(Program &program, tile::ReduceKind kind, Value tile, int64_t dim) {
+static Value reduce(Program &program, tile::ReduceKind kind, Value tile,
+                    int64_t dim) {
   auto type = cast<VectorType>(tile.getType());
   SmallVector<int64_t> shape(type.getShape());
   shape.erase(shape.begin() + dim);
-  return tile::ReduceOp::create(program.builder, program.loc, VectorType::get(shape, type.getElementType()),
+  return tile::ReduceOp::create(program.builder, program.loc,
+                                VectorType::get(shape, type.getElementType()),
                                 kind, tile, dim);
 }
 
@@ -24,7 +26,8 @@ static Value select(Program &program, Value condition, Value a, Value b) {
 }
 
 static Value equal(Program &program, Value a, Value b) {
-  return arith::CmpIOp::create(program.builder, program.loc, arith::CmpIPredicate::eq, a, b);
+  return arith::CmpIOp::create(program.builder, program.loc,
+                               arith::CmpIPredicate::eq, a, b);
 }
 
 namespace {
@@ -33,14 +36,16 @@ class TopK {
 public:
   TopK(KernelBuilder &kernel, seq::RouteOp op)
       : op(op), program(kernel, kernel.kernel.getKind()),
-        experts(op.getLogits().getType().getDimSize(1)), choices(op.getWeights().getType().getDimSize(1)),
+        experts(op.getLogits().getType().getDimSize(1)),
+        choices(op.getWeights().getType().getDimSize(1)),
         rows(roundUpRows(kernel.rowBound(op.getLogits()), 16)) {}
 
   LogicalResult build() {
     OpBuilder &b = program.builder;
     Value tokens = program.extent(op.getLogits(), 0);
     SmallVector<Value> item = program.openGrid({tokens}, {rows}, {"token"});
-    FailureOr<Value> logits = program.tileF32(op.getLogits(), Box({item[0], b.getIndexAttr(0)}, {rows, experts}));
+    FailureOr<Value> logits = program.tileF32(
+        op.getLogits(), Box({item[0], b.getIndexAttr(0)}, {rows, experts}));
     if (failed(logits))
       return failure();
     Value scores = score(*logits);
@@ -51,9 +56,11 @@ public:
     if (rows > 1)
       bounds.push_back({0, tokens});
     for (int64_t j = 0; j < choices; ++j)
-      for (auto [tile, output] : {std::pair(weights[j], op.getWeights()), std::pair(chosen[j], op.getExperts())})
+      for (auto [tile, output] : {std::pair(weights[j], op.getWeights()),
+                                  std::pair(chosen[j], op.getExperts())})
         tile::StoreOp::create(b, program.loc, tile, program.outputView(output),
-                              ValueRange{item[0], program.index(j)}, ArrayRef<int64_t>{0}, bounds);
+                              ValueRange{item[0], program.index(j)},
+                              ArrayRef<int64_t>{0}, bounds);
     return program.finish();
   }
 
@@ -62,13 +69,19 @@ private:
     OpBuilder &b = program.builder;
     auto type = cast<VectorType>(logits.getType());
     if (op.getScores() == seq::ScoreFunction::Sigmoid) {
-      Value e = math::ExpOp::create(b, program.loc, arith::NegFOp::create(b, program.loc, logits));
+      Value e = math::ExpOp::create(
+          b, program.loc, arith::NegFOp::create(b, program.loc, logits));
       Value one = program.splat(type, 1.0);
-      return arith::DivFOp::create(b, program.loc, one, arith::AddFOp::create(b, program.loc, one, e));
+      return arith::DivFOp::create(
+          b, program.loc, one, arith::AddFOp::create(b, program.loc, one, e));
     }
-    Value most = program.broadcast(reduce(program, tile::ReduceKind::Max, logits, 1), type.getShape(), {0});
-    Value e = math::ExpOp::create(b, program.loc, arith::SubFOp::create(b, program.loc, logits, most));
-    Value sum = program.broadcast(reduce(program, tile::ReduceKind::Add, e, 1), type.getShape(), {0});
+    Value most =
+        program.broadcast(reduce(program, tile::ReduceKind::Max, logits, 1),
+                          type.getShape(), {0});
+    Value e = math::ExpOp::create(
+        b, program.loc, arith::SubFOp::create(b, program.loc, logits, most));
+    Value sum = program.broadcast(reduce(program, tile::ReduceKind::Add, e, 1),
+                                  type.getShape(), {0});
     return arith::DivFOp::create(b, program.loc, e, sum);
   }
 
@@ -76,18 +89,25 @@ private:
     OpBuilder &b = program.builder;
     SmallVector<int64_t> shape{rows, experts};
     auto type = cast<VectorType>(logits.getType());
-    Value index = program.broadcast(program.iota(program.index(0), experts), shape, {1});
+    Value index =
+        program.broadcast(program.iota(program.index(0), experts), shape, {1});
     auto indexType = cast<VectorType>(index.getType());
     Value left = logits;
     for (int64_t j = 0; j < choices; ++j) {
-      Value most = program.broadcast(reduce(program, tile::ReduceKind::Max, left, 1), shape, {0});
-      Value isMost = arith::CmpFOp::create(b, program.loc, arith::CmpFPredicate::OEQ, left, most);
-      // Past the last expert when nothing compares equal (NaN): kept in range below.
-      Value candidates = select(program, isMost, index, program.splatInt(indexType, experts - 1));
+      Value most = program.broadcast(
+          reduce(program, tile::ReduceKind::Max, left, 1), shape, {0});
+      Value isMost = arith::CmpFOp::create(
+          b, program.loc, arith::CmpFPredicate::OEQ, left, most);
+      // Past the last expert when nothing compares equal (NaN): kept in range
+      // below.
+      Value candidates = select(program, isMost, index,
+                                program.splatInt(indexType, experts - 1));
       Value winner = reduce(program, tile::ReduceKind::Min, candidates, 1);
-      Value isWinner = equal(program, index, program.broadcast(winner, shape, {0}));
-      weights.push_back(reduce(program, tile::ReduceKind::Add,
-                               select(program, isWinner, scores, program.splat(type, 0.0)), 1));
+      Value isWinner =
+          equal(program, index, program.broadcast(winner, shape, {0}));
+      weights.push_back(reduce(
+          program, tile::ReduceKind::Add,
+          select(program, isWinner, scores, program.splat(type, 0.0)), 1));
       chosen.push_back(winner);
       left = select(program, isWinner, program.splat(type, -INFINITY), left);
     }
@@ -114,7 +134,8 @@ class CountingSort {
 public:
   CountingSort(KernelBuilder &kernel, seq::DispatchOp op)
       : op(op), program(kernel, kernel.kernel.getKind()),
-        experts(op.getOffsets().getType().getDimSize(0) - 1), choices(op.getExperts().getType().getDimSize(1)),
+        experts(op.getOffsets().getType().getDimSize(0) - 1),
+        choices(op.getExperts().getType().getDimSize(1)),
         rows(roundUpRows(kernel.rowBound(op.getExperts()), 16)) {}
 
   LogicalResult build() {
@@ -123,46 +144,60 @@ public:
     program.openGrid({program.index(1)}, {1}, {"all"});
     auto countType = VectorType::get({experts}, b.getI32Type());
     Value zeros = program.splatInt(countType, 0);
-    auto counts = buildStream(program, "count", program.index(0), tokens, rows, zeros,
-                              [&](Value t, ValueRange carries) -> FailureOr<SmallVector<Value>> {
-                                Value sum = carries[0];
-                                for (int64_t j = 0; j < choices; ++j)
-                                  sum = addInts(sum, reduce(program, tile::ReduceKind::Add, oneHot(loadChoice(t, j)), 0));
-                                return SmallVector<Value>{sum};
-                              });
+    auto counts = buildStream(
+        program, "count", program.index(0), tokens, rows, zeros,
+        [&](Value t, ValueRange carries) -> FailureOr<SmallVector<Value>> {
+          Value sum = carries[0];
+          for (int64_t j = 0; j < choices; ++j)
+            sum = addInts(sum, reduce(program, tile::ReduceKind::Add,
+                                      oneHot(loadChoice(t, j)), 0));
+          return SmallVector<Value>{sum};
+        });
     if (failed(counts))
       return failure();
-    auto scan = tile::ScanOp::create(b, program.loc, TypeRange{countType, VectorType::get({}, b.getI32Type())},
-                                     tile::ScanKind::Add, ValueRange{(*counts)[0]}, Value(), 0, /*exclusive=*/true);
+    auto scan = tile::ScanOp::create(
+        b, program.loc,
+        TypeRange{countType, VectorType::get({}, b.getI32Type())},
+        tile::ScanKind::Add, ValueRange{(*counts)[0]}, Value(), 0,
+        /*exclusive=*/true);
     Value offsets = program.outputView(op.getOffsets());
-    tile::StoreOp::create(b, program.loc, scan.getScanned(), offsets, ValueRange{program.index(0)});
-    tile::StoreOp::create(b, program.loc, program.reshape(scan.getLast(), {1}), offsets, ValueRange{program.index(experts)});
-    auto placed = buildStream(program, "place", program.index(0), tokens, rows, scan.getScanned(),
-                              [&](Value t, ValueRange carries) { return place(t, carries[0]); });
+    tile::StoreOp::create(b, program.loc, scan.getScanned(), offsets,
+                          ValueRange{program.index(0)});
+    tile::StoreOp::create(b, program.loc, program.reshape(scan.getLast(), {1}),
+                          offsets, ValueRange{program.index(experts)});
+    auto placed = buildStream(
+        program, "place", program.index(0), tokens, rows, scan.getScanned(),
+        [&](Value t, ValueRange carries) { return place(t, carries[0]); });
     if (failed(placed))
       return failure();
     return program.finish();
   }
 
 private:
-  Value addInts(Value a, Value b) { return arith::AddIOp::create(program.builder, program.loc, a, b); }
+  Value addInts(Value a, Value b) {
+    return arith::AddIOp::create(program.builder, program.loc, a, b);
+  }
 
   Value loadChoice(Value t, int64_t j) {
     SmallVector<std::pair<int64_t, Value>> bounds;
     if (rows > 1)
       bounds.push_back({0, tokens});
     OpBuilder &b = program.builder;
-    return tile::LoadOp::create(b, program.loc, VectorType::get({rows}, b.getI32Type()), program.view(op.getExperts()),
-                                ValueRange{t, program.index(j)}, ArrayRef<int64_t>{0}, bounds, b.getI32IntegerAttr(-1));
+    return tile::LoadOp::create(
+        b, program.loc, VectorType::get({rows}, b.getI32Type()),
+        program.view(op.getExperts()), ValueRange{t, program.index(j)},
+        ArrayRef<int64_t>{0}, bounds, b.getI32IntegerAttr(-1));
   }
 
   /// [rows, experts], one where the row chose the expert.
   Value oneHot(Value choice) {
     SmallVector<int64_t> shape{rows, experts};
-    Value hit = equal(program, program.broadcast(choice, shape, {0}),
-                      program.broadcast(program.iota(program.index(0), experts), shape, {1}));
+    Value hit = equal(
+        program, program.broadcast(choice, shape, {0}),
+        program.broadcast(program.iota(program.index(0), experts), shape, {1}));
     auto type = VectorType::get(shape, program.builder.getI32Type());
-    return select(program, hit, program.splatInt(type, 1), program.splatInt(type, 0));
+    return select(program, hit, program.splatInt(type, 1),
+                  program.splatInt(type, 0));
   }
 
   /// Places the pairs of some tokens; pair t k + j comes before t' k + j' for
@@ -179,24 +214,31 @@ private:
       ofRow = addInts(ofRow, hits.back());
     }
     auto rowType = VectorType::get({experts}, b.getI32Type());
-    auto scan = tile::ScanOp::create(b, loc, TypeRange{type, rowType}, tile::ScanKind::Add, ValueRange{ofRow}, next,
-                                     0, /*exclusive=*/true);
+    auto scan = tile::ScanOp::create(b, loc, TypeRange{type, rowType},
+                                     tile::ScanKind::Add, ValueRange{ofRow},
+                                     next, 0, /*exclusive=*/true);
     Value position = scan.getScanned();
     SmallVector<std::pair<int64_t, Value>> bounds;
     if (rows > 1)
       bounds.push_back({0, tokens});
     Value row = program.iota(t, rows);
     auto indexType = cast<VectorType>(row.getType());
-    Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, row, program.broadcast(tokens, {rows}, {}));
+    Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, row,
+                                         program.broadcast(tokens, {rows}, {}));
     for (int64_t j = 0; j < choices; ++j) {
-      Value at = reduce(program, tile::ReduceKind::Add, arith::MulIOp::create(b, loc, hits[j], position), 1);
+      Value at = reduce(program, tile::ReduceKind::Add,
+                        arith::MulIOp::create(b, loc, hits[j], position), 1);
       position = addInts(position, hits[j]);
-      tile::StoreOp::create(b, loc, at, program.outputView(op.getPositions()), ValueRange{t, program.index(j)},
+      tile::StoreOp::create(b, loc, at, program.outputView(op.getPositions()),
+                            ValueRange{t, program.index(j)},
                             ArrayRef<int64_t>{0}, bounds);
-      Value pair = arith::MulIOp::create(b, loc, row, program.splatInt(indexType, choices));
+      Value pair = arith::MulIOp::create(b, loc, row,
+                                         program.splatInt(indexType, choices));
       pair = addInts(pair, program.splatInt(indexType, j));
-      Value target = select(program, inside, at, program.splatInt(indexType, -1));
-      tile::StoreOp::create(b, loc, pair, program.outputView(op.getPairs()), ValueRange{target});
+      Value target =
+          select(program, inside, at, program.splatInt(indexType, -1));
+      tile::StoreOp::create(b, loc, pair, program.outputView(op.getPairs()),
+                            ValueRange{target});
     }
     return SmallVector<Value>{scan.getLast()};
   }
@@ -207,24 +249,29 @@ private:
   Value tokens;
 };
 
-struct RouteModel : TileProgramOpInterface::ExternalModel<RouteModel, seq::RouteOp> {
+struct RouteModel
+    : TileProgramOpInterface::ExternalModel<RouteModel, seq::RouteOp> {
   LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
     return TopK(kernel, cast<seq::RouteOp>(op)).build();
   }
 };
 
-struct DispatchModel : TileProgramOpInterface::ExternalModel<DispatchModel, seq::DispatchOp> {
+struct DispatchModel
+    : TileProgramOpInterface::ExternalModel<DispatchModel, seq::DispatchOp> {
   LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
     return CountingSort(kernel, cast<seq::DispatchOp>(op)).build();
   }
 };
 
 /// sum_j weights[t, j] rows[positions[t, j]], each row gathered.
-struct CombineModel : TileProgramOpInterface::ExternalModel<CombineModel, seq::CombineOp> {
-  FailureOr<Value> emitTile(Operation *op, Program &program, unsigned, const Box &box) const {
+struct CombineModel
+    : TileProgramOpInterface::ExternalModel<CombineModel, seq::CombineOp> {
+  FailureOr<Value> emitTile(Operation *op, Program &program, unsigned,
+                            const Box &box) const {
     auto combine = cast<seq::CombineOp>(op);
     OpBuilder &b = program.builder;
-    int64_t choices = combine.getWeights().getType().getDimSize(1), rows = box.sizes[0];
+    int64_t choices = combine.getWeights().getType().getDimSize(1),
+            rows = box.sizes[0];
     auto type = VectorType::get(box.sizes, b.getF32Type());
     Value t = program.value(box.offsets[0]), n = program.value(box.offsets[1]);
     SmallVector<std::pair<int64_t, Value>> bounds;
@@ -232,21 +279,27 @@ struct CombineModel : TileProgramOpInterface::ExternalModel<CombineModel, seq::C
       bounds.push_back({0, program.extent(combine.getWeights(), 0)});
     auto column = [&](Value tensor, int64_t j, Attribute pad) -> Value {
       auto element = cast<RankedTensorType>(tensor.getType()).getElementType();
-      return tile::LoadOp::create(b, program.loc, VectorType::get({rows}, element), program.view(tensor),
-                                  ValueRange{t, program.index(j)}, ArrayRef<int64_t>{0}, bounds, pad);
+      return tile::LoadOp::create(
+          b, program.loc, VectorType::get({rows}, element),
+          program.view(tensor), ValueRange{t, program.index(j)},
+          ArrayRef<int64_t>{0}, bounds, pad);
     };
     Value sum;
     for (int64_t j = 0; j < choices; ++j) {
-      Value position = column(combine.getPositions(), j, b.getI32IntegerAttr(-1));
-      Value weight = program.broadcast(column(combine.getWeights(), j, {}), box.sizes, {0});
+      Value position =
+          column(combine.getPositions(), j, b.getI32IntegerAttr(-1));
+      Value weight = program.broadcast(column(combine.getWeights(), j, {}),
+                                       box.sizes, {0});
       int64_t width = combine.getType().getDimSize(1);
       SmallVector<std::pair<int64_t, Value>> columns;
       if (width % box.sizes[1] != 0)
         columns.push_back({1, program.index(width)});
-      Value row = tile::LoadOp::create(b, program.loc, type, program.view(combine.getRows()), ValueRange{position, n},
-                                       ArrayRef<int64_t>{0, 1}, columns);
+      Value row = tile::LoadOp::create(
+          b, program.loc, type, program.view(combine.getRows()),
+          ValueRange{position, n}, ArrayRef<int64_t>{0, 1}, columns);
       Value term = arith::MulFOp::create(b, program.loc, row, weight);
-      sum = sum ? arith::AddFOp::create(b, program.loc, sum, term).getResult() : term;
+      sum = sum ? arith::AddFOp::create(b, program.loc, sum, term).getResult()
+                : term;
     }
     return sum;
   }

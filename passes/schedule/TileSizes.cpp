@@ -21,10 +21,12 @@ int64_t getDivisor(int64_t extent, int64_t most) {
 }
 
 int64_t roundUpRows(int64_t rows, int64_t most) {
-  return std::min<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(rows, 1)), most);
+  return std::min<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(rows, 1)),
+                           most);
 }
 
-ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n, int64_t k) {
+ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n,
+                             int64_t k) {
   int64_t panel = getPanelRows(core);
   int64_t panels = llvm::divideCeil(n, panel);
   ProductSizes sizes;
@@ -37,14 +39,20 @@ ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n, in
     sizes.k = std::min<int64_t>(depth, 256);
   sizes.n = panel * getDivisor(panels, 4);
   // A multiple of the register block's twelve rows; its f32 rows in L2.
-  int64_t most = std::max<int64_t>(12, core.getL2Bytes() / 8 / (sizes.k * 4) / 12 * 12);
-  sizes.m = rows < 12 ? rows : std::min<int64_t>(llvm::alignTo(rows, 12), std::min<int64_t>(most, 96));
+  int64_t most =
+      std::max<int64_t>(12, core.getL2Bytes() / 8 / (sizes.k * 4) / 12 * 12);
+  sizes.m = rows < 12 ? rows
+                      : std::min<int64_t>(llvm::alignTo(rows, 12),
+                                          std::min<int64_t>(most, 96));
   return sizes;
 }
 
 int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width) {
   int64_t elements = core.getL1Bytes() / 2 / 4;
-  return roundUpRows(rows, std::clamp<int64_t>(llvm::bit_floor(uint64_t(std::max<int64_t>(1, elements / width))), 1, 64));
+  return roundUpRows(
+      rows, std::clamp<int64_t>(llvm::bit_floor(uint64_t(
+                                    std::max<int64_t>(1, elements / width))),
+                                1, 64));
 }
 
 } // namespace sennit::schedule

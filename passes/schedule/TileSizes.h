@@ -16,9 +16,11 @@ struct ProductSizes {
 int64_t getPanelRows(machine::CoreAttr core);
 
 /// Sizes for a product of at most `rows` rows by an [n, k] matrix. The panel
-/// of one step stays in half of L1, the rows of one step in half of L2; n divides the
-/// matrix's panels, k divides the depth wherever a divisor of useful size exists.
-ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n, int64_t k);
+/// of one step stays in half of L1, the rows of one step in half of L2; n
+/// divides the matrix's panels, k divides the depth wherever a divisor of
+/// useful size exists.
+ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n,
+                             int64_t k);
 
 /// Rows of a tile of `width` elements a row that passes through L1 once.
 int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width);

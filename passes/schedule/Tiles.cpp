@@ -1,4 +1,5 @@
-// The small vocabulary of tile programs: constants, broadcasts, conversions, loops.
+// The small vocabulary of tile programs: constants, broadcasts, conversions,
+// loops.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "passes/schedule/Program.h"
@@ -26,15 +27,18 @@ Value Program::add(Value a, Value b) {
 
 Value Program::splat(VectorType type, double value) {
   auto attr = builder.getFloatAttr(type.getElementType(), value);
-  return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, attr));
+  return arith::ConstantOp::create(builder, loc,
+                                   DenseElementsAttr::get(type, attr));
 }
 
 Value Program::splatInt(VectorType type, int64_t value) {
   auto attr = builder.getIntegerAttr(type.getElementType(), value);
-  return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(type, attr));
+  return arith::ConstantOp::create(builder, loc,
+                                   DenseElementsAttr::get(type, attr));
 }
 
-Value Program::broadcast(Value a, ArrayRef<int64_t> shape, ArrayRef<int64_t> dims) {
+Value Program::broadcast(Value a, ArrayRef<int64_t> shape,
+                         ArrayRef<int64_t> dims) {
   if (auto index = dyn_cast<IndexType>(a.getType()))
     a = arith::IndexCastOp::create(builder, loc, builder.getI32Type(), a);
   auto type = VectorType::get(shape, getElementTypeOrSelf(a.getType()));
@@ -57,24 +61,28 @@ Value Program::reshape(Value tile, ArrayRef<int64_t> shape) {
   auto type = cast<VectorType>(tile.getType());
   if (type.getShape() == shape)
     return tile;
-  return tile::ReshapeOp::create(builder, loc, VectorType::get(shape, type.getElementType()), tile);
+  return tile::ReshapeOp::create(
+      builder, loc, VectorType::get(shape, type.getElementType()), tile);
 }
 
 Value Program::trim(Value tile, ArrayRef<int64_t> shape) {
   auto type = cast<VectorType>(tile.getType());
   if (type.getShape() == shape)
     return tile;
-  return tile::SliceOp::create(builder, loc, VectorType::get(shape, type.getElementType()), tile,
-                               SmallVector<int64_t>(shape.size(), 0));
+  return tile::SliceOp::create(builder, loc,
+                               VectorType::get(shape, type.getElementType()),
+                               tile, SmallVector<int64_t>(shape.size(), 0));
 }
 
 Value Program::iota(Value base, int64_t size) {
-  return tile::IotaOp::create(builder, loc, VectorType::get({size}, builder.getI32Type()), base);
+  return tile::IotaOp::create(
+      builder, loc, VectorType::get({size}, builder.getI32Type()), base);
 }
 
 /// The ops inside `body` that compute the operands of `load`, in order, or
 /// nothing when one of them may not run in a fetch.
-static std::optional<SetVector<Operation *>> getAddressOps(Operation *load, Block &body) {
+static std::optional<SetVector<Operation *>> getAddressOps(Operation *load,
+                                                           Block &body) {
   SetVector<Operation *> ops;
   SmallVector<Operation *> worklist{load};
   while (!worklist.empty()) {
@@ -90,9 +98,11 @@ static std::optional<SetVector<Operation *>> getAddressOps(Operation *load, Bloc
         continue;
       }
       Operation *source = operand.getDefiningOp();
-      bool isAddress = isa<tile::LoadOp, tile::IotaOp, tile::BroadcastOp, memref::LoadOp>(source) ||
-                       (isa<arith::ArithDialect>(source->getDialect()) &&
-                        getElementTypeOrSelf(source->getResult(0).getType()).isIntOrIndex());
+      bool isAddress =
+          isa<tile::LoadOp, tile::IotaOp, tile::BroadcastOp, memref::LoadOp>(
+              source) ||
+          (isa<arith::ArithDialect>(source->getDialect()) &&
+           getElementTypeOrSelf(source->getResult(0).getType()).isIntOrIndex());
       if (!isAddress)
         return std::nullopt;
       worklist.push_back(source);
@@ -103,7 +113,8 @@ static std::optional<SetVector<Operation *>> getAddressOps(Operation *load, Bloc
 
 /// Moves the loads of `do` that depend on the position alone into `fetch`.
 static void fetchLoads(tile::StreamOp stream) {
-  Block &fetch = stream.getFetch().front(), &compute = stream.getCompute().front();
+  Block &fetch = stream.getFetch().front(),
+        &compute = stream.getCompute().front();
   Operation *yield = fetch.getTerminator();
   IRMapping mapping;
   mapping.map(stream.getComputeInductionVar(), stream.getFetchInductionVar());
@@ -120,23 +131,26 @@ static void fetchLoads(tile::StreamOp stream) {
         builder.clone(op, mapping);
     fetched.push_back(mapping.lookup(load.getResult()));
     unsigned position = fetched.size();
-    Value argument = compute.insertArgument(position, load.getType(), load.getLoc());
+    Value argument =
+        compute.insertArgument(position, load.getType(), load.getLoc());
     load.getResult().replaceAllUsesWith(argument);
     load.erase();
   }
   yield->setOperands(fetched);
 }
 
-FailureOr<ValueRange>
-buildStream(Program &program, StringRef label, Value lower, Value upper, int64_t step,
-            ValueRange inits,
-            function_ref<FailureOr<SmallVector<Value>>(Value, ValueRange)> compute) {
-  auto stream = tile::StreamOp::create(program.builder, program.loc, label, lower, upper, step, inits);
+FailureOr<ValueRange> buildStream(
+    Program &program, StringRef label, Value lower, Value upper, int64_t step,
+    ValueRange inits,
+    function_ref<FailureOr<SmallVector<Value>>(Value, ValueRange)> compute) {
+  auto stream = tile::StreamOp::create(program.builder, program.loc, label,
+                                       lower, upper, step, inits);
   {
     OpBuilder::InsertionGuard guard(program.builder);
     Block &body = stream.getCompute().front();
     program.builder.setInsertionPointToEnd(&body);
-    auto next = compute(stream.getComputeInductionVar(), stream.getCarriedArguments());
+    auto next =
+        compute(stream.getComputeInductionVar(), stream.getCarriedArguments());
     if (failed(next))
       return failure();
     tile::YieldOp::create(program.builder, program.loc, *next);

@@ -1,7 +1,8 @@
 // Checks that no tensor is left: the contract that closes the stage.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   rt.dispatch ...   // error: not placed: `rt.dispatch` still works on tensors
+//   rt.dispatch ...   // error: not placed: `rt.dispatch` still works on
+//   tensors
 //
 // Changes nothing, hence declines nothing.
 
@@ -21,9 +22,11 @@ struct VerifyPlaced : impl::VerifyPlacedBase<VerifyPlaced> {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       auto result = function.walk([&](Operation *op) {
         auto isTensor = [](Type type) { return isa<TensorType>(type); };
-        if (!llvm::any_of(op->getOperandTypes(), isTensor) && !llvm::any_of(op->getResultTypes(), isTensor))
+        if (!llvm::any_of(op->getOperandTypes(), isTensor) &&
+            !llvm::any_of(op->getResultTypes(), isTensor))
           return WalkResult::advance();
-        op->emitError("not placed: `") << op->getName() << "` still works on tensors";
+        op->emitError("not placed: `")
+            << op->getName() << "` still works on tensors";
         return WalkResult::interrupt();
       });
       if (result.wasInterrupted())

@@ -1,4 +1,5 @@
-// Checks that entries dispatch and kernels are tile programs: the contract that closes the stage.
+// Checks that entries dispatch and kernels are tile programs: the contract that
+// closes the stage.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
 //   seq.kernel "rows" ...   // error: not scheduled: `seq.kernel` remains
@@ -21,8 +22,9 @@ namespace sennit {
 #include "passes/schedule/Passes.h.inc"
 
 static bool mayStandInEntry(Operation *op) {
-  return isa<rt::DispatchOp, rt::AssignOp, rt::ReadOp, seq::WeightOp, func::ReturnOp, tensor::DimOp,
-             tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op) ||
+  return isa<rt::DispatchOp, rt::AssignOp, rt::ReadOp, seq::WeightOp,
+             func::ReturnOp, tensor::DimOp, tensor::ExpandShapeOp,
+             tensor::CollapseShapeOp>(op) ||
          isa<arith::ArithDialect>(op->getDialect());
 }
 
@@ -38,11 +40,13 @@ struct VerifyScheduled : impl::VerifyScheduledBase<VerifyScheduled> {
     if (function.isPrivate()) {
       if (llvm::hasSingleElement(function.getOps<tile::GridOp>()))
         return success();
-      return function.emitError("not scheduled: kernel `") << function.getName() << "` does not hold one `tile.grid`";
+      return function.emitError("not scheduled: kernel `")
+             << function.getName() << "` does not hold one `tile.grid`";
     }
     for (Operation &op : function.getBody().front())
       if (!mayStandInEntry(&op))
-        return op.emitError("not scheduled: `") << op.getName() << "` remains in `" << function.getName() << "`";
+        return op.emitError("not scheduled: `")
+               << op.getName() << "` remains in `" << function.getName() << "`";
     return success();
   }
 };

@@ -1,4 +1,5 @@
-// The CPU target's record: its machine as an attribute, objects by its pipeline.
+// The CPU target's record: its machine as an attribute, objects by its
+// pipeline.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "compiler/Target.h"
@@ -15,7 +16,8 @@ namespace sennit::cpu {
 /// `otherwise` where there is none.
 static int64_t readCacheBytes(int level, int64_t otherwise) {
   for (int index = 0; index < 8; ++index) {
-    std::string folder = "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index);
+    std::string folder =
+        "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index);
     auto read = [&](StringRef name) -> std::string {
       auto file = llvm::MemoryBuffer::getFileAsStream(folder + "/" + name);
       return file ? (*file)->getBuffer().trim().str() : "";
@@ -23,26 +25,30 @@ static int64_t readCacheBytes(int level, int64_t otherwise) {
     int64_t kilobytes;
     if (read("level") != std::to_string(level) || read("type") == "Instruction")
       continue;
-    if (StringRef size = read("size"); size.consume_back("K") && !size.getAsInteger(10, kilobytes))
+    if (StringRef size = read("size");
+        size.consume_back("K") && !size.getAsInteger(10, kilobytes))
       return kilobytes * 1024;
   }
   return otherwise;
 }
 
-static llvm::Expected<TargetMachineInfo> describe(StringRef level, MLIRContext &context) {
+static llvm::Expected<TargetMachineInfo> describe(StringRef level,
+                                                  MLIRContext &context) {
   auto machine = getMachine(level);
   if (!machine)
     return machine.takeError();
   bool isWide = machine->level == "avx512";
   TargetMachineInfo info;
-  info.core = machine::CoreAttr::get(&context, "cpu", machine->level, isWide ? 512 : 256, isWide ? 32 : 16,
-                                     readCacheBytes(1, 32 << 10), readCacheBytes(2, 1 << 20));
+  info.core = machine::CoreAttr::get(
+      &context, "cpu", machine->level, isWide ? 512 : 256, isWide ? 32 : 16,
+      readCacheBytes(1, 32 << 10), readCacheBytes(2, 1 << 20));
   for (StringRef feature : llvm::split(machine->features, ','))
     info.features.push_back(feature.ltrim('+').str());
   return info;
 }
 
-static llvm::Expected<EmittedObject> emit(ModuleOp module, const TargetMachineInfo &info) {
+static llvm::Expected<EmittedObject> emit(ModuleOp module,
+                                          const TargetMachineInfo &info) {
   auto machine = getMachine(info.core.getIsa());
   if (!machine)
     return machine.takeError();
@@ -58,20 +64,23 @@ static llvm::Expected<EmittedObject> emit(ModuleOp module, const TargetMachineIn
   return object;
 }
 
-static llvm::Expected<EmittedObject> emitKernel(ModuleOp module, const TargetMachineInfo &info) {
+static llvm::Expected<EmittedObject> emitKernel(ModuleOp module,
+                                                const TargetMachineInfo &info) {
   auto machine = getMachine(info.core.getIsa());
   if (!machine)
     return machine.takeError();
   PassManager manager(module.getContext());
   buildPipeline(manager, *machine);
   if (failed(manager.run(module)))
-    return llvm::createStringError("a kernel has no code for `" + machine->level + "`; see the error above");
+    return llvm::createStringError("a kernel has no code for `" +
+                                   machine->level + "`; see the error above");
   return emit(module, info);
 }
 
 const Target &getTarget() {
   static const StringRef levels[] = {"avx2", "avx512"};
-  static const Target target = {"cpu", "x86-64 with AVX2 or AVX-512", levels, describe, emitKernel, emit};
+  static const Target target = {
+      "cpu", "x86-64 with AVX2 or AVX-512", levels, describe, emitKernel, emit};
   return target;
 }
 
