@@ -7,7 +7,7 @@
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/Seq.h"
 #include "mlir/IR/BuiltinAttributes.h"
-#include "runtime/include/sennit/abi.h"
+#include "sennit/abi.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"

@@ -5,8 +5,7 @@
 
 #include "dialects/rt/Rt.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Pass/PassManager.h"
-#include "passes/lower/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/Support/ThreadPool.h"
 #include <mutex>
 
@@ -76,10 +75,9 @@ static llvm::Error emitEntries(ModuleOp module, const Target &target,
   for (auto function : module.getOps<func::FuncOp>())
     if (!function.isPrivate())
       host->push_back(function->clone());
-  PassManager manager(module.getContext());
-  manager.addPass(createLowerEntries());
-  if (failed(manager.run(*host)))
-    return llvm::createStringError("the entries have no code");
+  auto object = target.emitEntries(*host, machine);
+  if (!object)
+    return object.takeError();
   for (auto function : host->getOps<LLVM::LLVMFuncOp>())
     if (function->hasAttr("rt.bindings"))
       code.entries.push_back(describeEntry(function));
@@ -87,9 +85,6 @@ static llvm::Error emitEntries(ModuleOp module, const Target &target,
                        ->getAttrOfType<ArrayAttr>("rt.kernels")
                        .getAsValueRange<StringAttr>())
     code.kernels.push_back(name.str());
-  auto object = target.emitEntries(*host, machine);
-  if (!object)
-    return object.takeError();
   code.sections.push_back({"code/entries.o", std::move(object->bytes)});
   return llvm::Error::success();
 }

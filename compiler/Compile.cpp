@@ -76,8 +76,10 @@ private:
     DialectRegistry registry;
     registerDialects(registry);
     context.appendDialectRegistry(registry);
-    // Code is emitted by several threads; nothing may be loaded there.
+    // Code is emitted by several threads; nothing may be loaded there. The
+    // stages run on one: they are short, and their remarks keep their order.
     context.loadAllAvailableDialects();
+    context.disableMultithreading();
     (void)report.decisions.listen(context);
   }
 
@@ -154,6 +156,7 @@ private:
   }
 
   llvm::Error emit() {
+    context.enableMultithreading();
     Code code;
     if (auto error = phase("code", [&]() -> llvm::Error {
           auto emitted =

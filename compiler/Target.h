@@ -38,7 +38,8 @@ struct Target {
   /// be emitted at once, from different modules of one context.
   llvm::Expected<EmittedObject> (*emitKernel)(mlir::ModuleOp module,
                                               const TargetMachineInfo &machine);
-  /// The object of a module in LLVM's dialect that holds the entries.
+  /// The object of a module that holds the placed entries. Leaves them lowered:
+  /// each with `rt.bindings`, the module with `rt.kernels`.
   llvm::Expected<EmittedObject> (*emitEntries)(
       mlir::ModuleOp module, const TargetMachineInfo &machine);
 };

@@ -53,7 +53,7 @@ struct FuseNormMatmul : impl::FuseNormMatmulBase<FuseNormMatmul> {
         kernels.insert(user->getParentOfType<seq::KernelOp>());
       else
         other = user;
-    if (kernels.empty())
+    if (kernels.empty() && !seq::isContraction(other))
       return;
     if (other) {
       fuse::missed("FuseNormMatmul", norm)

@@ -3,8 +3,6 @@
 #ifndef SENNIT_PASSES_LOWER_PASSES_H
 #define SENNIT_PASSES_LOWER_PASSES_H
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace sennit {

@@ -34,23 +34,4 @@ def Decompose : Pass<"sennit-decompose"> {
   ];
 }
 
-def LowerEntries : Pass<"sennit-lower-entries", "::mlir::ModuleOp"> {
-  let summary = "turn entries into functions that the runtime calls";
-  let description = [{
-    ```mlir
-    func.func @decode(%tokens: index, %past: index) { rt.launch @k(%x, %y, %tokens : ..) }
-    // becomes
-    llvm.func @sennit_decode(%invocation: !llvm.ptr) -> i32 attributes {rt.bindings = [..]} {
-      // fill slots, n = k.items(slots), invocation->parallel_for(invocation, id, k, slots, n)
-    }
-    ```
-
-    Follows `sennit/abi.h`: one address a binding, one 8-byte slot a kernel
-    argument. `rt.bindings` names what the runtime must bind, in order;
-    `rt.kernels` of the module names the kernels by their numbers. Kernels stay
-    as declarations. Declines nothing.
-  }];
-  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
-}
-
 #endif // SENNIT_PASSES_LOWER_PASSES_TD

@@ -4,6 +4,7 @@
 
 #include "compiler/Target.h"
 #include "compiler/targets/cpu/Cpu.h"
+#include "compiler/targets/cpu/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/PassManager.h"
@@ -77,10 +78,21 @@ static llvm::Expected<EmittedObject> emitKernel(ModuleOp module,
   return emit(module, info);
 }
 
+static llvm::Expected<EmittedObject>
+emitEntries(ModuleOp module, const TargetMachineInfo &info) {
+  PassManager manager(module.getContext());
+  manager.addPass(createCpuLowerEntries());
+  if (failed(manager.run(module)))
+    return llvm::createStringError(
+        "the entries have no code; see the error above");
+  return emit(module, info);
+}
+
 const Target &getTarget() {
   static const StringRef levels[] = {"avx2", "avx512"};
-  static const Target target = {
-      "cpu", "x86-64 with AVX2 or AVX-512", levels, describe, emitKernel, emit};
+  static const Target target = {"cpu",      "x86-64 with AVX2 or AVX-512",
+                                levels,     describe,
+                                emitKernel, emitEntries};
   return target;
 }
 

@@ -6,18 +6,18 @@
 //
 // Declines nothing.
 
-#include "passes/lower/Passes.h"
+#include "compiler/targets/cpu/Passes.h"
 
 #include "dialects/rt/Rt.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "runtime/include/sennit/abi.h"
+#include "sennit/abi.h"
 
 using namespace mlir;
 
 namespace sennit {
-#define GEN_PASS_DEF_LOWERENTRIES
-#include "passes/lower/Passes.h.inc"
+#define GEN_PASS_DEF_CPULOWERENTRIES
+#include "compiler/targets/cpu/Passes.h.inc"
 
 namespace {
 /// The kernels by their numbers, and their declarations.
@@ -41,12 +41,12 @@ public:
 
 private:
   void declare(StringAttr name) {
+    if (Operation *kernel = module.lookupSymbol(name))
+      kernel->erase();
     OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
     auto ptr = LLVM::LLVMPointerType::get(module.getContext());
     Type i64 = builder.getI64Type();
     auto none = LLVM::LLVMVoidType::get(module.getContext());
-    if (Operation *kernel = module.lookupSymbol(name))
-      kernel->erase();
     LLVM::LLVMFuncOp::create(
         builder, module.getLoc(), name,
         LLVM::LLVMFunctionType::get(none, {ptr, i64, i64, ptr}));
@@ -207,13 +207,16 @@ private:
   SmallVector<Attribute> bindingTable;
 };
 
-struct LowerEntries : impl::LowerEntriesBase<LowerEntries> {
+struct CpuLowerEntries : impl::CpuLowerEntriesBase<CpuLowerEntries> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     KernelTable kernels(module);
-    for (auto entry : llvm::make_early_inc_range(module.getOps<func::FuncOp>()))
-      if (!entry.isPrivate())
-        EntryLowering(entry, kernels).lower();
+    SmallVector<func::FuncOp> entries;
+    for (auto function : module.getOps<func::FuncOp>())
+      if (!function.isPrivate())
+        entries.push_back(function);
+    for (func::FuncOp entry : entries)
+      EntryLowering(entry, kernels).lower();
     module->setAttr("rt.kernels", kernels.names());
   }
 };
