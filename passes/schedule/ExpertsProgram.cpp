@@ -17,7 +17,7 @@ namespace {
 class Experts {
 public:
   explicit Experts(KernelBuilder &kernel)
-      : kernel(kernel), program(kernel, kernel.kernel.getKind()) {
+      : program(kernel, kernel.kernel.getKind()) {
     for (auto op : kernel.kernel.getBody().front().getOps<seq::ExpertsOp>())
       products.push_back(op);
     first = products.front();
@@ -33,7 +33,6 @@ public:
   }
 
   LogicalResult build() {
-    OpBuilder &b = program.builder;
     int64_t experts = first.getWeight().getType().getDimSize(0);
     SmallVector<Value> item =
         program.openGrid({program.index(experts), program.index(width)},
@@ -45,7 +44,6 @@ public:
     last = end;
     auto rows = buildStream(program, "rows", begin, end, sizes.m, {},
                             [&](Value row, ValueRange) { return step(row); });
-    (void)b;
     if (failed(rows))
       return failure();
     return program.finish();
@@ -150,7 +148,6 @@ private:
     return SmallVector<Value>{};
   }
 
-  KernelBuilder &kernel;
   Program program;
   SmallVector<seq::ExpertsOp> products;
   seq::ExpertsOp first;

@@ -50,7 +50,7 @@ struct Place {
   StringAttr name;
   int64_t offset = 0;
   /// The interval in the arena, planned after all uses are known.
-  std::optional<unsigned> interval;
+  std::optional<unsigned> interval = std::nullopt;
   bool operator==(const Place &other) const {
     return memory == other.memory && name == other.name &&
            offset == other.offset && interval == other.interval;

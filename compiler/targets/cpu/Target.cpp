@@ -26,8 +26,9 @@ static int64_t readCacheBytes(int level, int64_t otherwise) {
     int64_t kilobytes;
     if (read("level") != std::to_string(level) || read("type") == "Instruction")
       continue;
-    if (StringRef size = read("size");
-        size.consume_back("K") && !size.getAsInteger(10, kilobytes))
+    std::string text = read("size");
+    StringRef size = text;
+    if (size.consume_back("K") && !size.getAsInteger(10, kilobytes))
       return kilobytes * 1024;
   }
   return otherwise;
