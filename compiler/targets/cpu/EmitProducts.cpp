@@ -51,7 +51,10 @@ void Emitter::emitProduct(tile::MmaOp mma) {
     product.batch = batch.at;
     if (product.turnedB)
       emitTurnedB(product);
-    emitProductMatrix(product);
+    if (!product.panels && hasLanesAlongDepth(mma))
+      emitDotProducts(product);
+    else
+      emitProductMatrix(product);
   });
 }
 
@@ -146,4 +149,61 @@ void Emitter::emitProductBlock(const Product &product, Value m, Value n,
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < vectors; ++j)
       storeBuffer(*product.result, pointOf(i, j), sums[i * vectors + j]);
+}
+
+//===----------------------------------------------------------------------===//
+// Lanes along the depth
+//===----------------------------------------------------------------------===//
+
+// One vector of the sums of 16: halves of two vectors onto one, four times.
+Value Emitter::sumRows(SmallVector<Value> rows) {
+  for (int64_t step = lanes / 2; step > 0; step /= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t i = 0; i < lanes; ++i) {
+      low.push_back(i & step ? lanes + i - step : i);
+      high.push_back(i & step ? lanes + i : i + step);
+    }
+    for (int64_t i = 0; i < step; ++i) {
+      Value a = rows[i], b = rows[i + step];
+      rows[i] = combine(tile::ReduceKind::Add,
+                        vector::ShuffleOp::create(builder, loc, a, b, low),
+                        vector::ShuffleOp::create(builder, loc, a, b, high));
+    }
+  }
+  return rows.front();
+}
+
+void Emitter::emitDotProducts(const Product &product) {
+  int64_t whole = product.n / lanes * lanes;
+  auto emitColumns = [&](Value n, int64_t columns) {
+    emitLoop(constant(0), constant(product.m), 1,
+             [&](Value m) { emitDotProductBlock(product, m, n, columns); });
+  };
+  emitLoop(constant(0), constant(whole), lanes,
+           [&](Value n) { emitColumns(n, lanes); });
+  if (whole != product.n)
+    emitColumns(constant(whole), product.n - whole);
+}
+
+void Emitter::emitDotProductBlock(const Product &product, Value m, Value n,
+                                  int64_t columns) {
+  SmallVector<Value> sums(columns,
+                          constantOf(builder.getF32FloatAttr(0), true));
+  sums = emitFold(product.k, lanes, sums, [&](Value k, ValueRange carried) {
+    SmallVector<Value> next;
+    Value a = emit(product.a, Point{product.at(m, k), true, product.k});
+    for (int64_t j = 0; j < columns; ++j) {
+      Value b =
+          emit(product.b, Point{product.at(add(n, j), k), true, product.k});
+      next.push_back(math::FmaOp::create(builder, loc, a, b, carried[j]));
+    }
+    return next;
+  });
+  sums.resize(lanes, sums.back());
+  Value result = sumRows(sums);
+  Point point{product.at(m, n), true, int64_t(llvm::alignTo(product.n, lanes))};
+  if (product.accumulator)
+    result = combine(tile::ReduceKind::Add, result,
+                     emit(product.accumulator, point));
+  storeBuffer(*product.result, point, result);
 }

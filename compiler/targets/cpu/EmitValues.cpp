@@ -33,9 +33,63 @@ Value Emitter::emit(Value tile, const Point &point) {
   for (Cache &cache : llvm::reverse(caches))
     if (auto known = cache.find(key); known != cache.end())
       return known->second;
-  Value value = emitUncached(tile, point);
+  Point essential = getEssentialPoint(tile, point);
+  Value value;
+  if (point.vector && !essential.vector)
+    value = splat(emit(tile, essential));
+  else if (getKey(tile, essential) != key)
+    value = emit(tile, essential);
+  else
+    value = emitUncached(tile, point);
   remember(tile, point, value);
   return value;
+}
+
+// Dimensions along which a tile is constant do not take part: its elements are
+// computed once for all of them, outside the loops that walk them.
+Point Emitter::getEssentialPoint(Value tile, const Point &point) {
+  const llvm::SmallBitVector &varying = getVaryingDims(tile);
+  Point essential = point;
+  for (auto [dim, index] : llvm::enumerate(essential.at))
+    if (!varying[dim])
+      index = constant(0);
+  if (!point.at.empty() && !varying[point.at.size() - 1])
+    essential.vector = false;
+  return essential;
+}
+
+const llvm::SmallBitVector &Emitter::getVaryingDims(Value tile) {
+  tile = plan.resolve(tile);
+  auto known = varyingDims.find(tile);
+  if (known != varyingDims.end())
+    return known->second;
+  return varyingDims[tile] = findVaryingDims(tile);
+}
+
+llvm::SmallBitVector Emitter::findVaryingDims(Value tile) {
+  auto type = cast<VectorType>(tile.getType());
+  llvm::SmallBitVector varying(type.getRank(), true);
+  Operation *op = tile.getDefiningOp();
+  bool stands = plan.find(tile) && tile != computing;
+  if (stands || !op)
+    return varying;
+  auto constant = dyn_cast<arith::ConstantOp>(op);
+  if (constant && cast<DenseElementsAttr>(constant.getValue()).isSplat())
+    varying.reset();
+  if (isElementwise(op)) {
+    varying.reset();
+    for (Value operand : op->getOperands())
+      if (isTile(operand))
+        varying |= getVaryingDims(operand);
+  }
+  if (auto broadcast = dyn_cast<tile::BroadcastOp>(op)) {
+    varying.reset();
+    for (auto [i, dim] : llvm::enumerate(broadcast.getDims()))
+      varying[dim] = getVaryingDims(broadcast.getValue())[i];
+  }
+  if (isa<tile::SliceOp>(op))
+    varying = getVaryingDims(op->getOperand(0));
+  return varying;
 }
 
 Value Emitter::emitUncached(Value tile, const Point &point) {
@@ -199,8 +253,9 @@ void Emitter::hoist(Value tile, const Point &point) {
   tile = plan.resolve(tile);
   if (!isTile(tile))
     return;
-  if (point.isKnown()) {
-    emit(tile, point);
+  Point essential = getEssentialPoint(tile, point);
+  if (essential.isKnown()) {
+    emit(tile, essential);
     return;
   }
   Operation *op = tile.getDefiningOp();

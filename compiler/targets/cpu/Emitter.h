@@ -9,6 +9,8 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/TypeUtilities.h"
 
+#include "llvm/ADT/SmallBitVector.h"
+
 #include <map>
 
 namespace sennit::cpu {
@@ -25,6 +27,13 @@ struct Point {
 
   /// Whether all indices are known; outer loops see points with holes.
   bool isKnown() const { return !llvm::is_contained(at, mlir::Value()); }
+};
+
+/// The order of a map whose entries stay where they are.
+struct ByAddress {
+  bool operator()(mlir::Value a, mlir::Value b) const {
+    return a.getAsOpaquePointer() < b.getAsOpaquePointer();
+  }
 };
 
 class Emitter {
@@ -91,6 +100,9 @@ private:
   void hoist(mlir::Value tile, const Point &point);
   Point getOperandPoint(mlir::Operation *shapeOp, const Point &point);
   Point getReshapedPoint(tile::ReshapeOp op, const Point &point);
+  Point getEssentialPoint(mlir::Value tile, const Point &point);
+  const llvm::SmallBitVector &getVaryingDims(mlir::Value tile);
+  llvm::SmallBitVector findVaryingDims(mlir::Value tile);
   void remember(mlir::Value tile, const Point &point, mlir::Value value);
 
   // EmitMemory.cpp: views and scratch.
@@ -150,6 +162,10 @@ private:
                           int64_t vectors);
   void emitProductBlock(const Product &product, mlir::Value m, mlir::Value n,
                         int64_t rows, int64_t vectors);
+  void emitDotProducts(const Product &product);
+  void emitDotProductBlock(const Product &product, mlir::Value m, mlir::Value n,
+                           int64_t columns);
+  mlir::Value sumRows(llvm::SmallVector<mlir::Value> rows);
   mlir::Value emitProductB(const Product &product, mlir::Value k,
                            mlir::Value n);
 
@@ -208,6 +224,7 @@ private:
   using Cache = std::map<Key, mlir::Value>;
   static Key getKey(mlir::Value tile, const Point &point);
   llvm::SmallVector<Cache> caches{Cache()};
+  std::map<mlir::Value, llvm::SmallBitVector, ByAddress> varyingDims;
 };
 
 } // namespace sennit::cpu

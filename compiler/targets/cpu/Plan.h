@@ -46,6 +46,10 @@ bool hasContiguousLanes(mlir::MemRefType view, llvm::ArrayRef<int64_t> dims);
 tile::LoadOp findPanels(tile::MmaOp mma,
                         llvm::function_ref<mlir::Value(mlir::Value)> resolve);
 
+/// Whether a product of few rows with B stored [N, K] runs its lanes along K,
+/// and adds them up at the end, instead of turning B.
+bool hasLanesAlongDepth(tile::MmaOp mma);
+
 /// The element that a load reads outside its bounds.
 mlir::TypedAttr getPad(tile::LoadOp load);
 

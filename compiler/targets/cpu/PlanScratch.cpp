@@ -62,6 +62,16 @@ tile::LoadOp sennit::cpu::findPanels(tile::MmaOp mma,
   return load;
 }
 
+// Adding up costs 30 shuffles for 16 columns of each row, turning 4 for each
+// element of depth.
+bool sennit::cpu::hasLanesAlongDepth(tile::MmaOp mma) {
+  ArrayRef<int64_t> result =
+      cast<VectorType>(mma.getResult().getType()).getShape();
+  int64_t depth = cast<VectorType>(mma.getA().getType()).getShape().back();
+  return mma.getForm() == tile::MmaForm::NT && depth % lanes == 0 &&
+         30 * result[result.size() - 2] < 4 * depth;
+}
+
 //===----------------------------------------------------------------------===//
 // Before the decision
 //===----------------------------------------------------------------------===//
@@ -138,7 +148,7 @@ void Planner::placeTemporary(tile::MmaOp mma) {
   bool turned =
       mma.getForm() == tile::MmaForm::NT || mma.getForm() == tile::MmaForm::TT;
   auto resolve = [&](Value value) { return plan.resolve(value); };
-  if (!turned || findPanels(mma, resolve))
+  if (!turned || findPanels(mma, resolve) || hasLanesAlongDepth(mma))
     return;
   ArrayRef<int64_t> shape = cast<VectorType>(mma.getB().getType()).getShape();
   int64_t columns = shape[shape.size() - 2], depth = shape.back();
