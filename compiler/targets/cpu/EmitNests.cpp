@@ -44,6 +44,15 @@ SmallVector<Value> Emitter::emitFold(int64_t extent, int64_t step,
   return SmallVector<Value>(loop.getResults());
 }
 
+// Independent vectors side by side hide the latency of functions, and a loop
+// of few rounds costs more than its body.
+static int64_t chooseUnroll(int64_t vectors) {
+  for (int64_t width : {4, 3, 2})
+    if (vectors % width == 0)
+      return width;
+  return 1;
+}
+
 void Emitter::emitNest(ArrayRef<int64_t> shape, Value read, Body body,
                        ArrayRef<Value> limits) {
   Point point;
@@ -62,24 +71,36 @@ void Emitter::emitNestDim(ArrayRef<int64_t> shape, Value read, Body body,
     body(point);
     return;
   }
-  bool isLast = dim + 1 == shape.size();
-  Value upper =
-      !limits.empty() && limits[dim] ? limits[dim] : constant(shape[dim]);
-  emitLoop(constant(0), upper, isLast ? lanes : 1, [&](Value index) {
+  auto descend = [&](Value index) {
     point.at[dim] = index;
     emitNestDim(shape, read, body, limits, point, dim + 1);
     point.at[dim] = nullptr;
+  };
+  bool isLast = dim + 1 == shape.size();
+  int64_t step = isLast ? lanes : 1;
+  if (!limits.empty() && limits[dim]) {
+    emitLoop(constant(0), limits[dim], step, descend);
+    return;
+  }
+  int64_t width =
+      isLast ? chooseUnroll(llvm::divideCeil(shape[dim], lanes)) : 1;
+  emitLoop(constant(0), constant(shape[dim]), step * width, [&](Value index) {
+    for (int64_t i = 0; i < width; ++i)
+      descend(add(index, i * step));
   });
 }
 
-void Emitter::emitScalarNest(ArrayRef<int64_t> shape, Body body) {
+void Emitter::emitScalarNest(ArrayRef<int64_t> shape, Body body,
+                             int64_t first) {
   Point point;
   auto nest = [&](auto &&self, size_t dim) -> void {
     if (dim == shape.size()) {
       body(point);
       return;
     }
-    emitLoop(constant(0), constant(shape[dim]), 1, [&](Value index) {
+    bool isLast = dim + 1 == shape.size();
+    Value lower = constant(isLast ? first : 0);
+    emitLoop(lower, constant(shape[dim]), 1, [&](Value index) {
       point.at.push_back(index);
       self(self, dim + 1);
       point.at.pop_back();

@@ -155,24 +155,6 @@ void Emitter::emitProductBlock(const Product &product, Value m, Value n,
 // Lanes along the depth
 //===----------------------------------------------------------------------===//
 
-// One vector of the sums of 16: halves of two vectors onto one, four times.
-Value Emitter::sumRows(SmallVector<Value> rows) {
-  for (int64_t step = lanes / 2; step > 0; step /= 2) {
-    SmallVector<int64_t> low, high;
-    for (int64_t i = 0; i < lanes; ++i) {
-      low.push_back(i & step ? lanes + i - step : i);
-      high.push_back(i & step ? lanes + i : i + step);
-    }
-    for (int64_t i = 0; i < step; ++i) {
-      Value a = rows[i], b = rows[i + step];
-      rows[i] = combine(tile::ReduceKind::Add,
-                        vector::ShuffleOp::create(builder, loc, a, b, low),
-                        vector::ShuffleOp::create(builder, loc, a, b, high));
-    }
-  }
-  return rows.front();
-}
-
 void Emitter::emitDotProducts(const Product &product) {
   int64_t whole = product.n / lanes * lanes;
   auto emitColumns = [&](Value n, int64_t columns) {
@@ -200,7 +182,7 @@ void Emitter::emitDotProductBlock(const Product &product, Value m, Value n,
     return next;
   });
   sums.resize(lanes, sums.back());
-  Value result = sumRows(sums);
+  Value result = foldRows(tile::ReduceKind::Add, sums);
   Point point{product.at(m, n), true, int64_t(llvm::alignTo(product.n, lanes))};
   if (product.accumulator)
     result = combine(tile::ReduceKind::Add, result,

@@ -10,8 +10,14 @@ using namespace sennit;
 using namespace sennit::cpu;
 using tile::ReduceKind;
 
+// Which of -0 and +0 is the larger costs three instructions of six to know.
+static constexpr auto anyZero = arith::FastMathFlags::nsz;
+
 // Hides the latency of four additions.
 static constexpr int64_t chains = 4;
+
+// Past so many elements the last step across lanes is lost among the others.
+static constexpr int64_t longRow = 512;
 
 Value Emitter::combine(ReduceKind kind, Value a, Value b) {
   bool isFloat = isa<FloatType>(getElementTypeOrSelf(a.getType()));
@@ -23,11 +29,11 @@ Value Emitter::combine(ReduceKind kind, Value a, Value b) {
     return arith::AddIOp::create(builder, loc, a, b);
   case ReduceKind::Max:
     if (isFloat)
-      return arith::MaximumFOp::create(builder, loc, a, b);
+      return arith::MaximumFOp::create(builder, loc, a, b, anyZero);
     return arith::MaxSIOp::create(builder, loc, a, b);
   case ReduceKind::Min:
     if (isFloat)
-      return arith::MinimumFOp::create(builder, loc, a, b);
+      return arith::MinimumFOp::create(builder, loc, a, b, anyZero);
     return arith::MinSIOp::create(builder, loc, a, b);
   }
   llvm_unreachable("all kinds are handled");
@@ -65,6 +71,25 @@ Value Emitter::combineLanes(ReduceKind kind, Value value) {
                 vector::ShuffleOp::create(builder, loc, value, value, moved));
   }
   return vector::ExtractOp::create(builder, loc, value, ArrayRef<int64_t>{0});
+}
+
+// One vector whose lane i is all of vector i: halves of two onto one, four
+// times.
+Value Emitter::foldRows(ReduceKind kind, SmallVector<Value> rows) {
+  for (int64_t step = lanes / 2; step > 0; step /= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t i = 0; i < lanes; ++i) {
+      low.push_back(i & step ? lanes + i - step : i);
+      high.push_back(i & step ? lanes + i : i + step);
+    }
+    for (int64_t i = 0; i < step; ++i) {
+      Value a = rows[i], b = rows[i + step];
+      rows[i] =
+          combine(kind, vector::ShuffleOp::create(builder, loc, a, b, low),
+                  vector::ShuffleOp::create(builder, loc, a, b, high));
+    }
+  }
+  return rows.front();
 }
 
 void Emitter::emitReduce(tile::ReduceOp reduce) {
@@ -115,14 +140,51 @@ void Emitter::emitReduceRows(tile::ReduceOp reduce) {
   });
 }
 
+// Sixteen rows at a time: their vectors are folded onto one, which takes a
+// quarter of the steps of folding each by itself, and one store. Returns the
+// number of rows that it took.
+int64_t Emitter::emitReduceLaneBlocks(tile::ReduceOp reduce) {
+  auto type = cast<VectorType>(reduce.getValue().getType());
+  int64_t rank = type.getRank(), extent = type.getShape().back();
+  if (rank < 2 || extent > longRow || extent % lanes != 0)
+    return 0;
+  int64_t rows = type.getDimSize(rank - 2) / lanes * lanes;
+  const Buffer &buffer = *plan.find(reduce.getResult());
+  Type element = getComputeType(type.getElementType());
+  emitScalarNest(type.getShape().drop_back(2), [&](const Point &outer) {
+    emitLoop(constant(0), constant(rows), lanes, [&](Value row) {
+      Value identity = constantOf(getIdentity(reduce.getKind(), element), true);
+      SmallVector<Value> sums(lanes, identity);
+      sums =
+          emitFold(extent, lanes, sums, [&](Value index, ValueRange carried) {
+            SmallVector<Value> next;
+            Point inner{outer.at, true, extent};
+            inner.at.append({row, index});
+            for (int64_t i = 0; i < lanes; ++i) {
+              inner.at[rank - 2] = add(row, i);
+              next.push_back(combine(reduce.getKind(), carried[i],
+                                     emit(reduce.getValue(), inner)));
+            }
+            return next;
+          });
+      Point point{outer.at, true, 0};
+      point.at.push_back(row);
+      Value total = foldRows(reduce.getKind(), sums);
+      storeBuffer(buffer, point, roundTo(total, type.getElementType()));
+    });
+  });
+  return rows;
+}
+
 void Emitter::emitReduceLanes(tile::ReduceOp reduce) {
+  int64_t firstRow = emitReduceLaneBlocks(reduce);
   auto type = cast<VectorType>(reduce.getValue().getType());
   auto result = cast<VectorType>(reduce.getResult().getType());
   const Buffer &buffer = *plan.find(reduce.getResult());
   Type element = getComputeType(type.getElementType());
   int64_t extent = type.getShape().back();
   int64_t whole = extent / lanes;
-  emitScalarNest(result.getShape(), [&](const Point &point) {
+  auto body = [&](const Point &point) {
     Point inner{point.at, true, extent};
     inner.at.push_back(Value());
     hoist(reduce.getValue(), inner);
@@ -143,5 +205,6 @@ void Emitter::emitReduceLanes(tile::ReduceOp reduce) {
     }
     Value scalar = combineLanes(reduce.getKind(), total);
     storeBuffer(buffer, point, roundTo(scalar, type.getElementType()));
-  });
+  };
+  emitScalarNest(result.getShape(), body, firstRow);
 }

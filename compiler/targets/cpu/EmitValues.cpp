@@ -117,6 +117,20 @@ Value Emitter::emitUncached(Value tile, const Point &point) {
   return point.vector && !inner.vector ? splat(value) : value;
 }
 
+// Products and sums may fuse: one rounding less. Which zero is the larger is
+// not asked: half the instructions.
+static void relax(Operation *op) {
+  auto math = dyn_cast<arith::ArithFastMathInterface>(op);
+  if (!math)
+    return;
+  arith::FastMathFlags flags = math.getFastMathFlagsAttr().getValue();
+  flags = flags | arith::FastMathFlags::contract;
+  if (isa<arith::MaximumFOp, arith::MinimumFOp>(op))
+    flags = flags | arith::FastMathFlags::nsz;
+  op->setAttr(math.getFastMathAttrName(),
+              arith::FastMathFlagsAttr::get(op->getContext(), flags));
+}
+
 // Narrow floats are computed as f32, so widening them is nothing and narrowing
 // a rounding that stays in f32.
 Value Emitter::emitElementwise(Operation *op, const Point &point) {
@@ -133,13 +147,7 @@ Value Emitter::emitElementwise(Operation *op, const Point &point) {
   clone->setOperands(operands);
   clone->getResult(0).setType(type);
   builder.insert(clone);
-  // Products and sums may fuse: one rounding less.
-  if (auto math = dyn_cast<arith::ArithFastMathInterface>(clone))
-    clone->setAttr(
-        math.getFastMathAttrName(),
-        arith::FastMathFlagsAttr::get(builder.getContext(),
-                                      math.getFastMathFlagsAttr().getValue() |
-                                          arith::FastMathFlags::contract));
+  relax(clone);
   return roundTo(clone->getResult(0), element);
 }
 

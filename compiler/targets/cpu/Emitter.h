@@ -85,8 +85,9 @@ private:
   void emitNestDim(llvm::ArrayRef<int64_t> shape, mlir::Value read, Body body,
                    llvm::ArrayRef<mlir::Value> limits, Point &point,
                    size_t dim);
-  /// Loops over `shape` one element at a time.
-  void emitScalarNest(llvm::ArrayRef<int64_t> shape, Body body);
+  /// Loops over `shape` one element at a time, its last dimension from `first`.
+  void emitScalarNest(llvm::ArrayRef<int64_t> shape, Body body,
+                      int64_t first = 0);
 
   // EmitValues.cpp: elements of tiles.
   mlir::Value emit(mlir::Value tile, const Point &point);
@@ -165,13 +166,15 @@ private:
   void emitDotProducts(const Product &product);
   void emitDotProductBlock(const Product &product, mlir::Value m, mlir::Value n,
                            int64_t columns);
-  mlir::Value sumRows(llvm::SmallVector<mlir::Value> rows);
   mlir::Value emitProductB(const Product &product, mlir::Value k,
                            mlir::Value n);
 
   // EmitReductions.cpp.
   void emitReduce(tile::ReduceOp reduce);
   void emitReduceLanes(tile::ReduceOp reduce);
+  int64_t emitReduceLaneBlocks(tile::ReduceOp reduce);
+  mlir::Value foldRows(tile::ReduceKind kind,
+                       llvm::SmallVector<mlir::Value> rows);
   void emitReduceRows(tile::ReduceOp reduce);
   mlir::Value emitChains(tile::ReduceKind kind, int64_t count, int64_t step,
                          mlir::Value identity,

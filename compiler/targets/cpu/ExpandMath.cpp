@@ -107,8 +107,8 @@ static Value scaleByInstruction(const Floats &f, Value p, Value n) {
       .getResult(0);
 }
 
-// p(r) 2^n for a whole n in [-252, 254], in two steps so that results below the
-// normal numbers are rounded once and 2^128 does not overflow by itself.
+// p(r) 2^n for a whole n in [-252, 254], in two steps because neither 2^-127
+// nor 2^128 is a normal number. Kernels flush what is below those to zero.
 static Value scale(const Floats &f, Value p, Value n) {
   auto vector = dyn_cast<VectorType>(f.type);
   if (f.hasScale && vector && vector.getShape() == ArrayRef<int64_t>{16})
@@ -159,12 +159,10 @@ static Value expandExp2(const Floats &f, Value x) {
   return scale(f, f.polynomial(r, expPolynomial), n);
 }
 
-// Cephes' logf: x = m 2^e with m in [sqrt(1/2), sqrt(2)).
+// Cephes' logf: x = m 2^e with m in [sqrt(1/2), sqrt(2)). Numbers below the
+// normal ones count as zero, as everywhere in a kernel.
 static Value expandLog(const Floats &f, Value x) {
-  // Numbers below the normal ones gain 23 bits first.
-  Value isTiny = f.is(Predicate::OLT, x, f.number(1.17549435e-38f));
-  Value scaled = f.select(isTiny, f.mul(x, f.number(8388608.0f)), x);
-  Value bits = f.bits(scaled);
+  Value bits = f.bits(x);
   Value offset =
       arith::SubIOp::create(f.builder, f.loc, bits, f.integer(0x3f3504f3));
   Value exponent =
@@ -173,7 +171,6 @@ static Value expandLog(const Floats &f, Value x) {
       arith::ShLIOp::create(f.builder, f.loc, exponent, f.integer(23));
   Value m = f.fromBits(arith::SubIOp::create(f.builder, f.loc, bits, shifted));
   Value e = arith::SIToFPOp::create(f.builder, f.loc, f.type, exponent);
-  e = f.select(isTiny, f.sub(e, f.number(23.0f)), e);
   Value r = f.sub(m, f.number(1.0f));
   Value square = f.mul(r, r);
   Value p =
