@@ -22,7 +22,7 @@ static const Stage stages[] = {
     {"fuse", "every computation stands in the kernel that will run it",
      "func.func(sennit-form-kernels,sennit-fuse-gate-pair,sennit-fuse-norm-"
      "matmul,"
-     "sennit-fuse-mixer-prologue,sennit-fuse-epilogue,sennit-fuse-rows,sennit-"
+     "sennit-fuse-epilogue,sennit-fuse-mixer-prologue,sennit-fuse-rows,sennit-"
      "verify-fused)"},
     {"schedule",
      "kernels are tile programs, the host dispatches them on tensors",

@@ -1,10 +1,11 @@
 // Clones cheap producers of a mixer's operands into the mixer's kernel.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   q' = rope(q);  kernel { attention q', .. }   =>   kernel { rope; attention
-//   }
+//   rope(q), kernel { attention }   =>   kernel { rope; attention }
+//   kernel { conv }, kernel { scan }   =>   kernel { conv; scan }
 //
-// Declines producers that something outside the kernel reads as well.
+// Declines producers that something outside the kernel reads as well, and
+// convolutions that several heads would repeat.
 
 #include "passes/fuse/Kernels.h"
 #include "passes/fuse/Passes.h"
@@ -25,7 +26,11 @@ static bool isInlinable(Operation *op) {
 
 /// Views are free outside; inside they only carry a chain to its next op.
 static bool leadsToInlinable(Operation *op) {
-  return seq::isView(op) && isInlinable(op->getOperand(0).getDefiningOp());
+  if (!seq::isView(op))
+    return false;
+  seq::KernelOp kernel = fuse::getProducingKernel(op->getOperand(0));
+  return isInlinable(op->getOperand(0).getDefiningOp()) ||
+         (kernel && isa<seq::ConvOp>(fuse::getRoot(kernel)));
 }
 
 /// Whether all readers of `op` are in `kernel`, extents apart.
@@ -60,12 +65,66 @@ static Operation *findProducer(seq::KernelOp kernel,
   return found;
 }
 
+/// Elements of a mixer's output for one token.
+static int64_t getWidth(Operation *mixer) {
+  auto type = cast<RankedTensorType>(mixer->getResult(0).getType());
+  return ShapedType::getNumElements(type.getShape().drop_front());
+}
+
+/// Why the convolution of `producer` cannot be computed at the mixer's loads,
+/// or an empty string.
+static std::string whyNotConvolve(seq::KernelOp producer, seq::KernelOp mixer,
+                                  Value output) {
+  auto type = cast<RankedTensorType>(output.getType());
+  bool isPrivate = llvm::all_of(output.getUsers(), [&](Operation *user) {
+    return mixer->isProperAncestor(user) || seq::isScaffold(user);
+  });
+  if (!isPrivate)
+    return "something outside the mixer reads the convolution too, so it is "
+           "stored anyway";
+  if (type.getShape().back() != getWidth(fuse::getRoot(mixer)))
+    return "the mixer reads the convolution once a head, and would compute it "
+           "as often";
+  return fuse::whyNotAbsorbConsumer(producer, mixer);
+}
+
+/// Joins the kernel of a convolution whose output `mixer` alone reads; returns
+/// the joined kernel, or `mixer` when there is none.
+static seq::KernelOp joinConvolution(seq::KernelOp mixer,
+                                     DenseSet<Operation *> &declined) {
+  SetVector<Value> inputs;
+  mixer.getBody().walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      if (seq::KernelOp kernel = fuse::getProducingKernel(operand))
+        if (isa<seq::ConvOp>(fuse::getRoot(kernel)))
+          inputs.insert(operand);
+  });
+  for (Value input : inputs) {
+    seq::KernelOp producer = fuse::getProducingKernel(input);
+    if (declined.contains(producer))
+      continue;
+    std::string reason = whyNotConvolve(producer, mixer, input);
+    if (reason.empty()) {
+      fuse::fused("FuseMixerPrologue", fuse::getRoot(producer))
+          << "into " + fuse::getRoot(mixer)->getName().getStringRef().str();
+      return fuse::joinKernels(producer, mixer,
+                               ("conv_" + mixer.getKind()).str());
+    }
+    declined.insert(producer);
+    fuse::missed("FuseMixerPrologue", fuse::getRoot(producer)) << reason;
+  }
+  return mixer;
+}
+
 namespace {
 struct FuseMixerPrologue : impl::FuseMixerPrologueBase<FuseMixerPrologue> {
   void runOnOperation() override {
     SmallVector<seq::KernelOp> kernels;
+    // A convolution gives its kernel away to the mixer behind it, so it is no
+    // mixer here.
     getOperation().walk([&](seq::SequenceMixerOpInterface mixer) {
-      if (auto kernel = mixer->getParentOfType<seq::KernelOp>())
+      auto kernel = mixer->getParentOfType<seq::KernelOp>();
+      if (kernel && !isa<seq::ConvOp>(*mixer))
         kernels.push_back(kernel);
     });
     for (seq::KernelOp kernel : kernels) {
@@ -74,6 +133,11 @@ struct FuseMixerPrologue : impl::FuseMixerPrologueBase<FuseMixerPrologue> {
         fuse::fused("FuseMixerPrologue", producer)
             << "into " + fuse::getRoot(kernel)->getName().getStringRef().str();
         fuse::absorbProducer(kernel, producer);
+      }
+      seq::KernelOp joined = joinConvolution(kernel, declined);
+      while (joined != kernel) {
+        kernel = joined;
+        joined = joinConvolution(kernel, declined);
       }
     }
   }

@@ -48,7 +48,7 @@ Operation *getInnerOp(OpResult kernelResult) {
 }
 
 Operation *getRoot(seq::KernelOp kernel) {
-  for (Operation &op : kernel.getBody().front())
+  for (Operation &op : llvm::reverse(kernel.getBody().front()))
     if (seq::isRoot(&op))
       return &op;
   return &kernel.getBody().front().front();
@@ -133,17 +133,18 @@ seq::KernelOp joinKernels(seq::KernelOp first, seq::KernelOp second,
   for (seq::KernelOp kernel : {first, second})
     for (auto [value, result] : llvm::zip_equal(
              getTerminator(kernel)->getOperands(), kernel.getOutputs())) {
+      // Inside, the second reads what the first yields, not its results.
+      result.replaceUsesWithIf(value, [&](OpOperand &use) {
+        return second->isProperAncestor(use.getOwner());
+      });
+      if (result.use_empty())
+        continue;
       inner.push_back(value);
       outer.push_back(result);
     }
   seq::KernelOp joined = createKernel(second, kind, inner);
-  for (auto [from, result] : llvm::zip_equal(outer, joined.getOutputs())) {
-    Value old = from;
-    old.replaceUsesWithIf(result, [&](OpOperand &use) {
-      return !first->isProperAncestor(use.getOwner()) &&
-             !second->isProperAncestor(use.getOwner());
-    });
-  }
+  for (auto [from, result] : llvm::zip_equal(outer, joined.getOutputs()))
+    Value(from).replaceAllUsesWith(result);
   Block &to = joined.getBody().front();
   for (seq::KernelOp kernel : {first, second}) {
     getTerminator(kernel)->erase();

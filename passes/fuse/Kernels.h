@@ -18,7 +18,7 @@ seq::KernelOp getProducingKernel(mlir::Value value);
 /// The op inside a kernel whose result stands behind this result of the kernel.
 mlir::Operation *getInnerOp(mlir::OpResult kernelResult);
 
-/// The op that decides the kernel's loops: its first root, or its first op.
+/// The op that decides the kernel's loops: its last root, or its first op.
 mlir::Operation *getRoot(seq::KernelOp kernel);
 
 /// Why `consumer` cannot move into `kernel` without breaking the order of
@@ -35,7 +35,8 @@ seq::KernelOp absorbConsumer(seq::KernelOp kernel, mlir::Operation *consumer,
 /// the clone. The original stays for its other users, or is erased.
 void absorbProducer(seq::KernelOp kernel, mlir::Operation *producer);
 
-/// Moves the ops of `first` into `second`, which stands later.
+/// Moves the ops of `first` into `second`, which stands later and may read it;
+/// results that nobody else reads cease to be results.
 seq::KernelOp joinKernels(seq::KernelOp first, seq::KernelOp second,
                           llvm::StringRef kind);
 

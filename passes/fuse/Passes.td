@@ -68,9 +68,11 @@ def FuseMixerPrologue : Pass<"sennit-fuse-mixer-prologue", "::mlir::func::FuncOp
     %o = seq.kernel "attention" { seq.rope; seq.attention }
     ```
 
-    Takes in elementwise maps, rotary positions, row norms and short
-    convolutions without a second reader. Declines a producer that something
-    outside the kernel reads: its result is stored anyway.
+    Takes in elementwise maps, rotary positions and row norms without a second
+    reader, then the whole kernel of a short convolution as wide as the mixer's
+    output; its next window gets a program of its own behind the mixer's.
+    Declines a producer that something outside the kernel reads (its result is
+    stored anyway), and a convolution that every head of a group would repeat.
   }];
 }
 

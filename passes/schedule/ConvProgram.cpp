@@ -92,6 +92,41 @@ static FailureOr<Value> emitConvTile(Program &program, seq::ConvOp op,
   return sum;
 }
 
+/// Opens a grid over tiles of channels; returns the first channel and the
+/// width.
+static std::pair<OpFoldResult, int64_t> openChannels(Program &program,
+                                                     seq::ConvOp conv) {
+  int64_t channels = conv.getWeight().getType().getDimSize(0);
+  int64_t width = channels <= 128 ? channels : getDivisor(channels, 128);
+  if (width < 16 && channels > 128)
+    width = 128;
+  SmallVector<Value> item =
+      program.openGrid({program.index(channels)}, {width}, {"channel"});
+  if (width == channels)
+    return {program.builder.getIndexAttr(0), width};
+  return {item[0], width};
+}
+
+/// Stores the last inputs. Rows are written in rising order and read from at or
+/// behind their own place, so the window may be overwritten where it stands.
+static void storeWindow(Program &program, seq::ConvOp conv, Value memory,
+                        Value tokens, OpFoldResult channel, int64_t width) {
+  int64_t taps = conv.getWeight().getType().getDimSize(1);
+  Value next = loadRowsBefore(program, conv, tokens, channel, width);
+  program.store(
+      next, conv.getWindow(), memory,
+      Box({program.builder.getIndexAttr(0), channel}, {taps - 1, width}));
+}
+
+LogicalResult buildWindowProgram(KernelBuilder &kernel, seq::ConvOp conv) {
+  Program program(kernel, kernel.kernel.getKind().str() + "_window");
+  Value tokens = program.extent(conv.getInput(), 0);
+  auto [channel, width] = openChannels(program, conv);
+  Value memory = program.stateView(conv.getWindow(), conv.getWindowAfter());
+  storeWindow(program, conv, memory, tokens, channel, width);
+  return program.finish();
+}
+
 namespace {
 struct ConvModel
     : TileProgramOpInterface::ExternalModel<ConvModel, seq::ConvOp> {
@@ -105,20 +140,11 @@ struct ConvModel
   LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
     auto conv = cast<seq::ConvOp>(op);
     Program program(kernel, kernel.kernel.getKind());
-    OpBuilder &b = program.builder;
-    int64_t channels = conv.getWeight().getType().getDimSize(0),
-            taps = conv.getWeight().getType().getDimSize(1);
-    int64_t width = channels <= 128 ? channels : getDivisor(channels, 128);
-    if (width < 16 && channels > 128)
-      width = 128;
     int64_t rows = roundUpRows(kernel.rowBound(conv.getInput()), 32);
     Value tokens = program.extent(conv.getInput(), 0);
+    auto [channel, width] = openChannels(program, conv);
     // One item walks all rows of its channels: the window may be overwritten
     // only after its last reader.
-    SmallVector<Value> item =
-        program.openGrid({program.index(channels)}, {width}, {"channel"});
-    OpFoldResult channel = width == channels ? OpFoldResult(b.getIndexAttr(0))
-                                             : OpFoldResult(item[0]);
     Value memory = program.stateView(conv.getWindow(), conv.getWindowAfter());
     auto step = [&](Value t, ValueRange) -> FailureOr<SmallVector<Value>> {
       if (failed(program.storeOutputs(Box({t, channel}, {rows, width}))))
@@ -128,10 +154,7 @@ struct ConvModel
     if (failed(buildStream(program, "t", program.index(0), tokens, rows, {},
                            step)))
       return failure();
-    Value next = loadRowsBefore(program, conv, tokens, channel, width);
-    // Kept as a tile until all its rows are read: input and output overlap.
-    program.store(next, conv.getWindow(), memory,
-                  Box({b.getIndexAttr(0), channel}, {taps - 1, width}));
+    storeWindow(program, conv, memory, tokens, channel, width);
     return program.finish();
   }
 };

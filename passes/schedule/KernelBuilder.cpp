@@ -5,6 +5,7 @@
 #include "passes/schedule/Program.h"
 
 #include "dialects/seq/SeqForms.h"
+#include "passes/schedule/Models.h"
 #include "passes/schedule/TileSizes.h"
 
 using namespace mlir;
@@ -28,7 +29,7 @@ bool KernelBuilder::isInside(Value value) {
 /// The op that decides the kernel's loops; null for a plain copy.
 static Operation *findRoot(seq::KernelOp kernel) {
   Block &body = kernel.getBody().front();
-  for (Operation &op : body)
+  for (Operation &op : llvm::reverse(body))
     if (seq::isRoot(&op))
       return &op;
   Operation *first = &body.front();
@@ -43,6 +44,11 @@ LogicalResult KernelBuilder::build() {
     return root->emitOpError("has no tile program");
   if (failed(root ? model.buildPrograms(*this) : buildMapProgram(*this)))
     return failure();
+  // A convolution that was computed at the root's loads has a window to keep.
+  for (auto conv : kernel.getBody().front().getOps<seq::ConvOp>())
+    if (!written.contains(conv.getWindowAfter()) &&
+        failed(buildWindowProgram(*this, conv)))
+      return failure();
   Operation *yield = kernel.getBody().front().getTerminator();
   for (auto [result, value] :
        llvm::zip_equal(kernel.getOutputs(), yield->getOperands())) {

@@ -18,6 +18,9 @@ void attachModelModels(mlir::MLIRContext *context);
 /// The program of a kernel whose root is a matrix product or a pair of them.
 llvm::LogicalResult buildProductProgram(KernelBuilder &kernel);
 
+/// The program that keeps the last inputs of a convolution as its next window.
+llvm::LogicalResult buildWindowProgram(KernelBuilder &kernel, seq::ConvOp conv);
+
 /// acc + a b^T, from zero without `acc`; a [m, k], b [n, k].
 mlir::Value multiply(Program &program, mlir::Value a, mlir::Value b,
                      mlir::Value acc, tile::MmaForm form);

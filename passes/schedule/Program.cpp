@@ -229,6 +229,10 @@ LogicalResult Program::hoistRowReductions(Value value, const Box &rows) {
 
 LogicalResult Program::storeOutputs(const Box &box, Value rows) {
   for (Value output : kernel.outputs()) {
+    // States have programs, or places in programs, of their own.
+    auto mixer = output.getDefiningOp<seq::SequenceMixerOpInterface>();
+    if (mixer && llvm::is_contained(mixer.getStatesAfter(), output))
+      continue;
     bool done =
         kernel.written.contains(output) ||
         llvm::any_of(views, [&](Argument &a) { return a.output == output; });

@@ -61,7 +61,7 @@ public:
   llvm::LogicalResult hoistRowReductions(mlir::Value value, const Box &rows);
   /// Forgets tiles computed inside `op`, before they are moved.
   void forgetInside(mlir::Operation *op);
-  /// Stores every output of the kernel that no earlier store or program wrote,
+  /// Stores every output but states that no earlier store or program wrote,
   /// at `box`, or at its leading dimensions for outputs of lower rank.
   /// Rows at or past `rows`, or the output's extent, are not written.
   llvm::LogicalResult storeOutputs(const Box &box, mlir::Value rows = {});

@@ -51,3 +51,39 @@ func.func @stored_queries_stay_outside(%q: !q, %k: !q, %kc: !cache, %cos: !table
   %o, %kn, %vn = seq.attention %r, %k, %k past %past state(%kc, %kc) {scale = 1.0 : f32} : !q, !q, !q, !cache, !cache
   return %o, %r : !q, !q
 }
+
+!heads = tensor<?x2x8xf32>
+!state = tensor<2x4x8xf32>
+
+// A convolution as wide as the mixer's output joins; its window stays an output.
+
+// CHECK-LABEL: func.func @convolution_of_the_values_joins
+func.func @convolution_of_the_values_joins(%x: tensor<?x16xf32>, %w: tensor<16x4xf32>, %h: tensor<3x16xf32>,
+                                           %q: tensor<?x2x4xf32>, %s: !state, %t: index) -> (!heads, tensor<3x16xf32>) {
+  // CHECK-NOT: seq.kernel "conv"
+  // CHECK: seq.kernel "conv_linear_attention"
+  // CHECK: %[[CONVOLVED:.*]], %[[WINDOW:.*]] = seq.conv
+  // CHECK: %[[VALUES:.*]] = tensor.expand_shape %[[CONVOLVED]]
+  // CHECK: seq.linear_attention {{.*}}, %[[VALUES]]
+  // REMARK: [[@LINE+1]]:{{.*}}[Passed] FuseMixerPrologue {{.*}}into seq.linear_attention
+  %u, %hn = seq.conv %x, %w state(%h) : tensor<?x16xf32>, tensor<16x4xf32>, tensor<3x16xf32>
+  %v = tensor.expand_shape %u [[0], [1, 2]] output_shape [%t, 2, 8] : tensor<?x16xf32> into !heads
+  %o, %sn = seq.linear_attention linear %q, %q, %v state(%s) {scale = 1.0 : f32}
+    : tensor<?x2x4xf32>, tensor<?x2x4xf32>, !heads, !state
+  return %o, %hn : !heads, tensor<3x16xf32>
+}
+
+// Keys that two heads share would be convolved twice.
+
+// CHECK-LABEL: func.func @convolution_of_shared_keys_stays
+func.func @convolution_of_shared_keys_stays(%x: tensor<?x4xf32>, %w: tensor<4x4xf32>, %h: tensor<3x4xf32>,
+                                            %q: tensor<?x1x4xf32>, %v: !heads, %s: !state, %t: index) -> !heads {
+  // CHECK: seq.kernel "conv"
+  // CHECK: seq.kernel "linear_attention"
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseMixerPrologue {{.*}}the mixer reads the convolution once a head
+  %u, %hn = seq.conv %x, %w state(%h) : tensor<?x4xf32>, tensor<4x4xf32>, tensor<3x4xf32>
+  %k = tensor.expand_shape %u [[0], [1, 2]] output_shape [%t, 1, 4] : tensor<?x4xf32> into tensor<?x1x4xf32>
+  %o, %sn = seq.linear_attention linear %q, %k, %v state(%s) {scale = 1.0 : f32}
+    : tensor<?x1x4xf32>, tensor<?x1x4xf32>, !heads, !state
+  return %o : !heads
+}
