@@ -140,6 +140,8 @@ private:
     Box box({row, column}, {sizes.m, sizes.n});
     if (sizes.n >= width)
       box = Box({row, b.getIndexAttr(0)}, {sizes.m, width});
+    // An expert's rows begin anywhere.
+    box.aligned[0] = false;
     for (auto [product, sum] : llvm::zip_equal(products, *sums))
       program.seed(product.getOutput(), box, program.trim(sum, box.sizes));
     // The rows of the next expert begin inside this tile: its end is the bound.

@@ -6,6 +6,7 @@
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/SeqForms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 
@@ -122,7 +123,8 @@ SmallVector<std::pair<int64_t, Value>> Program::boundsOf(Value tensor,
               dyn_cast_if_present<tile::BlockedAttr>(type.getEncoding()))
         if (dim == type.getRank() - 2)
           extent = llvm::alignTo(extent, blocked.getRows());
-      if (size == extent || (box.aligned[dim] && extent % size == 0))
+      bool isWhole = size == extent && isZeroInteger(box.offsets[dim]);
+      if (isWhole || (box.aligned[dim] && extent % size == 0))
         continue;
     }
     bounds.push_back({dim, extent(tensor, dim)});
@@ -154,8 +156,10 @@ void Program::store(Value tile, Value tensor, Value memory, const Box &box,
   if (type.getElementType() != element)
     tile = arith::TruncFOp::create(builder, loc, type.clone(element), tile);
   auto bounds = boundsOf(tensor, box);
-  if (rows && box.sizes[0] > 1)
-    bounds.front() = {0, rows};
+  if (rows && box.sizes[0] > 1) {
+    llvm::erase_if(bounds, [](auto &bound) { return bound.first == 0; });
+    bounds.insert(bounds.begin(), {0, rows});
+  }
   tile::StoreOp::create(builder, loc, tile, memory, indices,
                         allDims(box.rank()), bounds);
 }
