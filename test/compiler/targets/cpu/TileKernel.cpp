@@ -14,8 +14,6 @@
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <chrono>
-#include <sys/mman.h>
-#include <unistd.h>
 
 using namespace mlir;
 using namespace sennit;
@@ -120,21 +118,6 @@ void TileKernel::runAtOnce(const std::vector<int64_t> &arguments) {
   static Array<float> scratch(1 << 24);
   auto *aligned = reinterpret_cast<void *>((scratch.slot() + 63) & ~63);
   kernel(arguments.data(), 0, items(arguments.data()), aligned);
-}
-
-GuardedMemory::GuardedMemory(size_t bytes) {
-  size_t page = sysconf(_SC_PAGESIZE);
-  size_t body = (bytes + page - 1) / page * page;
-  mapped = body + page;
-  base = static_cast<char *>(mmap(nullptr, mapped, PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  mprotect(base + body, page, PROT_NONE);
-  start = base + body - bytes;
-}
-
-GuardedMemory::~GuardedMemory() {
-  if (base)
-    munmap(base, mapped);
 }
 
 static std::mt19937 &generator() {

@@ -4,6 +4,7 @@
 #define SENNIT_TEST_COMPILER_TARGETS_CPU_TILEKERNEL_H
 
 #include "runtime/include/sennit/abi.h"
+#include "test/lib/GuardedMemory.h"
 
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 
@@ -41,22 +42,6 @@ private:
   std::unique_ptr<llvm::orc::LLJIT> jit;
   sennit_kernel_fn kernel = nullptr;
   int64_t (*items)(const int64_t *) = nullptr;
-};
-
-/// Memory whose end is the end of what may be touched.
-class GuardedMemory {
-public:
-  explicit GuardedMemory(size_t bytes);
-  GuardedMemory(GuardedMemory &&other) noexcept
-      : base(std::exchange(other.base, nullptr)), mapped(other.mapped),
-        start(other.start) {}
-  ~GuardedMemory();
-  char *data() const { return start; }
-
-private:
-  char *base;
-  size_t mapped;
-  char *start;
 };
 
 inline uint16_t toBFloat(float value) {
