@@ -150,7 +150,8 @@ def LoadOp : TileMemoryOp<"load"> {
     a scalar index by `index + i_d`, from an index vector (a gather) by
     `index[i_d]`. With `bound [d : n]`, positions at or past n along a walked
     dimension read `pad` (zero unless given), as do negative indices of a
-    gather; all other positions are inside the view by the program's word.
+    gather; all other positions are inside the view by the program's word, and
+    rows of a blocked view start at a multiple of 16.
 
     Constraints:
     - `indices`: one per view dimension; vectors only along walked dimensions, of the tile's extent there.

@@ -123,6 +123,29 @@ void Emitter::emitNextCarries(ValueRange carried, ValueRange next) {
   }
 }
 
+// Rows far apart are not foreseen by the processor: the next tile is asked for
+// while this one is computed. `fetch` says which that is.
+void Emitter::emitPrefetches(tile::StreamOp stream) {
+  for (auto load : stream.getFetch().getOps<tile::LoadOp>()) {
+    auto view = cast<MemRefType>(load.getView().getType());
+    auto type = cast<VectorType>(load.getResult().getType());
+    SmallVector<int64_t> strides;
+    int64_t offset, bytes = type.getElementTypeBitWidth() / 8;
+    if (type.getRank() != 2 || bytes == 0 ||
+        !hasContiguousLanes(view, load.getTileDims()) || load.isIndexed(0) ||
+        load.isIndexed(1) || failed(view.getStridesAndOffset(strides, offset)))
+      continue;
+    int64_t run = type.getShape().back() * bytes;
+    int64_t stride = strides[load.getViewDim(0)] * bytes;
+    bool walksStream =
+        load.getIndices()[load.getViewDim(0)] == stream.getFetchInductionVar();
+    // More at once would wait for each other.
+    bool isSmall = type.getNumElements() * bytes <= 64 * 64;
+    if (walksStream && run <= 1024 && stride > run && isSmall)
+      emitPrefetch(load, /*dim=*/0, stream.getStep());
+  }
+}
+
 void Emitter::emitStream(tile::StreamOp stream) {
   Block &fetch = stream.getFetch().front();
   Block &compute = stream.getCompute().front();
@@ -132,6 +155,7 @@ void Emitter::emitStream(tile::StreamOp stream) {
                   stream.getResults(), [&](Value index) -> ValueRange {
                     scalars.map(stream.getFetchInductionVar(), index);
                     scalars.map(stream.getComputeInductionVar(), index);
+                    emitPrefetches(stream);
                     emitBlock(fetch);
                     for (Value argument : stream.getFetchedArguments())
                       if (!isTile(argument))

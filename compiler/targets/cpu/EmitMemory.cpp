@@ -140,6 +140,12 @@ Value Emitter::emitLoadAlong(tile::LoadOp load, ArrayRef<Value> at,
   return widen(raw, type.getElementType());
 }
 
+Value Emitter::emitPairLoad(tile::LoadOp load, ArrayRef<Value> at,
+                            int64_t laneDim) {
+  Address address = getAddress(load, at, laneDim, lanes);
+  return loadRaw(address.pointer, builder.getI32Type(), /*vector=*/true);
+}
+
 Value Emitter::emitGather(tile::LoadOp load, const Address &address,
                           Value mask) {
   TypedAttr pad = getRawPad(getPad(load));
@@ -157,6 +163,23 @@ Value Emitter::emitGather(tile::LoadOp load, const Address &address,
   return LLVM::masked_gather::create(builder, loc, vectorOf(address.raw),
                                      getLanePointers(address), mask,
                                      ValueRange{constantOf(pad, true)}, bytes);
+}
+
+// Asks for the tile that starts `ahead` further along tile dimension `dim`,
+// line by line. What lies outside is asked for in vain.
+void Emitter::emitPrefetch(tile::LoadOp load, int64_t dim, int64_t ahead) {
+  auto type = cast<VectorType>(load.getResult().getType());
+  int64_t bytes = type.getElementTypeBitWidth() / 8;
+  SmallVector<int64_t> lines(type.getShape());
+  lines.back() = llvm::divideCeil(lines.back() * bytes, 64);
+  emitScalarNest(lines, [&](const Point &point) {
+    SmallVector<Value> at(point.at);
+    at.back() = multiply(at.back(), 64 / bytes);
+    at[dim] = add(at[dim], ahead);
+    Address address = getAddress(load, at, /*laneDim=*/-1, /*reach=*/0);
+    LLVM::Prefetch::create(builder, loc, address.pointer, /*rw=*/0, /*hint=*/3,
+                           /*cache=*/1);
+  });
 }
 
 Value Emitter::emitMemrefLoad(memref::LoadOp load) {

@@ -55,6 +55,7 @@ static int64_t chooseUnroll(int64_t vectors) {
 
 void Emitter::emitNest(ArrayRef<int64_t> shape, Value read, Body body,
                        ArrayRef<Value> limits) {
+  // A body that reads nothing here has loops of its own inside.
   Point point;
   point.at.resize(shape.size());
   point.vector = !shape.empty();
@@ -83,7 +84,7 @@ void Emitter::emitNestDim(ArrayRef<int64_t> shape, Value read, Body body,
     return;
   }
   int64_t width =
-      isLast ? chooseUnroll(llvm::divideCeil(shape[dim], lanes)) : 1;
+      isLast && read ? chooseUnroll(llvm::divideCeil(shape[dim], lanes)) : 1;
   emitLoop(constant(0), constant(shape[dim]), step * width, [&](Value index) {
     for (int64_t i = 0; i < width; ++i)
       descend(add(index, i * step));

@@ -112,8 +112,52 @@ Value Emitter::emitProductB(const Product &product, Value k, Value n) {
   return emit(product.b, Point{product.at(k, n), true, reach});
 }
 
+// bf16 panels of 32 rows, read from their first, none of which lies outside.
+bool Emitter::readsPairs(const Product &product) {
+  tile::LoadOp load = product.panels;
+  if (!load || !load.getBounds().empty())
+    return false;
+  auto view = cast<MemRefType>(load.getView().getType());
+  int64_t rows = cast<tile::BlockedAttr>(view.getLayout()).getRows();
+  Value first = load.getIndices()[view.getRank() - 2];
+  return view.getElementType().isBF16() && rows % (2 * lanes) == 0 &&
+         getDivisor(first) % (2 * lanes) == 0;
+}
+
+// 32 columns of row k of B as those of even and those of odd number: two
+// instructions for both vectors, where widening each by itself takes four and
+// the ports are those of the products.
+void Emitter::emitPanelPair(const Product &product, Value k, Value n,
+                            SmallVectorImpl<Value> &columns) {
+  Value both =
+      emitPairLoad(product.panels, product.at(n, k), product.batch.size());
+  auto number = [&](int32_t value) {
+    return constantOf(builder.getI32IntegerAttr(value), true);
+  };
+  Type floats = vectorOf(builder.getF32Type());
+  Value even = arith::ShLIOp::create(builder, loc, both, number(16));
+  Value odd = arith::AndIOp::create(builder, loc, both, number(0xffff0000));
+  columns.push_back(arith::BitcastOp::create(builder, loc, floats, even));
+  columns.push_back(arith::BitcastOp::create(builder, loc, floats, odd));
+}
+
+// Takes each two vectors apart into even and odd columns, or joins them again.
+void Emitter::shufflePairs(SmallVectorImpl<Value> &vectors, bool apart) {
+  SmallVector<int64_t> low, high;
+  for (int64_t i = 0; i < lanes; ++i) {
+    low.push_back(apart ? 2 * i : i / 2 + i % 2 * lanes);
+    high.push_back(low.back() + (apart ? 1 : lanes / 2));
+  }
+  for (size_t i = 0; i < vectors.size(); i += 2) {
+    Value a = vectors[i], b = vectors[i + 1];
+    vectors[i] = vector::ShuffleOp::create(builder, loc, a, b, low);
+    vectors[i + 1] = vector::ShuffleOp::create(builder, loc, a, b, high);
+  }
+}
+
 void Emitter::emitProductBlock(const Product &product, Value m, Value n,
                                int64_t rows, int64_t vectors) {
+  bool paired = vectors % 2 == 0 && readsPairs(product);
   SmallVector<Value> sums;
   auto pointOf = [&](int64_t i, int64_t j) {
     return Point{product.at(add(m, i), add(n, j * lanes)), true,
@@ -124,6 +168,8 @@ void Emitter::emitProductBlock(const Product &product, Value m, Value n,
       sums.push_back(product.accumulator
                          ? emit(product.accumulator, pointOf(i, j))
                          : constantOf(builder.getF32FloatAttr(0), true));
+  if (paired && product.accumulator)
+    shufflePairs(sums, /*apart=*/true);
   int64_t unroll = product.k % 4 == 0 ? 4 : product.k % 2 == 0 ? 2 : 1;
   sums = emitFold(product.k, unroll, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> next(carried);
@@ -131,7 +177,10 @@ void Emitter::emitProductBlock(const Product &product, Value m, Value n,
       Value kk = add(k, step);
       SmallVector<Value> columns;
       for (int64_t j = 0; j < vectors; ++j)
-        columns.push_back(emitProductB(product, kk, add(n, j * lanes)));
+        if (!paired)
+          columns.push_back(emitProductB(product, kk, add(n, j * lanes)));
+        else if (j % 2 == 0)
+          emitPanelPair(product, kk, add(n, j * lanes), columns);
       for (int64_t i = 0; i < rows; ++i) {
         Value row = add(m, i);
         Value a = emit(product.a, Point{product.turnedA ? product.at(kk, row)
@@ -146,6 +195,8 @@ void Emitter::emitProductBlock(const Product &product, Value m, Value n,
     }
     return next;
   });
+  if (paired)
+    shufflePairs(sums, /*apart=*/false);
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < vectors; ++j)
       storeBuffer(*product.result, pointOf(i, j), sums[i * vectors + j]);

@@ -60,6 +60,7 @@ private:
   void emitExtract(mlir::vector::ExtractOp extract);
   void emitStream(tile::StreamOp stream);
   void emitFor(mlir::scf::ForOp loop);
+  void emitPrefetches(tile::StreamOp stream);
   void emitIf(mlir::scf::IfOp branch);
   void emitBranch(mlir::scf::IfOp branch, mlir::Block &from);
   void emitCarriedLoop(mlir::Value lower, mlir::Value upper, mlir::Value step,
@@ -118,6 +119,10 @@ private:
   /// Lanes run along tile dimension `laneDim`, or nowhere when it is -1.
   mlir::Value emitLoadAlong(tile::LoadOp load, llvm::ArrayRef<mlir::Value> at,
                             int64_t laneDim, int64_t reach);
+  /// 32 neighbours of 16 bits as 16 integers of 32; none may lie outside.
+  mlir::Value emitPairLoad(tile::LoadOp load, llvm::ArrayRef<mlir::Value> at,
+                           int64_t laneDim);
+  void emitPrefetch(tile::LoadOp load, int64_t dim, int64_t ahead);
   mlir::Value emitMemrefLoad(mlir::memref::LoadOp load);
   mlir::Value emitGather(tile::LoadOp load, const Address &address,
                          mlir::Value mask);
@@ -166,6 +171,10 @@ private:
   void emitDotProducts(const Product &product);
   void emitDotProductBlock(const Product &product, mlir::Value m, mlir::Value n,
                            int64_t columns);
+  static bool readsPairs(const Product &product);
+  void emitPanelPair(const Product &product, mlir::Value k, mlir::Value n,
+                     llvm::SmallVectorImpl<mlir::Value> &columns);
+  void shufflePairs(llvm::SmallVectorImpl<mlir::Value> &vectors, bool apart);
   mlir::Value emitProductB(const Product &product, mlir::Value k,
                            mlir::Value n);
 

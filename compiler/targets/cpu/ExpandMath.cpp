@@ -93,25 +93,34 @@ struct Floats {
 using Predicate = arith::CmpFPredicate;
 static constexpr float infinity = std::numeric_limits<float>::infinity();
 
-// One instruction, right for all n, on vectors of 16.
-static Value scaleByInstruction(const Floats &f, Value p, Value n) {
+static bool hasOwnInstruction(const Floats &f) {
+  auto vector = dyn_cast<VectorType>(f.type);
+  return f.hasScale && vector && vector.getShape() == ArrayRef<int64_t>{16};
+}
+
+// An AVX-512 instruction `name` of x and y on all lanes.
+static Value callInstruction(const Floats &f, StringRef name, Value x,
+                             Value y) {
   auto constant = [&](Type type, int64_t value) -> Value {
     return LLVM::ConstantOp::create(f.builder, f.loc, type, value);
   };
   Value allLanes = constant(f.builder.getI16Type(), -1);
   Value rounding = constant(f.builder.getI32Type(), 4);
-  return LLVM::CallIntrinsicOp::create(
-             f.builder, f.loc, f.type,
-             f.builder.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
-             ValueRange{p, n, p, allLanes, rounding})
+  return LLVM::CallIntrinsicOp::create(f.builder, f.loc, f.type,
+                                       f.builder.getStringAttr(name),
+                                       ValueRange{x, y, x, allLanes, rounding})
       .getResult(0);
+}
+
+// p 2^floor(n), right for all n.
+static Value scaleByInstruction(const Floats &f, Value p, Value n) {
+  return callInstruction(f, "llvm.x86.avx512.mask.scalef.ps.512", p, n);
 }
 
 // p(r) 2^n for a whole n in [-252, 254], in two steps because neither 2^-127
 // nor 2^128 is a normal number. Kernels flush what is below those to zero.
 static Value scale(const Floats &f, Value p, Value n) {
-  auto vector = dyn_cast<VectorType>(f.type);
-  if (f.hasScale && vector && vector.getShape() == ArrayRef<int64_t>{16})
+  if (hasOwnInstruction(f))
     return scaleByInstruction(f, p, n);
   Value whole = arith::FPToSIOp::create(f.builder, f.loc, f.integers(), n);
   Value half = arith::ShRSIOp::create(f.builder, f.loc, whole, f.integer(1));
@@ -141,6 +150,22 @@ static const float expPolynomial[] = {1.3814540e-03f,
                                       1.0f,
                                       1.0f};
 
+// Of least relative error, 2e-9, on [-1/2, 1/2] and on [0, 1].
+static const float exp2Polynomial[] = {1.5594672e-04f,
+                                       1.3406644e-03f,
+                                       9.6176930e-03f,
+                                       5.5503106e-02f,
+                                       2.4022653e-01f,
+                                       6.9314721e-01f,
+                                       1.0f};
+static const float exp2Above[] = {2.1612918e-04f,
+                                  1.2467846e-03f,
+                                  9.6754517e-03f,
+                                  5.5485281e-02f,
+                                  2.4022931e-01f,
+                                  6.9314704e-01f,
+                                  1.0f};
+
 // Cody and Waite, degree 6; ln 2 in two parts, of which the first is exact in
 // products with n.
 static Value expandExp(const Floats &f, Value x) {
@@ -153,10 +178,17 @@ static Value expandExp(const Floats &f, Value x) {
 }
 
 static Value expandExp2(const Floats &f, Value x) {
+  if (hasOwnInstruction(f)) {
+    // x less its floor, exactly; infinities give zero.
+    Value mode =
+        LLVM::ConstantOp::create(f.builder, f.loc, f.builder.getI32Type(), 9);
+    Value fraction =
+        callInstruction(f, "llvm.x86.avx512.mask.reduce.ps.512", x, mode);
+    return scaleByInstruction(f, f.polynomial(fraction, exp2Above), x);
+  }
   x = clamp(f, x, -152.0f, 130.0f);
   Value n = math::RoundEvenOp::create(f.builder, f.loc, x);
-  Value r = f.mul(f.sub(x, n), f.number(0.69314718f));
-  return scale(f, f.polynomial(r, expPolynomial), n);
+  return scale(f, f.polynomial(f.sub(x, n), exp2Polynomial), n);
 }
 
 // Cephes' logf: x = m 2^e with m in [sqrt(1/2), sqrt(2)). Numbers below the

@@ -46,6 +46,9 @@ bool hasContiguousLanes(mlir::MemRefType view, llvm::ArrayRef<int64_t> dims);
 tile::LoadOp findPanels(tile::MmaOp mma,
                         llvm::function_ref<mlir::Value(mlir::Value)> resolve);
 
+/// A number that divides `index` whatever item or iteration it is taken in.
+int64_t getDivisor(mlir::Value index);
+
 /// Whether a product of few rows with B stored [N, K] runs its lanes along K,
 /// and adds them up at the end, instead of turning B.
 bool hasLanesAlongDepth(tile::MmaOp mma);

@@ -80,14 +80,50 @@ static LogicalResult checkOp(Operation *op) {
   return success();
 }
 
+// Carries that take each other's places would need a third place to pass
+// through.
+static LogicalResult checkCarries(Operation *loop, ValueRange carried,
+                                  ValueRange next) {
+  auto follow = [&](Value value) -> Value {
+    for (auto [argument, successor] : llvm::zip_equal(carried, next))
+      if (argument == value)
+        return successor == value ? Value() : successor;
+    return Value();
+  };
+  for (auto [i, argument] : llvm::enumerate(carried)) {
+    Value place =
+        isa<VectorType>(argument.getType()) ? follow(argument) : Value();
+    for (size_t steps = 0; steps < carried.size() && place; ++steps) {
+      if (place == argument)
+        return loop->emitOpError()
+               << "yields carries in each other's places, carry " << i
+               << " among them";
+      place = follow(place);
+    }
+  }
+  return success();
+}
+
+static LogicalResult checkLoop(Operation *op) {
+  if (auto stream = dyn_cast<tile::StreamOp>(op))
+    return checkCarries(
+        op, ValueRange(stream.getCarriedArguments()),
+        stream.getCompute().front().getTerminator()->getOperands());
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    return checkCarries(op, ValueRange(loop.getRegionIterArgs()),
+                        loop.getYieldedValues());
+  return success();
+}
+
 LogicalResult Planner::check() {
   WalkResult result = grid.walk([&](Operation *op) {
     if (op != grid && isa<tile::GridOp>(op)) {
       op->emitOpError() << "stands inside another grid";
       return WalkResult::interrupt();
     }
-    return failed(checkOp(op)) ? WalkResult::interrupt()
-                               : WalkResult::advance();
+    return failed(checkOp(op)) || failed(checkLoop(op))
+               ? WalkResult::interrupt()
+               : WalkResult::advance();
   });
   return failure(result.wasInterrupted());
 }

@@ -5,6 +5,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace sennit;
 using namespace sennit::cpu;
@@ -62,6 +64,30 @@ tile::LoadOp sennit::cpu::findPanels(tile::MmaOp mma,
   return load;
 }
 
+int64_t sennit::cpu::getDivisor(Value index) {
+  // Zero is divided by everything.
+  if (std::optional<int64_t> number = getConstantIntValue(index))
+    return std::abs(*number);
+  if (auto argument = dyn_cast<BlockArgument>(index)) {
+    Operation *loop = argument.getOwner()->getParentOp();
+    if (auto stream = dyn_cast<tile::StreamOp>(loop);
+        stream && argument.getArgNumber() == 0)
+      return std::gcd(int64_t(stream.getStep()), getDivisor(stream.getLower()));
+    if (auto grid = dyn_cast<tile::GridOp>(loop)) {
+      unsigned i = argument.getArgNumber();
+      return std::gcd(grid.getSteps()[i], getDivisor(grid.getLower()[i]));
+    }
+    return 1;
+  }
+  Operation *op = index.getDefiningOp();
+  if (isa<arith::AddIOp, arith::SubIOp>(op))
+    return std::gcd(getDivisor(op->getOperand(0)),
+                    getDivisor(op->getOperand(1)));
+  if (isa<arith::MulIOp>(op))
+    return getDivisor(op->getOperand(0)) * getDivisor(op->getOperand(1));
+  return 1;
+}
+
 // Adding up costs 30 shuffles for 16 columns of each row, turning 4 for each
 // element of depth.
 bool sennit::cpu::hasLanesAlongDepth(tile::MmaOp mma) {
@@ -106,10 +132,11 @@ void Planner::resolveFetched() {
 // Buffers
 //===----------------------------------------------------------------------===//
 
-// A row stride of whole pages puts one column into one set of the first cache.
+// Row strides that are powers of two put one column of many rows into few sets
+// of the first cache, where B's panel should stay.
 static int64_t padRow(int64_t elements, int64_t bytes, bool single) {
   int64_t row = llvm::alignTo(elements, lanes);
-  return !single && row * bytes % 4096 == 0 ? row + lanes : row;
+  return !single && row * bytes % 1024 == 0 ? row + lanes : row;
 }
 
 size_t Planner::addBuffer(VectorType type, bool dense, int64_t slack) {

@@ -26,8 +26,9 @@ TEST_P(ProductTest, MultipliesInAllForms) {
   struct Case {
     int64_t m, n, k;
   };
-  for (Case size : {Case{1, 1, 1}, Case{3, 17, 5}, Case{17, 33, 30},
-                    Case{32, 127, 64}, Case{1, 200, 36}, Case{5, 64, 128}})
+  for (Case size :
+       {Case{1, 1, 1}, Case{3, 17, 5}, Case{17, 33, 30}, Case{32, 127, 64},
+        Case{1, 200, 36}, Case{5, 64, 128}, Case{2, 40, 32}})
     for (const char *form : {"nn", "nt", "tn", "tt"}) {
       bool turnedA = form[0] == 't', turnedB = form[1] == 't';
       std::string text = R"(
@@ -102,8 +103,10 @@ TEST_P(ProductTest, StreamsPackedWeights) {
   struct Case {
     int64_t rows, n, k, tileM, tileN, tileK;
   };
-  for (Case size : {Case{50, 96, 64, 24, 32, 32}, Case{1, 128, 128, 1, 128, 64},
-                    Case{7, 50, 32, 4, 64, 16}, Case{17, 64, 48, 16, 32, 48}}) {
+  for (Case size :
+       {Case{50, 96, 64, 24, 32, 32}, Case{1, 128, 128, 1, 128, 64},
+        Case{7, 50, 32, 4, 64, 16}, Case{17, 64, 48, 16, 32, 48},
+        Case{30, 144, 64, 13, 48, 32}, Case{5, 96, 32, 2, 96, 32}}) {
     TileKernel kernel(GetParam(), fill(linear, {{"N", size.n},
                                                 {"K", size.k},
                                                 {"TM", size.tileM},

@@ -141,3 +141,35 @@ TEST_P(ReductionTest, NormalisesRows) {
   }
   expectNear(expected.data(), actual.data(), rows * 96, 4e-3, 0);
 }
+
+// Sixteen rows are folded at once, the last three by themselves.
+TEST_P(ReductionTest, FoldsBlocksOfRows) {
+  TileKernel kernel(GetParam(), R"(
+    func.func @k(%x: memref<35x48xf32>, %y: memref<35xf32>, %z: memref<35xf32>) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      tile.grid (%m) = (%c0) to (%c1) step [1] dims ["m"] {
+        %a = tile.load %x[%c0, %c0] : memref<35x48xf32> -> vector<35x48xf32>
+        %s = tile.reduce add %a dim 1 : vector<35x48xf32> -> vector<35xf32>
+        %l = tile.reduce max %a dim 1 : vector<35x48xf32> -> vector<35xf32>
+        tile.store %s, %y[%c0] : vector<35xf32>, memref<35xf32>
+        tile.store %l, %z[%c0] : vector<35xf32>, memref<35xf32>
+      }
+      return
+    })");
+  Array<float> x = randomFloats(35 * 48), y(35), z(35), sum(35), largest(35);
+  for (int i = 0; i < 35; ++i) {
+    largest[i] = -INFINITY;
+    for (int j = 0; j < 48; ++j) {
+      sum[i] += x[i * 48 + j];
+      largest[i] = std::fmax(largest[i], x[i * 48 + j]);
+    }
+  }
+  x[20 * 48 + 7] = NAN;
+  kernel.run({x.slot(), y.slot(), z.slot()});
+  EXPECT_TRUE(std::isnan(y[20]) && std::isnan(z[20]));
+  y[20] = sum[20];
+  z[20] = largest[20];
+  expectNear(sum.data(), y.data(), 35, 1e-5, 1e-5);
+  expectNear(largest.data(), z.data(), 35, 0, 0);
+}

@@ -132,3 +132,32 @@ func.func @declines_narrow_panels(%x: memref<8x8xf32, #tile.blocked<8>>, %t: ind
   }
   return
 }
+
+// -----
+
+func.func @declines_swapping_carries(%t: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  tile.grid (%m) = (%c0) to (%c1) step [1] dims ["m"] {
+    %a = arith.constant dense<0.0> : vector<4xf32>
+    // expected-error@+1 {{yields carries in each other's places, carry 0 among them}}
+    %s:2 = tile.stream "t" %j = %c0 to %t step 1 carry(%a : vector<4xf32>, %a : vector<4xf32>) fetch {
+      tile.yield
+    } do {
+    ^bb0(%jj: index, %x: vector<4xf32>, %y: vector<4xf32>):
+      tile.yield %y, %x : vector<4xf32>, vector<4xf32>
+    }
+  }
+  return
+}
+
+// -----
+
+func.func @declines_returning(%x: memref<4xf32>) -> index {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  // expected-error@-3 {{returns 1 values, but a kernel writes to views}}
+  tile.grid (%m) = (%c0) to (%c1) step [1] dims ["m"] {
+  }
+  return %c0 : index
+}
