@@ -42,7 +42,9 @@ llvm::Expected<CpuMachine> getMachine(llvm::StringRef level);
 /// From kernels as `func.func` holding one `tile.grid` to LLVM's dialect:
 /// for kernel `k`, `void k(ptr arguments, i64 begin, i64 end, ptr scratch)`
 /// and `i64 k.items(ptr arguments)`. See `sennit_kernel_fn` in the runtime's
-/// ABI.
+/// ABI. What a kernel stores may overlap what it loads through another argument
+/// only at the same positions. Kernels flush denormals, and leave the caller's
+/// mode as it was.
 void buildPipeline(mlir::OpPassManager &manager, const CpuMachine &machine);
 
 /// A position-independent ELF object of a module in LLVM's dialect. It refers
