@@ -155,8 +155,8 @@ void Emitter::emitStream(tile::StreamOp stream) {
                   stream.getResults(), [&](Value index) -> ValueRange {
                     scalars.map(stream.getFetchInductionVar(), index);
                     scalars.map(stream.getComputeInductionVar(), index);
-                    emitPrefetches(stream);
                     emitBlock(fetch);
+                    emitPrefetches(stream);
                     for (Value argument : stream.getFetchedArguments())
                       if (!isTile(argument))
                         scalars.map(argument,

@@ -93,6 +93,35 @@ func.func @carry_is_written_in_place(%x: memref<?x64xf32>, %y: memref<64xf32>, %
 
 // -----
 
+// Rows far apart are asked for one iteration ahead, close ones are left to the processor.
+// CHECK-LABEL: llvm.func @distant_rows_are_asked_for(
+// CHECK: scf.for
+// CHECK-COUNT-1: llvm.intr.prefetch
+// CHECK-NOT: llvm.intr.prefetch
+func.func @distant_rows_are_asked_for(%x: memref<?x4x512xf32>, %w: memref<?x16xf32>, %y: memref<16xf32>, %t: index, %h: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  tile.grid (%i) = (%c0) to (%c1) step [1] dims ["i"] {
+    %z = arith.constant dense<0.0> : vector<16xf32>
+    %s = tile.stream "t" %j = %c0 to %t step 8 carry(%z : vector<16xf32>) fetch {
+      %h1 = arith.addi %h, %c1 : index
+      %a = tile.load %x[%j, %h1, %c0] dims [0, 2] : memref<?x4x512xf32> -> vector<8x16xf32>
+      %b = tile.load %w[%j, %c0] : memref<?x16xf32> -> vector<8x16xf32>
+      tile.yield %a, %b : vector<8x16xf32>, vector<8x16xf32>
+    } do {
+    ^bb0(%jj: index, %a: vector<8x16xf32>, %b: vector<8x16xf32>, %acc: vector<16xf32>):
+      %p = arith.mulf %a, %b : vector<8x16xf32>
+      %r = tile.reduce add %p dim 0 : vector<8x16xf32> -> vector<16xf32>
+      %n = arith.addf %acc, %r : vector<16xf32>
+      tile.yield %n : vector<16xf32>
+    }
+    tile.store %s, %y[%c0] : vector<16xf32>, memref<16xf32>
+  }
+  return
+}
+
+// -----
+
 // Without a grid it is no kernel.
 // CHECK-LABEL: func.func @not_a_kernel
 func.func @not_a_kernel(%t: index) {
