@@ -6,7 +6,8 @@
 include "dialects/seq/SeqDialect.td"
 include "dialects/seq/SeqTypes.td"
 include "dialects/seq/SeqInterfaces.td"
-include "dialects/seq/SeqMixerOps.td"
+include "dialects/seq/SeqAttentionOps.td"
+include "dialects/seq/SeqRecurrenceOps.td"
 include "dialects/seq/SeqRoutingOps.td"
 include "dialects/seq/SeqModelOps.td"
 

@@ -62,6 +62,19 @@ LogicalResult SeqDialect::verifyRegionArgAttribute(Operation *op, unsigned,
   return success();
 }
 
+LogicalResult sennit::seq::verifyGroups(Operation *op, Extent groups,
+                                        Extent heads) {
+  if (groups.get() > 0 && heads.get() > 0 && heads.get() % groups.get() == 0)
+    return success();
+  InFlightDiagnostic diagnostic =
+      op->emitOpError() << "`" << heads.name << "` has " << heads.get()
+                        << " heads, not a multiple of the " << groups.get()
+                        << " of `" << groups.name << "`";
+  diagnostic.attachNote(groups.value.getLoc())
+      << "`" << groups.name << "` is " << groups.value.getType();
+  return diagnostic;
+}
+
 LogicalResult sennit::seq::verifySame(Operation *op, StringRef what,
                                       Extent left, Extent right) {
   if (left.isDynamic() || right.isDynamic() || left.get() == right.get())

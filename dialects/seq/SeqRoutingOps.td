@@ -3,7 +3,7 @@
 #ifndef SENNIT_DIALECTS_SEQ_SEQROUTINGOPS_TD
 #define SENNIT_DIALECTS_SEQ_SEQROUTINGOPS_TD
 
-include "dialects/seq/SeqMixerOps.td"
+include "dialects/seq/SeqRecurrenceOps.td"
 
 class SeqRoutingOp<string mnemonic, list<Trait> traits = []>
     : SeqOp<mnemonic, !listconcat([Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>], traits)> {

@@ -30,6 +30,10 @@ llvm::LogicalResult verifySame(mlir::Operation *op, llvm::StringRef what,
 llvm::LogicalResult verifyStatic(mlir::Operation *op, llvm::StringRef name,
                                  mlir::Value value, unsigned leading);
 
+/// Fails unless the heads are a multiple of the groups, which read in turn.
+llvm::LogicalResult verifyGroups(mlir::Operation *op, Extent groups,
+                                 Extent heads);
+
 } // namespace sennit::seq
 
 #endif // SENNIT_DIALECTS_SEQ_SEQVERIFY_H

@@ -80,6 +80,8 @@ Specimen makeCombine(int64_t topK, int64_t width);
 Specimen makeEmbed(int64_t vocabulary, int64_t width, Element table);
 
 /// Every op at shapes that leave nothing even: odd heads, prime widths.
+std::vector<Specimen> makeAttentions();
+std::vector<Specimen> makeRecurrences();
 std::vector<Specimen> makeMixers();
 std::vector<Specimen> makeRouters();
 
