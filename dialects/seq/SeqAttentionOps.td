@@ -8,6 +8,9 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 include "dialects/seq/SeqTypes.td"
 include "dialects/seq/SeqInterfaces.td"
 
+/// One index for every sequence, or one number for each.
+def IndexOrSequences : AnyTypeOf<[Index, 1DTensorOf<[I32]>]>;
+
 class SeqOp<string mnemonic, list<Trait> traits = []> : Op<SeqDialect, mnemonic, traits>;
 
 class SeqMixerOp<string mnemonic, list<Trait> traits = []>
@@ -16,52 +19,92 @@ class SeqMixerOp<string mnemonic, list<Trait> traits = []>
   let hasVerifier = 1;
 }
 
-def AttentionOp : SeqMixerOp<"attention", [DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
-  let summary = "softmax attention with a contiguous key-value cache";
+def AttentionOp : SeqMixerOp<"attention", [AttrSizedOperandSegments, IsolatedFromAbove,
+                                           DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "softmax attention over given keys or over a cache of keys and values";
   let description = [{
-    Appends the call's keys and values to the cache at rows `past ..`, then lets
-    query i of head h attend the rows j of key-value head h / (Hq/Hkv) with
-    `max(0, past + i - window + 1) <= j <= past + i`:
+    Query i of head h attends key j of key-value head h / (Hq/Hkv). With offset
+    `past` (0 when absent), query i stands at position past + i and sees
 
     ```
-      s_ij = scale * q_i . k_j        p_i = softmax_j(s_i)        o_i = sum_j p_ij v_j
+      max(0, past + i - window_left) <= j <= past + i + window_right,   j < lengths
+      s_ij = score(scale q_i . k_j, b, h, i, j)      p_i = softmax_j(s_i)      o_i = sum_j p_ij v_j
     ```
 
-    `window` counts keys and includes the token itself; absent means unbounded.
-    The row maximum is subtracted before the exponential. Method: Milakov and
-    Gimelshein 2018; Dao et al. 2022.
+    An absent window side is unbounded; `window_right = 0` is causal. `lengths`
+    says how many of the keys are valid. The score region maps a scaled product
+    and its place (sequence, query head, query of this call, key) to the score:
+    soft-cap, bias, ALiBi, document and arbitrary masks; minus infinity hides
+    the key. It reads `captures`, which are its further arguments. A sink adds
+    exp(sinks_h) to the softmax's sum. A query that sees no key gives zeros.
+
+    With `state`, the call's keys and values are first written into the caches'
+    rows `past ..`, and the keys are the caches' first past + tokens rows.
+    Without, they are the rows of `key` and `value`, as many as there are.
+
+    All tensors may have a leading dimension, the sequences of a batch; `past`
+    and `lengths` are then one index for all or one number a sequence. Method:
+    Milakov and Gimelshein 2018; Dao et al. 2022; rules of ONNX `Attention`.
 
     Constraints:
+    - `ranks`: every tensor has the batch dimension, or none has.
     - `head_groups`: the query heads are a multiple of the key-value heads.
     - `widths`: query, key and key cache have one width; value and value cache another.
-    - `tokens`: query, key and value have the same extent of dimension 0.
-    - `capacity`: both caches hold the same static number of rows.
-    - `window`: positive.
+    - `tokens`: key and value have the same extent of tokens; with `state`, the query too.
+    - `caches`: none, or key cache and value cache with the same static number of rows, and `past`.
+    - `windows`: not negative.
+    - `sequences`: `past` and `lengths` are an index or one number a sequence of the batch.
+    - `sinks`: one number a query head.
+    - `score`: takes f32, four indices, then the captures; yields f32.
 
     Example:
     ```mlir
     func.func @attend(%q: tensor<?x4x64xf32>, %k: tensor<?x2x64xf32>, %v: tensor<?x2x64xf32>,
                       %kc: tensor<512x2x64xf32>, %vc: tensor<512x2x64xf32>, %past: index)
         -> (tensor<?x4x64xf32>, tensor<512x2x64xf32>, tensor<512x2x64xf32>) {
-      %o, %kn, %vn = seq.attention %q, %k, %v past %past state(%kc, %vc) {scale = 1.250000e-01 : f32}
-        : tensor<?x4x64xf32>, tensor<?x2x64xf32>, tensor<?x2x64xf32>, tensor<512x2x64xf32>, tensor<512x2x64xf32>
+      %o, %kn, %vn = seq.attention %q, %k, %v past(%past : index)
+        state(%kc, %vc : tensor<512x2x64xf32>, tensor<512x2x64xf32>) {scale = 1.250000e-01 : f32, window_right = 0}
+        : tensor<?x4x64xf32>, tensor<?x2x64xf32>, tensor<?x2x64xf32>
       return %o, %kn, %vn : tensor<?x4x64xf32>, tensor<512x2x64xf32>, tensor<512x2x64xf32>
+    }
+    func.func @capped(%x: tensor<3x17x4x64xf32>, %slopes: tensor<4xf32>) -> tensor<3x17x4x64xf32> {
+      %o = seq.attention %x, %x, %x captures(%slopes : tensor<4xf32>)
+        score {
+        ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index, %captured: tensor<4xf32>):
+          %slope = tensor.extract %captured[%h] : tensor<4xf32>
+          %y = arith.addf %s, %slope : f32
+          seq.yield %y : f32
+        } {scale = 1.250000e-01 : f32} : tensor<3x17x4x64xf32>, tensor<3x17x4x64xf32>, tensor<3x17x4x64xf32>
+      return %o : tensor<3x17x4x64xf32>
     }
     ```
   }];
   let arguments = (ins
-    3DTensorOf<[F32]>:$query,       // [token, query head, key width]
-    3DTensorOf<[F32]>:$key,         // [token, key-value head, key width]
-    3DTensorOf<[F32]>:$value,       // [token, key-value head, value width]
-    Index:$past,
-    3DTensorOf<[F32]>:$key_cache,   // [capacity, key-value head, key width]
-    3DTensorOf<[F32]>:$value_cache, // [capacity, key-value head, value width]
-    F32Attr:$scale, OptionalAttr<I64Attr>:$window);
-  let results = (outs 3DTensorOf<[F32]>:$output, 3DTensorOf<[F32]>:$key_cache_after,
-                      3DTensorOf<[F32]>:$value_cache_after);
+    TensorRankOf<[F32], [3, 4]>:$query, // [batch, token, query head, key width]
+    TensorRankOf<[F32], [3, 4]>:$key,   // [batch, token, key-value head, key width]
+    TensorRankOf<[F32], [3, 4]>:$value, // [batch, token, key-value head, value width]
+    Optional<IndexOrSequences>:$past,
+    Optional<IndexOrSequences>:$lengths,
+    Optional<1DTensorOf<[F32]>>:$sinks, // [query head]
+    Variadic<TensorRankOf<[F32], [3, 4]>>:$caches, // key and value cache: [batch, capacity, key-value head, width]
+    Variadic<AnyType>:$captures,
+    F32Attr:$scale, OptionalAttr<I64Attr>:$window_left, OptionalAttr<I64Attr>:$window_right);
+  let results = (outs TensorRankOf<[F32], [3, 4]>:$output, Variadic<TensorRankOf<[F32], [3, 4]>>:$caches_after);
+  let regions = (region MaxSizedRegion<1>:$score);
   let assemblyFormat = [{
-    $query `,` $key `,` $value `past` $past `state` `(` $key_cache `,` $value_cache `)` attr-dict
-    `:` type($query) `,` type($key) `,` type($value) `,` type($key_cache) `,` type($value_cache)
+    $query `,` $key `,` $value (`past` `(` $past^ `:` type($past) `)`)?
+    (`lengths` `(` $lengths^ `:` type($lengths) `)`)? (`sinks` `(` $sinks^ `:` type($sinks) `)`)?
+    (`state` `(` $caches^ `:` type($caches) `)`)? (`captures` `(` $captures^ `:` type($captures) `)`)?
+    (`score` $score^)? attr-dict `:` type($query) `,` type($key) `,` type($value)
+  }];
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Whether the tensors have a leading batch dimension.
+    bool isBatched() { return ::llvm::cast<::mlir::ShapedType>(getQuery().getType()).getRank() == 4; }
+    bool hasState() { return !getCaches().empty(); }
+    /// The dimensions of tokens and of heads in all tensors.
+    unsigned getTokenDim() { return isBatched() ? 1 : 0; }
+    unsigned getHeadDim() { return getTokenDim() + 1; }
   }];
 }
 

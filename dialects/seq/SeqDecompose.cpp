@@ -133,33 +133,50 @@ Value MeaningBuilder::insertRow(Value part, Value tensor, Value row) {
                                        stridesOf(*this, offsets.size(), 1));
 }
 
-/// Dimension 1 becomes 1 and 2, the others move along.
-static SmallVector<ReassociationIndices> headGroups(int64_t rank) {
-  SmallVector<ReassociationIndices> groups{{0}, {1, 2}};
-  for (int64_t dim = 2; dim != rank; ++dim)
-    groups.push_back({dim + 1});
+/// Dimension `dim` becomes `dim` and `dim` + 1, the others move along; `rank`
+/// counts before the split.
+static SmallVector<ReassociationIndices> splitAt(int64_t dim, int64_t rank) {
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t before = 0; before != dim; ++before)
+    groups.push_back({before});
+  groups.push_back({dim, dim + 1});
+  for (int64_t after = dim + 1; after != rank; ++after)
+    groups.push_back({after + 1});
   return groups;
 }
 
-Value MeaningBuilder::splitHeads(Value tensor, int64_t groups) {
+Value MeaningBuilder::splitHeads(Value tensor, int64_t groups, int64_t dim) {
   auto type = cast<RankedTensorType>(tensor.getType());
   SmallVector<int64_t> shape(type.getShape());
   Extents split = extents(tensor);
-  int64_t each = shape[1] / groups;
-  shape[1] = groups;
-  shape.insert(shape.begin() + 2, each);
-  split[1] = getIndexAttr(groups);
-  split.insert(split.begin() + 2, getIndexAttr(each));
+  OpFoldResult each;
+  if (type.isDynamicDim(dim))
+    each = arith::DivUIOp::create(*this, toValue(split[dim]), index(groups))
+               .getResult();
+  else
+    each = getIndexAttr(shape[dim] / groups);
+  shape.insert(shape.begin() + dim + 1, type.isDynamicDim(dim)
+                                            ? ShapedType::kDynamic
+                                            : shape[dim] / groups);
+  shape[dim] = groups;
+  split[dim] = getIndexAttr(groups);
+  split.insert(split.begin() + dim + 1, each);
   return tensor::ExpandShapeOp::create(
       *this, RankedTensorType::get(shape, type.getElementType()), tensor,
-      headGroups(type.getRank()), split);
+      splitAt(dim, type.getRank()), split);
 }
 
-Value MeaningBuilder::joinHeads(Value tensor) {
+Value MeaningBuilder::joinHeads(Value tensor, int64_t dim) {
   auto type = cast<RankedTensorType>(tensor.getType());
   return tensor::CollapseShapeOp::create(*this, tensor,
-                                         headGroups(type.getRank() - 1));
+                                         splitAt(dim, type.getRank() - 1));
 }
+
+Value MeaningBuilder::addBatch(Value tensor) {
+  return splitHeads(tensor, 1, 0);
+}
+
+Value MeaningBuilder::dropBatch(Value tensor) { return joinHeads(tensor, 0); }
 
 Value MeaningBuilder::extract(Value tensor, ValueRange indices) {
   return tensor::ExtractOp::create(*this, tensor, indices);

@@ -56,9 +56,12 @@ public:
   /// Row `row` of `tensor`, without the leading dimension, and its return.
   mlir::Value row(mlir::Value tensor, mlir::Value row);
   mlir::Value insertRow(mlir::Value part, mlir::Value tensor, mlir::Value row);
-  /// Dimension 1 of `tensor` as `groups` of equal size, and the way back.
-  mlir::Value splitHeads(mlir::Value tensor, int64_t groups);
-  mlir::Value joinHeads(mlir::Value tensor);
+  /// Dimension `dim` of `tensor` as `groups` of equal size, and the way back.
+  mlir::Value splitHeads(mlir::Value tensor, int64_t groups, int64_t dim = 1);
+  mlir::Value joinHeads(mlir::Value tensor, int64_t dim = 1);
+  /// `tensor` as a batch of one sequence, and the way back.
+  mlir::Value addBatch(mlir::Value tensor);
+  mlir::Value dropBatch(mlir::Value tensor);
 
   mlir::Value extract(mlir::Value tensor, mlir::ValueRange indices);
   mlir::Value insert(mlir::Value scalar, mlir::Value tensor,

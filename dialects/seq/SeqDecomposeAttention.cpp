@@ -2,6 +2,8 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "dialects/seq/SeqDecompose.h"
 
+#include "mlir/IR/IRMapping.h"
+
 #include <limits>
 
 using namespace mlir;
@@ -17,85 +19,210 @@ static RankedTensorType typeOf(Value value) {
 // seq.attention
 //===----------------------------------------------------------------------===//
 
-/// Scores [token, key-value head, group, key], scaled, and minus infinity
-/// where the key lies after the token or outside the window.
-static Value buildScores(MeaningBuilder &b, AttentionOp op, Value query,
-                         Value keys) {
-  Extents extents = b.extents(query);
-  extents.back() = b.extent(keys, 0);
-  Value products =
-      b.contract("thgd,jhd->thgj", query, keys, b.filled(extents, b.f32(0)));
-  Value scale = b.f32(op.getScale().convertToFloat());
-  Value outside = b.f32(-std::numeric_limits<float>::infinity());
-  return b.generic("->thgj", {}, products, [&](ValueRange a) -> Value {
-    Value key = b.loopIndex(3);
-    Value last = arith::AddIOp::create(b, op.getPast(), b.loopIndex(0));
-    Value seen = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, key, last);
-    if (op.getWindow()) {
-      Value first =
-          arith::SubIOp::create(b, last, b.index(*op.getWindow() - 1));
-      Value inside =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::sge, key, first);
-      seen = arith::AndIOp::create(b, seen, inside);
-    }
-    Value scaled = arith::MulFOp::create(b, a[0], scale);
-    return arith::SelectOp::create(b, seen, scaled, outside);
-  });
-}
+/// The meaning in letters: b sequence, t query, h key-value head, g query head
+/// of its group, j key, d and v components.
+namespace {
+class AttentionMeaning {
+public:
+  AttentionMeaning(OpBuilder &builder, AttentionOp op)
+      : b(builder, op), op(op),
+        groups(typeOf(op.getKey()).getDimSize(op.getHeadDim())),
+        groupSize(typeOf(op.getQuery()).getDimSize(op.getHeadDim()) / groups) {}
 
-/// Softmax over the last of four dimensions; a row of minus infinities gives
-/// zeros: its maximum counts as 0 and its sum as 1.
-static Value buildSoftmax(MeaningBuilder &b, Value scores) {
-  Extents rows = b.extents(scores);
-  rows.pop_back();
-  Value infinity = b.f32(-std::numeric_limits<float>::infinity());
-  Value zero = b.f32(0), one = b.f32(1);
-  Value maximum = b.generic("thgj->thg", scores, b.filled(rows, infinity),
-                            [&](ValueRange a) -> Value {
-                              return arith::MaximumFOp::create(b, a[0], a[1]);
-                            });
-  Value exponentials = b.generic(
-      "thgj,thg->thgj", {scores, maximum},
-      b.empty(b.extents(scores), b.getF32Type()), [&](ValueRange a) -> Value {
-        Value none =
-            arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, a[1], infinity);
-        Value finite = arith::SelectOp::create(b, none, zero, a[1]);
-        return math::ExpOp::create(b, arith::SubFOp::create(b, a[0], finite));
-      });
-  Value sum = b.generic("thgj->thg", exponentials, b.filled(rows, zero),
-                        [&](ValueRange a) -> Value {
-                          return arith::AddFOp::create(b, a[1], a[0]);
-                        });
-  return b.generic("thg->thgj", sum, exponentials, [&](ValueRange a) -> Value {
+  SmallVector<Value> build() {
+    Value keys = withBatch(op.getKey()), values = withBatch(op.getValue());
+    SmallVector<Value> caches;
+    if (op.hasState()) {
+      caches = {append(keys, withBatch(op.getCaches()[0])),
+                append(values, withBatch(op.getCaches()[1]))};
+      keys = firstRows(caches[0]);
+      values = firstRows(caches[1]);
+    }
+    Value query = b.splitHeads(withBatch(op.getQuery()), groups, /*dim=*/2);
+    Value weights = buildSoftmax(buildScores(query, keys));
+    Extents extents = b.extents(query);
+    extents.back() = b.extent(values, 3);
+    Value output = b.contract("bthgj,bjhv->bthgv", weights, values,
+                              b.filled(extents, b.f32(0)));
+    SmallVector<Value> results{withoutBatch(b.joinHeads(output, /*dim=*/2))};
+    for (Value cache : caches)
+      results.push_back(withoutBatch(cache));
+    return b.asResults(results);
+  }
+
+private:
+  Value withBatch(Value tensor) {
+    return op.isBatched() ? tensor : b.addBatch(tensor);
+  }
+  Value withoutBatch(Value tensor) {
+    return op.isBatched() ? tensor : b.dropBatch(tensor);
+  }
+
+  bool isUniform() { return !op.getPast() || op.getPast().getType().isIndex(); }
+
+  /// `past` or `lengths` of one sequence.
+  Value ofSequence(Value value, Value sequence) {
+    if (value.getType().isIndex())
+      return value;
+    return b.toIndex(b.extract(value, sequence));
+  }
+
+  /// Writes the call's rows into a cache at rows `past ..`.
+  Value append(Value rows, Value cache) {
+    OpFoldResult zero = b.getIndexAttr(0);
+    if (isUniform())
+      return b.insertSlice(rows, cache, {zero, op.getPast(), zero, zero});
+    Value sequences = b.toValue(b.extent(cache, 0));
+    return b
+        .loop(b.index(0), sequences, cache,
+              [&](Value sequence, ValueRange carried) -> SmallVector<Value> {
+                Extents one = b.extents(rows);
+                one.front() = b.getIndexAttr(1);
+                Value own = b.slice(rows, {sequence, zero, zero, zero}, one);
+                Value past = ofSequence(op.getPast(), sequence);
+                return {b.insertSlice(own, carried[0],
+                                      {sequence, past, zero, zero})};
+              })
+        .front();
+  }
+
+  /// The rows of a cache that exist, where all sequences have as many.
+  Value firstRows(Value cache) {
+    if (!isUniform())
+      return cache;
+    OpFoldResult zero = b.getIndexAttr(0);
+    Extents sizes = b.extents(cache);
+    sizes[1] = b.sum(op.getPast(), b.extent(op.getQuery(), op.getTokenDim()));
+    return b.slice(cache, {zero, zero, zero, zero}, sizes);
+  }
+
+  Value compare(arith::CmpIPredicate predicate, Value left, Value right) {
+    return arith::CmpIOp::create(b, predicate, left, right);
+  }
+
+  /// Whether query t of sequence s sees key j.
+  Value isSeen(Value s, Value t, Value j) {
+    Value past = op.getPast() ? ofSequence(op.getPast(), s) : b.index(0);
+    Value position = arith::AddIOp::create(b, past, t);
+    SmallVector<Value> conditions;
+    using enum arith::CmpIPredicate;
+    if (auto right = op.getWindowRight())
+      conditions.push_back(
+          compare(sle, j, arith::AddIOp::create(b, position, b.index(*right))));
+    if (auto left = op.getWindowLeft())
+      conditions.push_back(
+          compare(sge, j, arith::SubIOp::create(b, position, b.index(*left))));
+    if (op.getLengths())
+      conditions.push_back(compare(slt, j, ofSequence(op.getLengths(), s)));
+    if (op.hasState() && !isUniform()) {
+      Value tokens = b.toValue(b.extent(op.getQuery(), op.getTokenDim()));
+      conditions.push_back(
+          compare(slt, j, arith::AddIOp::create(b, past, tokens)));
+    }
+    Value seen = arith::ConstantOp::create(b, b.getBoolAttr(true));
+    for (Value condition : conditions)
+      seen = arith::AndIOp::create(b, seen, condition);
+    return seen;
+  }
+
+  /// What the score region makes of a scaled product.
+  Value applyScore(Value product, Value s, Value head, Value t, Value j) {
+    if (op.getScore().empty())
+      return product;
+    Block &block = op.getScore().front();
+    SmallVector<Value> values{product, s, head, t, j};
+    llvm::append_range(values, op.getCaptures());
+    IRMapping mapping;
+    mapping.map(block.getArguments(), values);
+    for (Operation &inner : block.without_terminator())
+      b.clone(inner, mapping);
+    return mapping.lookup(block.getTerminator()->getOperand(0));
+  }
+
+  Value buildScores(Value query, Value keys) {
+    Extents extents = b.extents(query);
+    extents.back() = b.extent(keys, 1);
+    Value products = b.contract("bthgd,bjhd->bthgj", query, keys,
+                                b.filled(extents, b.f32(0)));
+    Value scale = b.f32(op.getScale().convertToFloat());
+    Value hidden = b.f32(-std::numeric_limits<float>::infinity());
+    return b.generic("->bthgj", {}, products, [&](ValueRange a) -> Value {
+      Value s = b.loopIndex(0), t = b.loopIndex(1), j = b.loopIndex(4);
+      Value head = arith::MulIOp::create(b, b.loopIndex(2), b.index(groupSize));
+      head = arith::AddIOp::create(b, head, b.loopIndex(3));
+      Value scaled = arith::MulFOp::create(b, a[0], scale);
+      Value score = applyScore(scaled, s, head, t, j);
+      return arith::SelectOp::create(b, isSeen(s, t, j), score, hidden);
+    });
+  }
+
+  /// A sink counts as one more score of every row of its head.
+  Value startOfMaximum(const Extents &rows) {
+    Value start =
+        b.filled(rows, b.f32(-std::numeric_limits<float>::infinity()));
+    if (!op.getSinks())
+      return start;
+    SmallVector<ReassociationIndices> split{{0, 1}};
+    sinks = tensor::ExpandShapeOp::create(
+        b, RankedTensorType::get({groups, groupSize}, b.getF32Type()),
+        op.getSinks(), split);
+    return b.generic("hg->bthg", sinks, start,
+                     [&](ValueRange a) -> Value { return a[0]; });
+  }
+
+  Value startOfSum(Value maximum) {
+    Value start = b.filled(b.extents(maximum), b.f32(0));
+    if (!op.getSinks())
+      return start;
+    return b.generic(
+        "hg,bthg->bthg", {sinks, maximum}, start,
+        [&](ValueRange a) -> Value { return buildExponential(a[0], a[1]); });
+  }
+
+  /// exp(score - maximum), where a maximum of minus infinity counts as 0.
+  Value buildExponential(Value score, Value maximum) {
+    Value infinity = b.f32(-std::numeric_limits<float>::infinity());
     Value none =
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, a[0], zero);
-    Value divisor = arith::SelectOp::create(b, none, one, a[0]);
-    return arith::DivFOp::create(b, a[1], divisor);
-  });
-}
+        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, maximum, infinity);
+    Value finite = arith::SelectOp::create(b, none, b.f32(0), maximum);
+    return math::ExpOp::create(b, arith::SubFOp::create(b, score, finite));
+  }
+
+  /// Softmax over the keys; a row of minus infinities gives zeros: its maximum
+  /// counts as 0 and its sum as 1.
+  Value buildSoftmax(Value scores) {
+    Extents rows = b.extents(scores);
+    rows.pop_back();
+    Value maximum = b.generic("bthgj->bthg", scores, startOfMaximum(rows),
+                              [&](ValueRange a) -> Value {
+                                return arith::MaximumFOp::create(b, a[0], a[1]);
+                              });
+    Value exponentials = b.generic(
+        "bthgj,bthg->bthgj", {scores, maximum},
+        b.empty(b.extents(scores), b.getF32Type()),
+        [&](ValueRange a) -> Value { return buildExponential(a[0], a[1]); });
+    Value sum = b.generic("bthgj->bthg", exponentials, startOfSum(maximum),
+                          [&](ValueRange a) -> Value {
+                            return arith::AddFOp::create(b, a[1], a[0]);
+                          });
+    return b.generic(
+        "bthg->bthgj", sum, exponentials, [&](ValueRange a) -> Value {
+          Value none = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, a[0],
+                                             b.f32(0));
+          Value divisor = arith::SelectOp::create(b, none, b.f32(1), a[0]);
+          return arith::DivFOp::create(b, a[1], divisor);
+        });
+  }
+
+  MeaningBuilder b;
+  AttentionOp op;
+  int64_t groups, groupSize;
+  Value sinks;
+};
+} // namespace
 
 SmallVector<Value> AttentionOp::decompose(OpBuilder &builder) {
-  MeaningBuilder b(builder, *this);
-  OpFoldResult zero = b.getIndexAttr(0);
-  Extents start{getPast(), zero, zero}, origin(3, zero);
-  Value keyCache = b.insertSlice(getKey(), getKeyCache(), start);
-  Value valueCache = b.insertSlice(getValue(), getValueCache(), start);
-
-  auto firstRows = [&](Value cache) {
-    Extents sizes = b.extents(cache);
-    sizes[0] = b.sum(getPast(), b.extent(getQuery(), 0));
-    return b.slice(cache, origin, sizes);
-  };
-  int64_t groups = typeOf(getKeyCache()).getDimSize(1);
-  Value query = b.splitHeads(getQuery(), groups);
-  Value scores = buildScores(b, *this, query, firstRows(keyCache));
-  Value weights = buildSoftmax(b, scores);
-
-  Extents extents = b.extents(query);
-  extents.back() = b.extent(valueCache, 2);
-  Value output = b.contract("thgj,jhv->thgv", weights, firstRows(valueCache),
-                            b.filled(extents, b.f32(0)));
-  return b.asResults({b.joinHeads(output), keyCache, valueCache});
+  return AttentionMeaning(builder, *this).build();
 }
 
 //===----------------------------------------------------------------------===//

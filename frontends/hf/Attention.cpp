@@ -74,13 +74,14 @@ Value sennit::hf::buildAttention(ModelBuilder &model, Value x,
         values = model.state(layer.states + ".value", cache);
   FloatAttr scale = builder.getF32FloatAttr(static_cast<float>(
       1.0 / std::sqrt(static_cast<double>(shape.headWidth))));
-  IntegerAttr windowAttr =
-      window ? builder.getI64IntegerAttr(*window) : nullptr;
+  // A checkpoint's window counts the token itself.
+  IntegerAttr left = window ? builder.getI64IntegerAttr(*window - 1) : nullptr;
   auto attention = seq::AttentionOp::create(
-      builder, TypeRange{query.getType(), keys.getType(), values.getType()},
-      query, key, value, model.past(), keys, values, scale, windowAttr);
-  model.setNext(keys, attention.getKeyCacheAfter());
-  model.setNext(values, attention.getValueCacheAfter());
+      builder, query, key, value, model.past(), /*lengths=*/nullptr,
+      /*sinks=*/nullptr, ValueRange{keys, values}, /*captures=*/{}, scale, left,
+      /*window_right=*/builder.getI64IntegerAttr(0));
+  model.setNext(keys, attention.getCachesAfter()[0]);
+  model.setNext(values, attention.getCachesAfter()[1]);
   return linear(model, mergeHeads(model, attention.getOutput()),
                 name + ".o_proj", model.getFacts().width, shape.hasBias);
 }

@@ -3,10 +3,14 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "passes/schedule/Models.h"
+#include "passes/schedule/ScoreTiles.h"
 #include "passes/schedule/TileSizes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+#include <limits>
 
 using namespace mlir;
 
@@ -14,68 +18,137 @@ namespace sennit::schedule {
 
 /// Rows of queries and of keys in one step.
 static constexpr int64_t queryRows = 32, keyRows = 64, stepKeyRows = 128;
-/// Finite, so that a row that saw no key yet never computes inf - inf.
-static constexpr double lowest = -1e30;
+/// The least finite number, so that a row that saw no key yet never computes
+/// inf - inf, and a score of any finite size counts.
+static constexpr double lowest = -std::numeric_limits<float>::max();
+
+/// Puts the batch dimension, where there is one, before the others.
+static Box makeBox(seq::AttentionOp op, Value sequence,
+                   ArrayRef<OpFoldResult> offsets, ArrayRef<int64_t> sizes) {
+  Box box(offsets, sizes);
+  if (!op.isBatched())
+    return box;
+  box.offsets.insert(box.offsets.begin(), sequence);
+  box.sizes.insert(box.sizes.begin(), 1);
+  box.aligned.insert(box.aligned.begin(), true);
+  return box;
+}
+
+/// `past` or `lengths` of one sequence, an index.
+static Value ofSequence(Program &program, Value number, Value sequence) {
+  if (number.getType().isIndex())
+    return program.scalar(number);
+  OpBuilder &b = program.builder;
+  Value loaded =
+      memref::LoadOp::create(b, program.loc, program.view(number), sequence);
+  return arith::IndexCastOp::create(b, program.loc, b.getIndexType(), loaded);
+}
+
+/// Opens a grid whose first dimension is the sequence where there are several;
+/// returns the sequence, 0 for a single one, before the other positions.
+static SmallVector<Value> openGrid(Program &program, seq::AttentionOp op,
+                                   ArrayRef<Value> upper,
+                                   ArrayRef<int64_t> steps,
+                                   ArrayRef<StringRef> names) {
+  SmallVector<Value> uppers(upper);
+  SmallVector<int64_t> sizes(steps);
+  SmallVector<StringRef> dims(names);
+  if (!op.isBatched()) {
+    SmallVector<Value> item = program.openGrid(uppers, sizes, dims);
+    item.insert(item.begin(), program.index(0));
+    return item;
+  }
+  uppers.insert(uppers.begin(), program.extent(op.getQuery(), 0));
+  sizes.insert(sizes.begin(), 1);
+  dims.insert(dims.begin(), "sequence");
+  return program.openGrid(uppers, sizes, dims);
+}
+
+/// The most tokens of a tensor in one call.
+static int64_t tokenBound(KernelBuilder &kernel, seq::AttentionOp op,
+                          Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  return op.isBatched() ? type.getDimSize(1) : kernel.rowBound(tensor);
+}
 
 /// Stores this call's keys and values behind those of the cache.
 static LogicalResult buildAppend(KernelBuilder &kernel, seq::AttentionOp op) {
   Program program(kernel, kernel.kernel.getKind().str() + "_append");
-  int64_t heads = op.getKey().getType().getDimSize(1);
-  int64_t rows = roundUpRows(kernel.rowBound(op.getKey()), queryRows);
-  Value tokens = program.extent(op.getKey(), 0);
-  Value past = program.scalar(op.getPast());
-  SmallVector<Value> item = program.openGrid({tokens, program.index(heads)},
-                                             {rows, 1}, {"token", "head"});
-  Value end = program.add(past, tokens), start = program.add(past, item[0]);
+  int64_t heads = op.getKey().getType().getDimSize(op.getHeadDim());
+  int64_t rows = roundUpRows(tokenBound(kernel, op, op.getKey()), queryRows);
+  Value tokens = program.extent(op.getKey(), op.getTokenDim());
+  SmallVector<Value> item =
+      openGrid(program, op, {tokens, program.index(heads)}, {rows, 1},
+               {"token", "head"});
+  Value sequence = item[0], token = item[1], head = item[2];
+  Value past = ofSequence(program, op.getPast(), sequence);
+  Value end = program.add(past, tokens), start = program.add(past, token);
+  Value sources[] = {op.getKey(), op.getValue()};
   for (auto [source, before, after] :
-       {std::tuple(op.getKey(), op.getKeyCache(), op.getKeyCacheAfter()),
-        std::tuple(op.getValue(), op.getValueCache(),
-                   op.getValueCacheAfter())}) {
-    int64_t width = source.getType().getDimSize(2);
-    Box box({item[0], item[1], program.builder.getIndexAttr(0)},
-            {rows, 1, width});
+       llvm::zip_equal(sources, op.getCaches(), op.getCachesAfter())) {
+    int64_t width = cast<RankedTensorType>(source.getType()).getShape().back();
+    Box box =
+        makeBox(op, sequence, {token, head, program.builder.getIndexAttr(0)},
+                {rows, 1, width});
     FailureOr<Value> tile = program.tile(source, box);
     if (failed(tile))
       return failure();
+    Box target =
+        makeBox(op, sequence, {start, head, program.builder.getIndexAttr(0)},
+                {rows, 1, width});
     SmallVector<std::pair<int64_t, Value>> bounds;
     if (rows > 1)
-      bounds.push_back({0, end});
-    tile::StoreOp::create(program.builder, program.loc, *tile,
-                          program.stateView(before, after),
-                          ValueRange{start, item[1], program.index(0)},
-                          ArrayRef<int64_t>{0, 1, 2}, bounds);
+      bounds.push_back({op.getTokenDim(), end});
+    tile::StoreOp::create(
+        program.builder, program.loc, *tile, program.stateView(before, after),
+        llvm::map_to_vector(target.offsets,
+                            [&](OpFoldResult o) { return program.value(o); }),
+        llvm::to_vector(llvm::seq<int64_t>(0, target.rank())), bounds);
   }
   return program.finish();
 }
 
+/// The largest divisor of a group of query heads that fills a tile of queries.
+static int64_t getHeadsPerItem(int64_t group) {
+  int64_t heads = std::min(group, queryRows);
+  while (group % heads != 0)
+    --heads;
+  return heads;
+}
+
 namespace {
-/// The attending program: one item is one query head and a tile of queries.
+/// The attending program. One item is a sequence, a tile of queries and query
+/// heads of one group, which read the same keys: row t * heads + g.
 class Attend {
 public:
   Attend(KernelBuilder &kernel, seq::AttentionOp op)
       : op(op), program(kernel, kernel.kernel.getKind()),
-        width(op.getQuery().getType().getDimSize(2)),
-        valueWidth(op.getValue().getType().getDimSize(2)),
-        rows(roundUpRows(kernel.rowBound(op.getQuery()), queryRows)),
-        keys(rows == 1 ? stepKeyRows : keyRows) {}
+        width(op.getQuery().getType().getShape().back()),
+        valueWidth(op.getValue().getType().getShape().back()),
+        group(op.getQuery().getType().getDimSize(op.getHeadDim()) /
+              op.getKey().getType().getDimSize(op.getHeadDim())),
+        heads(getHeadsPerItem(group)) {
+    int64_t most = tokenBound(kernel, op, op.getQuery());
+    tokens = roundUpRows(most, std::max<int64_t>(1, queryRows / heads));
+    rows = tokens * heads;
+    keys = most == 1 ? stepKeyRows : keyRows;
+  }
 
   LogicalResult build() {
-    int64_t heads = op.getQuery().getType().getDimSize(1);
-    Value tokens = program.extent(op.getQuery(), 0);
-    past = program.scalar(op.getPast());
-    SmallVector<Value> item = program.openGrid({program.index(heads), tokens},
-                                               {1, rows}, {"head", "query"});
-    openItem(item[0], item[1], tokens);
-    Box box({item[1], item[0], program.builder.getIndexAttr(0)},
-            {rows, 1, width});
+    openItem();
+    Box box =
+        makeBox(op, sequence, {token, head, program.builder.getIndexAttr(0)},
+                {tokens, heads, width});
     FailureOr<Value> q = program.tileF32(op.getQuery(), box);
     if (failed(q))
       return failure();
-    // Scores in units of log2, so that the exponential is exp2.
-    Value scale = program.splat(cast<VectorType>(q->getType()),
-                                op.getScale().convertToDouble() * M_LOG2E);
+    // Without a score region the scores are in units of log2.
+    double scale = op.getScale().convertToDouble();
+    Value factor =
+        program.splat(cast<VectorType>(q->getType()),
+                      op.getScore().empty() ? scale * M_LOG2E : scale);
     query = program.reshape(
-        arith::MulFOp::create(program.builder, program.loc, *q, scale),
+        arith::MulFOp::create(program.builder, program.loc, *q, factor),
         {rows, width});
     auto state = buildStream(
         program, "kv", lower, upper, keys, initialState(),
@@ -85,31 +158,50 @@ public:
     box.sizes.back() = valueWidth;
     program.seed(
         op.getOutput(), box,
-        program.reshape(normalize((*state)[1], (*state)[2]), box.sizes));
+        program.reshape(normalize((*state)[0], (*state)[1], (*state)[2]),
+                        box.sizes));
     if (failed(program.storeOutputs(box)))
       return failure();
     return program.finish();
   }
 
 private:
-  /// The range of keys that some query of the item sees.
-  void openItem(Value head, Value start, Value tokens) {
+  Value clamp(Value least, Value value) {
+    return arith::MaxSIOp::create(program.builder, program.loc, least, value);
+  }
+  Value cap(Value most, Value value) {
+    return arith::MinSIOp::create(program.builder, program.loc, most, value);
+  }
+
+  /// Opens the grid, and finds the keys that some query of the item sees.
+  void openItem() {
     OpBuilder &b = program.builder;
-    int64_t group = op.getQuery().getType().getDimSize(1) /
-                    op.getKey().getType().getDimSize(1);
+    Value count = program.extent(op.getQuery(), op.getTokenDim());
+    int64_t queryHeads = op.getQuery().getType().getDimSize(op.getHeadDim());
+    SmallVector<Value> item =
+        openGrid(program, op, {program.index(queryHeads), count},
+                 {heads, tokens}, {"head", "query"});
+    sequence = item[0];
+    head = item[1];
+    token = item[2];
     keyHead =
         arith::DivUIOp::create(b, program.loc, head, program.index(group));
-    first = program.add(past, start);
-    upper = arith::MinUIOp::create(b, program.loc, program.add(past, tokens),
-                                   program.add(first, program.index(rows)));
-    lower = program.index(0);
-    if (!op.getWindow())
-      return;
-    Value reach = program.index(*op.getWindow() - 1);
-    Value inside = arith::CmpIOp::create(
-        b, program.loc, arith::CmpIPredicate::ugt, first, reach);
-    Value from = arith::SubIOp::create(b, program.loc, first, reach);
-    lower = arith::SelectOp::create(b, program.loc, inside, from, lower);
+    Value past = op.getPast() ? ofSequence(program, op.getPast(), sequence)
+                              : program.index(0);
+    first = program.add(past, token);
+    Value zero = program.index(0);
+    upper = op.hasState() ? program.add(past, count)
+                          : program.extent(op.getKey(), op.getTokenDim());
+    if (op.getLengths())
+      upper = cap(upper, ofSequence(program, op.getLengths(), sequence));
+    existing = upper;
+    if (auto right = op.getWindowRight())
+      upper = cap(upper, program.add(first, program.index(tokens + *right)));
+    lower = zero;
+    if (auto left = op.getWindowLeft())
+      lower = clamp(zero, arith::SubIOp::create(b, program.loc, first,
+                                                program.index(*left)));
+    upper = clamp(lower, upper);
   }
 
   SmallVector<Value> initialState() {
@@ -119,68 +211,159 @@ private:
             program.splat(VectorType::get({rows, valueWidth}, f32), 0.0)};
   }
 
-  Value loadCache(Value cache, Value j, int64_t columns) {
+  /// Keys or values j .. of the key-value head, zero past the last visible one.
+  FailureOr<Value> loadKeys(unsigned which, Value j, int64_t columns) {
+    Value rowsOfCall = which == 0 ? op.getKey() : op.getValue();
+    Value source = op.hasState() ? op.getCachesAfter()[which] : rowsOfCall;
+    OpFoldResult zero = program.builder.getIndexAttr(0);
+    Box box = makeBox(op, sequence, {j, keyHead, zero}, {keys, 1, columns});
+    if (!op.hasState() && program.kernel.isInside(source)) {
+      box.aligned[op.getTokenDim()] = false;
+      FailureOr<Value> tile = program.tileF32(source, box);
+      if (failed(tile))
+        return failure();
+      return zeroRowsPast(program, program.reshape(*tile, {keys, columns}), j,
+                          upper);
+    }
     auto type = VectorType::get(
         {keys, columns},
-        cast<RankedTensorType>(cache.getType()).getElementType());
-    return tile::LoadOp::create(
-        program.builder, program.loc, type, program.view(cache),
-        ValueRange{j, keyHead, program.index(0)}, ArrayRef<int64_t>{0, 2},
-        ArrayRef<std::pair<int64_t, Value>>{{0, upper}});
+        cast<RankedTensorType>(source.getType()).getElementType());
+    int64_t dim = op.getTokenDim();
+    return Value(tile::LoadOp::create(
+        program.builder, program.loc, type, program.view(source),
+        llvm::map_to_vector(box.offsets,
+                            [&](OpFoldResult o) { return program.value(o); }),
+        ArrayRef<int64_t>{dim, dim + 2},
+        ArrayRef<std::pair<int64_t, Value>>{{0, upper}}));
   }
 
-  /// Which keys each query sees: those before it, within the window.
+  /// A tile of one value a query, or a query head, of the item.
+  Value perRow(Value tile, int64_t dim) {
+    return program.reshape(program.broadcast(tile, {tokens, heads}, {dim}),
+                           {rows});
+  }
+
+  Value compare(arith::CmpIPredicate predicate, Value a, Value b) {
+    return arith::CmpIOp::create(program.builder, program.loc, predicate, a, b);
+  }
+
+  /// Which keys each query sees.
   Value visible(Value j) {
     OpBuilder &b = program.builder;
     SmallVector<int64_t> shape{rows, keys};
-    Value position = program.broadcast(program.iota(first, rows), shape, {0});
     Value key = program.broadcast(program.iota(j, keys), shape, {1});
-    Value seen = arith::CmpIOp::create(
-        b, program.loc, arith::CmpIPredicate::sle, key, position);
-    if (!op.getWindow())
-      return seen;
+    Value position =
+        program.broadcast(perRow(program.iota(first, tokens), 0), shape, {0});
     auto type = cast<VectorType>(key.getType());
-    Value reach = arith::AddIOp::create(
-        b, program.loc, key, program.splatInt(type, *op.getWindow()));
-    Value recent = arith::CmpIOp::create(
-        b, program.loc, arith::CmpIPredicate::sgt, reach, position);
-    return arith::AndIOp::create(b, program.loc, seen, recent);
+    auto shifted = [&](Value tile, int64_t by) -> Value {
+      if (by == 0)
+        return tile;
+      return arith::AddIOp::create(b, program.loc, tile,
+                                   program.splatInt(type, by));
+    };
+    Value seen;
+    auto require = [&](Value condition) {
+      seen = seen
+                 ? Value(arith::AndIOp::create(b, program.loc, seen, condition))
+                 : condition;
+    };
+    if (auto right = op.getWindowRight())
+      require(
+          compare(arith::CmpIPredicate::sle, key, shifted(position, *right)));
+    if (auto left = op.getWindowLeft())
+      require(
+          compare(arith::CmpIPredicate::sge, shifted(key, *left), position));
+    // A causal query with a state sees nothing that does not exist.
+    bool isBounded = op.hasState() && op.getWindowRight() == 0;
+    if (!isBounded || op.getLengths())
+      require(compare(arith::CmpIPredicate::slt, key,
+                      program.broadcast(existing, shape, {})));
+    return seen;
+  }
+
+  /// Scores of the item's queries and keys j .., in units of log2 unless there
+  /// is a score region; minus infinity where hidden.
+  FailureOr<Value> score(Value j, Value k) {
+    Value product = multiply(program, query, k, nullptr, tile::MmaForm::NT);
+    if (!op.getScore().empty()) {
+      ScorePlace place{sequence, head, token, j, tokens, heads, keys};
+      FailureOr<Value> scored = emitScore(program, op, product, place);
+      if (failed(scored))
+        return failure();
+      product = *scored;
+    }
+    // Hidden before the exponential: above the diagonal it could overflow.
+    return arith::SelectOp::create(
+               program.builder, program.loc, visible(j), product,
+               program.splat(cast<VectorType>(product.getType()), -INFINITY))
+        .getResult();
+  }
+
+  /// exp(a - b) of scores.
+  Value exponential(Value a, Value b) {
+    OpBuilder &builder = program.builder;
+    Value difference = arith::SubFOp::create(builder, program.loc, a, b);
+    if (!op.getScore().empty())
+      difference = arith::MulFOp::create(
+          builder, program.loc, difference,
+          program.splat(cast<VectorType>(difference.getType()), M_LOG2E));
+    return math::Exp2Op::create(builder, program.loc, difference);
   }
 
   FailureOr<SmallVector<Value>> step(Value j, ValueRange carries) {
     OpBuilder &b = program.builder;
     Location loc = program.loc;
-    SmallVector<int64_t> shape{rows, keys};
-    Value k = loadCache(op.getKeyCacheAfter(), j, width);
-    Value v = loadCache(op.getValueCacheAfter(), j, valueWidth);
-    Value score = multiply(program, query, k, nullptr, tile::MmaForm::NT);
-    auto type = cast<VectorType>(score.getType());
-    // Masked before the exponential: above the diagonal it could overflow.
-    score = arith::SelectOp::create(b, loc, visible(j), score,
-                                    program.splat(type, -INFINITY));
+    FailureOr<Value> k = loadKeys(0, j, width), v = loadKeys(1, j, valueWidth);
+    if (failed(k) || failed(v))
+      return failure();
+    FailureOr<Value> scores = score(j, *k);
+    if (failed(scores))
+      return failure();
     auto rowType = cast<VectorType>(carries[0].getType());
     Value most = tile::ReduceOp::create(b, loc, rowType, tile::ReduceKind::Max,
-                                        score, 1);
+                                        *scores, 1);
     most = arith::MaximumFOp::create(b, loc, carries[0], most);
-    Value shifted = arith::SubFOp::create(b, loc, score,
-                                          program.broadcast(most, shape, {0}));
-    Value p = math::Exp2Op::create(b, loc, shifted);
-    Value decay = math::Exp2Op::create(
-        b, loc, arith::SubFOp::create(b, loc, carries[0], most));
+    Value p = exponential(*scores, program.broadcast(most, {rows, keys}, {0}));
+    Value decay = exponential(carries[0], most);
     Value sum =
         tile::ReduceOp::create(b, loc, rowType, tile::ReduceKind::Add, p, 1);
     sum = arith::AddFOp::create(
         b, loc, arith::MulFOp::create(b, loc, carries[1], decay), sum);
     Value output = arith::MulFOp::create(
         b, loc, carries[2], program.broadcast(decay, {rows, valueWidth}, {0}));
-    output = multiply(program, p, v, output, tile::MmaForm::NN);
+    output = multiply(program, p, *v, output, tile::MmaForm::NN);
     return SmallVector<Value>{most, sum, output};
   }
 
-  /// output / sum, and zero for a row that saw no key.
-  Value normalize(Value sum, Value output) {
+  /// The heads' sinks, one a row, in the units of the scores.
+  Value loadSinks() {
+    OpBuilder &b = program.builder;
+    auto type = VectorType::get({heads}, b.getF32Type());
+    Value sinks = tile::LoadOp::create(
+        b, program.loc, type, program.view(op.getSinks()), ValueRange{head},
+        ArrayRef<int64_t>{0}, ArrayRef<std::pair<int64_t, Value>>{});
+    if (op.getScore().empty())
+      sinks = arith::MulFOp::create(b, program.loc, sinks,
+                                    program.splat(type, M_LOG2E));
+    return perRow(sinks, 1);
+  }
+
+  /// output / sum, and zero for a row that saw no key. A sink joins the sum: it
+  /// is one more score, whose value is zero.
+  Value normalize(Value most, Value sum, Value output) {
     OpBuilder &b = program.builder;
     auto type = cast<VectorType>(sum.getType());
+    if (op.getSinks()) {
+      Value sinks = loadSinks();
+      Value both = arith::MaximumFOp::create(b, program.loc, most, sinks);
+      Value decay = exponential(most, both);
+      sum = arith::MulFOp::create(b, program.loc, sum, decay);
+      sum =
+          arith::AddFOp::create(b, program.loc, sum, exponential(sinks, both));
+      output = arith::MulFOp::create(
+          b, program.loc, output,
+          program.broadcast(decay, {rows, valueWidth}, {0}));
+    }
     Value none =
         arith::CmpFOp::create(b, program.loc, arith::CmpFPredicate::OEQ, sum,
                               program.splat(type, 0.0));
@@ -195,83 +378,30 @@ private:
 
   seq::AttentionOp op;
   Program program;
-  int64_t width, valueWidth, rows, keys;
-  Value past, keyHead, first, lower, upper, query;
+  /// Query heads that share a key-value head, and how many of them, with how
+  /// many tokens, one item takes.
+  int64_t width, valueWidth, group, heads, tokens, rows, keys;
+  /// The item: its sequence, first head and first query; the position of that
+  /// query; the keys that exist, and those that some query sees.
+  Value sequence, head, token, keyHead, first, existing, lower, upper, query;
 };
 
 struct AttentionModel
     : TileProgramOpInterface::ExternalModel<AttentionModel, seq::AttentionOp> {
   LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
     auto attention = cast<seq::AttentionOp>(op);
-    if (failed(buildAppend(kernel, attention)))
+    if (attention.isBatched() && attention.getQuery().getType().isDynamicDim(1))
+      return op->emitOpError("has a batch of sequences whose number of tokens "
+                             "is not known at compile time");
+    if (attention.hasState() && failed(buildAppend(kernel, attention)))
       return failure();
     return Attend(kernel, attention).build();
-  }
-};
-
-struct RopeModel
-    : TileProgramOpInterface::ExternalModel<RopeModel, seq::RopeOp> {
-  FailureOr<Value> emitTile(Operation *op, Program &program, unsigned,
-                            const Box &box) const {
-    auto rope = cast<seq::RopeOp>(op);
-    int64_t width = rope.getInput().getType().getDimSize(2);
-    int64_t planes = rope.getCosine().getType().getDimSize(1);
-    if (rope.getInterleaved())
-      return op->emitOpError(
-          "pairs neighbouring components, for which there is no tile program");
-    if (box.sizes[2] != width || box.sizes[1] != 1)
-      return op->emitOpError("needs a tile of one whole head");
-    FailureOr<Value> tile = program.tileF32(rope.getInput(), box);
-    if (failed(tile))
-      return failure();
-    int64_t rows = box.sizes[0];
-    Value x = program.reshape(*tile, {rows, width});
-    Box table({program.add(program.scalar(rope.getPast()),
-                           program.value(box.offsets[0])),
-               program.builder.getIndexAttr(0)},
-              {rows, planes});
-    table.aligned[0] = false;
-    FailureOr<Value> cosine = program.tileF32(rope.getCosine(), table);
-    FailureOr<Value> sine = program.tileF32(rope.getSine(), table);
-    if (failed(cosine) || failed(sine))
-      return failure();
-    return program.reshape(
-        rotate(program, x, *cosine, *sine, rows, planes, width), box.sizes);
-  }
-
-  static Value rotate(Program &program, Value x, Value cosine, Value sine,
-                      int64_t rows, int64_t planes, int64_t width) {
-    OpBuilder &b = program.builder;
-    Location loc = program.loc;
-    auto part = [&](int64_t from, int64_t size) -> Value {
-      auto type = VectorType::get({rows, size}, b.getF32Type());
-      return tile::SliceOp::create(b, loc, type, x, ArrayRef<int64_t>{0, from});
-    };
-    auto times = [&](Value a, Value c) -> Value {
-      return arith::MulFOp::create(b, loc, a, c);
-    };
-    auto join = [&](Value a, Value c) -> Value {
-      int64_t size = cast<VectorType>(a.getType()).getDimSize(1) +
-                     cast<VectorType>(c.getType()).getDimSize(1);
-      return tile::ConcatOp::create(
-          b, loc, VectorType::get({rows, size}, b.getF32Type()), a, c, 1);
-    };
-    Value first = part(0, planes), second = part(planes, planes);
-    Value turned = arith::SubFOp::create(b, loc, times(first, cosine),
-                                         times(second, sine));
-    Value partner = arith::AddFOp::create(b, loc, times(second, cosine),
-                                          times(first, sine));
-    Value result = join(turned, partner);
-    return width == 2 * planes
-               ? result
-               : join(result, part(2 * planes, width - 2 * planes));
   }
 };
 } // namespace
 
 void attachAttentionModels(MLIRContext *context) {
   seq::AttentionOp::attachInterface<AttentionModel>(*context);
-  seq::RopeOp::attachInterface<RopeModel>(*context);
 }
 
 } // namespace sennit::schedule

@@ -112,6 +112,7 @@ void registerTileProgramModels(DialectRegistry &registry) {
                             linalg::LinalgDialect *, tensor::TensorDialect *) {
     schedule::attachLinalgModels(context);
     schedule::attachAttentionModels(context);
+    schedule::attachRopeModels(context);
     schedule::attachRecurrenceModels(context);
     schedule::attachRoutingModels(context);
     schedule::attachModelModels(context);

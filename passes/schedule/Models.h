@@ -11,6 +11,7 @@ namespace sennit::schedule {
 
 void attachLinalgModels(mlir::MLIRContext *context);
 void attachAttentionModels(mlir::MLIRContext *context);
+void attachRopeModels(mlir::MLIRContext *context);
 void attachRecurrenceModels(mlir::MLIRContext *context);
 void attachRoutingModels(mlir::MLIRContext *context);
 void attachModelModels(mlir::MLIRContext *context);

@@ -128,10 +128,11 @@ std::string nameOf(const testing::TestParamInfo<Specimen> &info) {
 }
 
 std::vector<Specimen> makeCausal() {
-  std::vector<Specimen> all = makeMixers();
-  for (Specimen &router : makeRouters())
-    if (!router.tokenResults.empty())
-      all.push_back(router);
+  std::vector<Specimen> all;
+  for (const auto &family : {makeMixers(), makeRouters()})
+    for (const Specimen &specimen : family)
+      if (!specimen.tokenResults.empty())
+        all.push_back(specimen);
   return all;
 }
 

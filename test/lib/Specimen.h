@@ -35,6 +35,8 @@ struct Specimen {
   std::vector<unsigned> tokenArguments, tokenResults;
   /// Arguments and results, in the same order, that carry the state.
   std::vector<unsigned> stateArguments, stateResults;
+  /// Whether the number of tokens is known at compile time.
+  bool hasStaticTokens = false;
   /// The argument that counts the tokens before this call.
   std::optional<unsigned> pastArgument;
 };
@@ -49,6 +51,17 @@ struct AttentionShape {
   std::optional<int64_t> window;
 };
 Specimen makeAttention(AttentionShape shape);
+/// Attention without a cache over `keys` keys, or with one, of a batch of
+/// sequences, or of one where `batch` is 0.
+struct AttentionSetting {
+  std::string name;
+  int64_t queryHeads, heads, keyWidth, valueWidth;
+  int64_t keys = 77, batch = 0;
+  std::optional<int64_t> left = std::nullopt, right = std::nullopt;
+  bool hasState = false, hasPast = false, hasLengths = false, hasSinks = false,
+       hasScore = false;
+};
+Specimen makeAttention(AttentionSetting setting);
 Specimen makeSelectiveScan(int64_t channels, int64_t states);
 struct LinearAttentionShape {
   bool gated;
@@ -81,6 +94,7 @@ Specimen makeEmbed(int64_t vocabulary, int64_t width, Element table);
 
 /// Every op at shapes that leave nothing even: odd heads, prime widths.
 std::vector<Specimen> makeAttentions();
+std::vector<Specimen> makeAttentionSettings();
 std::vector<Specimen> makeRecurrences();
 std::vector<Specimen> makeMixers();
 std::vector<Specimen> makeRouters();

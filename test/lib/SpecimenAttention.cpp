@@ -25,8 +25,8 @@ static std::string spellAttention(const AttentionShape &shape,
       R"(
     func.func @run(%q: {Q}, %k: {K}, %v: {V}, %past: index, %kc: {KC}, %vc: {VC})
         -> ({O}, {KC}, {VC}) {
-      %o, %kn, %vn = seq.attention %q, %k, %v past %past state(%kc, %vc)
-        {scale = 0.375 : f32{window}} : {Q}, {K}, {V}, {KC}, {VC}
+      %o, %kn, %vn = seq.attention %q, %k, %v past(%past : index) state(%kc, %vc : {KC}, {VC})
+        {scale = 0.375 : f32{window}, window_right = 0} : {Q}, {K}, {V}
       return %o, %kn, %vn : {O}, {KC}, {VC}
     })",
       {{"Q", "tensor<{t}x{hq}x{dk}xf32>"},
@@ -35,7 +35,8 @@ static std::string spellAttention(const AttentionShape &shape,
        {"O", "tensor<{t}x{hq}x{dv}xf32>"},
        {"KC", "tensor<{c}x{h}x{dk}xf32>"},
        {"VC", "tensor<{c}x{h}x{dv}xf32>"},
-       {"window", shape.window ? ", window = " + str(*shape.window) : ""},
+       {"window",
+        shape.window ? ", window_left = " + str(*shape.window - 1) : ""},
        {"t", tokens},
        {"hq", str(shape.queryHeads)},
        {"h", str(shape.heads)},

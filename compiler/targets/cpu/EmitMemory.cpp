@@ -14,13 +14,19 @@ using namespace sennit::cpu;
 static SmallVector<int64_t> getViewStrides(MemRefType view, int64_t &offset) {
   SmallVector<int64_t> strides;
   offset = 0;
-  if (succeeded(view.getStridesAndOffset(strides, offset)))
+  auto blocked = dyn_cast<tile::BlockedAttr>(view.getLayout());
+  // MLIR has no strides for views without elements.
+  bool isRowMajor = view.getLayout().isIdentity();
+  if (!blocked && !isRowMajor) {
+    (void)view.getStridesAndOffset(strides, offset);
     return strides;
-  auto blocked = cast<tile::BlockedAttr>(view.getLayout());
+  }
   int64_t rank = view.getRank();
   strides.assign(rank, 0);
-  int64_t stride = blocked.getStorageElements(view.getShape().take_back(2));
-  for (int64_t i = rank - 3; i >= 0; --i) {
+  int64_t panel = blocked ? 2 : 0;
+  int64_t stride =
+      blocked ? blocked.getStorageElements(view.getShape().take_back(2)) : 1;
+  for (int64_t i = rank - 1 - panel; i >= 0; --i) {
     strides[i] = stride;
     stride *= view.getDimSize(i);
   }

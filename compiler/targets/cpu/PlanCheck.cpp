@@ -7,11 +7,16 @@ using namespace sennit;
 using namespace sennit::cpu;
 
 static LogicalResult checkView(Operation *op, MemRefType view) {
-  if (auto blocked = dyn_cast<tile::BlockedAttr>(view.getLayout())) {
-    for (int64_t i = 1, rank = view.getRank(); i < rank; ++i)
-      if (view.isDynamicDim(i))
-        return op->emitOpError() << "reads " << view << ", of which dim " << i
-                                 << " is dynamic; only the leading one may be";
+  auto blocked = dyn_cast<tile::BlockedAttr>(view.getLayout());
+  bool isRowMajor = view.getLayout().isIdentity();
+  for (int64_t i = 1, rank = view.getRank(); i < rank; ++i)
+    if ((blocked || isRowMajor) && view.isDynamicDim(i))
+      return op->emitOpError()
+             << "reads or writes " << view << ", of which dim " << i
+             << " is dynamic; only the leading one may be";
+  if (isRowMajor)
+    return success();
+  if (blocked) {
     if (blocked.getRows() % lanes != 0)
       return op->emitOpError()
              << "reads panels of " << blocked.getRows()

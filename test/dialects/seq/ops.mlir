@@ -4,19 +4,19 @@
 // CHECK-LABEL: func.func @attention
 func.func @attention(%q: tensor<?x4x64xf32>, %k: tensor<?x2x64xf32>, %v: tensor<?x2x32xf32>,
                      %kc: tensor<512x2x64xf32>, %vc: tensor<512x2x32xf32>, %past: index) -> tensor<?x4x32xf32> {
-  // CHECK: seq.attention %{{.*}}, %{{.*}}, %{{.*}} past %{{.*}} state(%{{.*}}, %{{.*}})
-  // CHECK-SAME: {scale = 1.250000e-01 : f32, window = 128 : i64}
-  // CHECK-SAME: : tensor<?x4x64xf32>, tensor<?x2x64xf32>, tensor<?x2x32xf32>, tensor<512x2x64xf32>, tensor<512x2x32xf32>
-  %o, %kn, %vn = seq.attention %q, %k, %v past %past state(%kc, %vc) {scale = 1.250000e-01 : f32, window = 128}
-    : tensor<?x4x64xf32>, tensor<?x2x64xf32>, tensor<?x2x32xf32>, tensor<512x2x64xf32>, tensor<512x2x32xf32>
+  // CHECK: seq.attention %{{.*}}, %{{.*}}, %{{.*}} past(%{{.*}} : index) state(%{{.*}}, %{{.*}} : {{.*}})
+  // CHECK-SAME: {scale = 1.250000e-01 : f32, window_left = 127 : i64, window_right = 0 : i64}
+  // CHECK-SAME: : tensor<?x4x64xf32>, tensor<?x2x64xf32>, tensor<?x2x32xf32>
+  %o, %kn, %vn = seq.attention %q, %k, %v past(%past : index) state(%kc, %vc : tensor<512x2x64xf32>, tensor<512x2x32xf32>) {scale = 1.250000e-01 : f32, window_left = 127, window_right = 0}
+    : tensor<?x4x64xf32>, tensor<?x2x64xf32>, tensor<?x2x32xf32>
   return %o : tensor<?x4x32xf32>
 }
 
 // CHECK-LABEL: func.func @attention_takes_its_tokens_from_the_query
 func.func @attention_takes_its_tokens_from_the_query(
     %q: tensor<1x4x64xf32>, %k: tensor<?x2x64xf32>, %kc: tensor<512x2x64xf32>, %past: index) -> tensor<1x4x64xf32> {
-  %o, %kn, %vn = seq.attention %q, %k, %k past %past state(%kc, %kc) {scale = 1.250000e-01 : f32}
-    : tensor<1x4x64xf32>, tensor<?x2x64xf32>, tensor<?x2x64xf32>, tensor<512x2x64xf32>, tensor<512x2x64xf32>
+  %o, %kn, %vn = seq.attention %q, %k, %k past(%past : index) state(%kc, %kc : tensor<512x2x64xf32>, tensor<512x2x64xf32>) {scale = 1.250000e-01 : f32, window_right = 0}
+    : tensor<1x4x64xf32>, tensor<?x2x64xf32>, tensor<?x2x64xf32>
   // CHECK: return %{{.*}} : tensor<1x4x64xf32>
   return %o : tensor<1x4x64xf32>
 }

@@ -16,7 +16,7 @@ func.func @queries_are_rotated_at_their_load(%q: !q, %k: !q, %kc: !cache, %cos: 
   // CHECK: seq.attention %[[ROTATED]],
   // REMARK: [[@LINE+1]]:{{.*}}[Passed] FuseMixerPrologue {{.*}}into seq.attention
   %r = seq.rope %q past %past tables(%cos, %sin : !table, !table) : !q
-  %o, %kn, %vn = seq.attention %r, %k, %k past %past state(%kc, %kc) {scale = 1.0 : f32} : !q, !q, !q, !cache, !cache
+  %o, %kn, %vn = seq.attention %r, %k, %k past(%past : index) state(%kc, %kc : !cache, !cache) {scale = 1.0 : f32, window_right = 0} : !q, !q, !q
   return %o : !q
 }
 
@@ -37,7 +37,7 @@ func.func @chain_through_a_view_moves_whole(%x: tensor<?x16xf32>, %k: !q, %kc: !
   } -> tensor<?x16xf32>
   // REMARK-DAG: [[@LINE+1]]:{{.*}}[Passed] FuseMixerPrologue {{.*}}into seq.attention
   %q = tensor.expand_shape %biased [[0], [1, 2]] output_shape [%t, 2, 8] : tensor<?x16xf32> into !q
-  %o, %kn, %vn = seq.attention %q, %k, %k past %past state(%kc, %kc) {scale = 1.0 : f32} : !q, !q, !q, !cache, !cache
+  %o, %kn, %vn = seq.attention %q, %k, %k past(%past : index) state(%kc, %kc : !cache, !cache) {scale = 1.0 : f32, window_right = 0} : !q, !q, !q
   return %o : !q
 }
 
@@ -48,7 +48,7 @@ func.func @stored_queries_stay_outside(%q: !q, %k: !q, %kc: !cache, %cos: !table
   // CHECK: seq.attention %[[ROTATED]],
   // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseMixerPrologue {{.*}}something outside the mixer reads it too, so it is stored anyway
   %r = seq.rope %q past %past tables(%cos, %sin : !table, !table) : !q
-  %o, %kn, %vn = seq.attention %r, %k, %k past %past state(%kc, %kc) {scale = 1.0 : f32} : !q, !q, !q, !cache, !cache
+  %o, %kn, %vn = seq.attention %r, %k, %k past(%past : index) state(%kc, %kc : !cache, !cache) {scale = 1.0 : f32, window_right = 0} : !q, !q, !q
   return %o, %r : !q, !q
 }
 

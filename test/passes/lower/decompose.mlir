@@ -8,15 +8,18 @@
 func.func @attention_reads_the_cache_after_writing_it(
     %q: tensor<?x4x8xf32>, %k: tensor<?x2x8xf32>, %v: tensor<?x2x6xf32>, %kc: tensor<64x2x8xf32>,
     %vc: tensor<64x2x6xf32>, %past: index) -> (tensor<?x4x6xf32>, tensor<64x2x8xf32>, tensor<64x2x6xf32>) {
-  // CHECK: %[[AFTER:.*]] = tensor.insert_slice %[[K]] into %[[CACHE]][%[[PAST]], 0, 0]
-  // CHECK: tensor.expand_shape %[[Q]] {{\[\[}}0], [1, 2], [3]]
+  // CHECK: %[[ROWS:.*]] = tensor.expand_shape %[[K]] {{\[\[}}0, 1], [2], [3]]
+  // CHECK: %[[BEFORE:.*]] = tensor.expand_shape %[[CACHE]]
+  // CHECK: %[[WRITTEN:.*]] = tensor.insert_slice %[[ROWS]] into %[[BEFORE]][0, %[[PAST]], 0, 0]
   // CHECK: %[[COUNT:.*]] = arith.addi %[[PAST]], %{{.*}} : index
-  // CHECK: tensor.extract_slice %[[AFTER]][0, 0, 0] [%[[COUNT]], 2, 8]
+  // CHECK: tensor.extract_slice %[[WRITTEN]][0, 0, 0, 0] [1, %[[COUNT]], 2, 8]
+  // CHECK: tensor.expand_shape %[[Q]] {{\[\[}}0, 1], [2, 3], [4]]
   // CHECK: linalg.generic
   // CHECK: math.exp
   // CHECK-NOT: seq.attention
-  %o, %kn, %vn = seq.attention %q, %k, %v past %past state(%kc, %vc) {scale = 1.0 : f32}
-    : tensor<?x4x8xf32>, tensor<?x2x8xf32>, tensor<?x2x6xf32>, tensor<64x2x8xf32>, tensor<64x2x6xf32>
+  %o, %kn, %vn = seq.attention %q, %k, %v past(%past : index) state(%kc, %vc : tensor<64x2x8xf32>, tensor<64x2x6xf32>) {scale = 1.0 : f32, window_right = 0}
+    : tensor<?x4x8xf32>, tensor<?x2x8xf32>, tensor<?x2x6xf32>
+  // CHECK: %[[AFTER:.*]] = tensor.collapse_shape %[[WRITTEN]]
   // CHECK: return %{{.*}}, %[[AFTER]], %{{.*}}
   return %o, %kn, %vn : tensor<?x4x6xf32>, tensor<64x2x8xf32>, tensor<64x2x6xf32>
 }
@@ -26,8 +29,8 @@ func.func @attention_reads_the_cache_after_writing_it(
 func.func @attention_without_window(%q: tensor<1x1x8xf32>, %c: tensor<64x1x8xf32>, %past: index) -> tensor<1x1x8xf32> {
   // CHECK: arith.cmpi sle
   // CHECK-NOT: arith.cmpi sge
-  %o, %kn, %vn = seq.attention %q, %q, %q past %past state(%c, %c) {scale = 1.0 : f32}
-    : tensor<1x1x8xf32>, tensor<1x1x8xf32>, tensor<1x1x8xf32>, tensor<64x1x8xf32>, tensor<64x1x8xf32>
+  %o, %kn, %vn = seq.attention %q, %q, %q past(%past : index) state(%c, %c : tensor<64x1x8xf32>, tensor<64x1x8xf32>) {scale = 1.0 : f32, window_right = 0}
+    : tensor<1x1x8xf32>, tensor<1x1x8xf32>, tensor<1x1x8xf32>
   return %o : tensor<1x1x8xf32>
 }
 
@@ -35,8 +38,8 @@ func.func @attention_without_window(%q: tensor<1x1x8xf32>, %c: tensor<64x1x8xf32
 func.func @attention_with_window(%q: tensor<1x1x8xf32>, %c: tensor<64x1x8xf32>, %past: index) -> tensor<1x1x8xf32> {
   // CHECK: arith.cmpi sle
   // CHECK: arith.cmpi sge
-  %o, %kn, %vn = seq.attention %q, %q, %q past %past state(%c, %c) {scale = 1.0 : f32, window = 16}
-    : tensor<1x1x8xf32>, tensor<1x1x8xf32>, tensor<1x1x8xf32>, tensor<64x1x8xf32>, tensor<64x1x8xf32>
+  %o, %kn, %vn = seq.attention %q, %q, %q past(%past : index) state(%c, %c : tensor<64x1x8xf32>, tensor<64x1x8xf32>) {scale = 1.0 : f32, window_left = 15, window_right = 0}
+    : tensor<1x1x8xf32>, tensor<1x1x8xf32>, tensor<1x1x8xf32>
   return %o : tensor<1x1x8xf32>
 }
 

@@ -145,7 +145,7 @@ func.func @declines_two_grids(%t: index) {
 func.func @declines_dynamic_strides(%x: memref<?x?xf32>, %t: index) {
   %c0 = arith.constant 0 : index
   tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
-    // expected-error@+1 {{reads or writes 'memref<?x?xf32>', whose strides are not static}}
+    // expected-error@+1 {{reads or writes 'memref<?x?xf32>', of which dim 1 is dynamic; only the leading one may be}}
     %a = tile.load %x[%m, %c0] : memref<?x?xf32> -> vector<16x64xf32>
   }
   return
