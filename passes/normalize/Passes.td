@@ -40,6 +40,29 @@ def DeriveEntryPoints : Pass<"sennit-derive-entry-points", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
 }
 
+def RaiseAttention : Pass<"sennit-raise-attention", "::mlir::ModuleOp"> {
+  let summary = "recognise softmax attention in plain linalg";
+  let description = [{
+    ```mlir
+    %s = linalg.generic { q k }   %m = linalg.generic { max over the keys }
+    %l = linalg.generic { sum of exp(s - m) }   %p = linalg.generic { exp(s - m) / l }
+    %o = linalg.generic { p v }
+    // becomes
+    %o = seq.attention %q, %k, %v
+    ```
+
+    Whatever stands elementwise between the product and the softmax (scale,
+    mask, bias, cap) becomes the score region. The three reductions merge
+    because each has a correction: when the maximum moves from m to m', sums of
+    exp(s - m) change by exp(m - m'), and the division waits for the end.
+    Declines, with a remark, where the shift is not the maximum of the same
+    scores, where the divisor is not the sum of the same exponentials, and
+    where something else reads the weights.
+  }];
+  let dependentDialects = ["::sennit::seq::SeqDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::arith::ArithDialect"];
+}
+
 def VerifyNormalized : Pass<"sennit-verify-normalized", "::mlir::ModuleOp"> {
   let summary = "check the one form that fusion starts from";
   let description = [{

@@ -1,0 +1,312 @@
+// Matches softmax attention in plain linalg.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "passes/normalize/AttentionTerms.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+
+namespace sennit::normalize {
+
+static bool isNumber(const Term &term, double value) {
+  std::optional<APFloat> constant = getConstant(term);
+  return constant && constant->convertToDouble() == value;
+}
+
+/// The term behind the guard `x == special ? instead : x`.
+static const Term &unguard(const Term &term, double special, double instead) {
+  if (!term.is<arith::SelectOp>() || !isNumber(*term.children[1], instead))
+    return term;
+  const Term &condition = *term.children[0];
+  auto compare = dyn_cast_or_null<arith::CmpFOp>(condition.op);
+  if (!compare || compare.getPredicate() != arith::CmpFPredicate::OEQ ||
+      !isNumber(*condition.children[1], special) ||
+      !(*condition.children[0] == *term.children[2]))
+    return term;
+  return *term.children[2];
+}
+
+static bool startsAt(Reduction reduction, double value) {
+  auto fill =
+      reduction.op.getDpsInits().front().getDefiningOp<linalg::FillOp>();
+  return fill &&
+         isNumber(
+             Term{
+                 Term::Kind::Scalar, fill.getInputs().front(), {}, nullptr, {}},
+             value);
+}
+
+namespace {
+/// A sum of products of two tensors.
+struct Product {
+  Reduction sum;
+  OpOperand *left, *right;
+
+  static std::optional<Product> match(Value tensor) {
+    std::optional<Reduction> sum = Reduction::match(tensor);
+    if (!sum || !isa<arith::AddFOp>(sum->merge) || !startsAt(*sum, 0))
+      return std::nullopt;
+    auto product = sum->element.getDefiningOp<arith::MulFOp>();
+    if (!product)
+      return std::nullopt;
+    auto operand = [&](Value value) -> OpOperand * {
+      auto argument = dyn_cast<BlockArgument>(value);
+      bool isInput = argument && argument.getOwner() == sum->op.getBody() &&
+                     argument.getArgNumber() <
+                         static_cast<unsigned>(sum->op.getNumDpsInputs());
+      return isInput ? sum->op.getMatchingOpOperand(argument) : nullptr;
+    };
+    OpOperand *left = operand(product.getLhs()),
+              *right = operand(product.getRhs());
+    if (!left || !right)
+      return std::nullopt;
+    return Product{*sum, left, right};
+  }
+};
+
+/// The steps of the match; each fails with `reason` once it looks like
+/// attention.
+class Matcher {
+public:
+  Matcher(Product last, std::string &reason)
+      : last(last), reason(reason), context(last.sum.op.getContext()),
+        loops(last.sum.op.getNumLoops() + 1),
+        key(getAffineDimExpr(last.sum.loop, context)),
+        depth(getAffineDimExpr(loops - 1, context)) {}
+
+  std::optional<SoftmaxAttention> match(OpOperand *weights, OpOperand *values) {
+    found.output = last.sum.op.getResult(0);
+    found.outputMap = widen(last.sum.op.getIndexingMapsArray().back());
+    if (!matchSoftmax(trace(weights->get(), mapOf(weights))))
+      return std::nullopt;
+    found.values = see(values->get(), mapOf(values));
+    if (!matchScore() || !sortLoops())
+      return std::nullopt;
+    if (!weights->get().hasOneUse()) {
+      reason = "something else reads the softmax's weights, so they are stored "
+               "anyway";
+      return std::nullopt;
+    }
+    return found;
+  }
+
+private:
+  bool decline(const char *why) {
+    reason = why;
+    return false;
+  }
+
+  AffineMap widen(AffineMap map) {
+    return AffineMap::get(loops, 0, map.getResults(), context);
+  }
+  AffineMap mapOf(OpOperand *operand) {
+    return widen(last.sum.op.getMatchingIndexingMap(operand));
+  }
+
+  /// The tensor behind maps that only rename dimensions.
+  static Operand see(Value tensor, AffineMap map) {
+    TermPtr term = trace(tensor, map);
+    return term->isElement() ? Operand{term->value, term->map}
+                             : Operand{tensor, map};
+  }
+
+  bool matchSoftmax(const TermPtr &weight) {
+    if (!weight->is<arith::DivFOp>())
+      return false;
+    const Term &exponential = *weight->children[0];
+    if (!exponential.is<math::ExpOp>() ||
+        !exponential.children[0]->is<arith::SubFOp>())
+      return false;
+    const Term &divisor = unguard(*weight->children[1], 0, 1);
+    std::optional<Reduction> sum = Reduction::match(divisor.value);
+    if (!divisor.isElement() || !sum || !isa<arith::AddFOp>(sum->merge) ||
+        !startsAt(*sum, 0))
+      return decline("exponentials are divided by something else than a sum");
+    if (!(*sum->traceElement(divisor.map, key) == exponential))
+      return decline("the divisor is not the sum of the same exponentials, so "
+                     "it has no common correction with them");
+    found.score = exponential.children[0]->children[0];
+    const Term &shift = unguard(*exponential.children[0]->children[1],
+                                -std::numeric_limits<double>::infinity(), 0);
+    std::optional<Reduction> most = Reduction::match(shift.value);
+    if (!shift.isElement() || !most ||
+        !isa<arith::MaximumFOp, arith::MaxNumFOp>(most->merge) ||
+        !startsAt(*most, -std::numeric_limits<double>::infinity()))
+      return decline(
+          "the exponent is shifted by something else than a maximum");
+    if (!(*most->traceElement(shift.map, key) == *found.score))
+      return decline("the exponent is shifted by the maximum of other scores");
+    return true;
+  }
+
+  /// The first product of two tensors in the score that runs along the keys.
+  const Term *findProduct(const Term &term) {
+    if (term.isElement() && Product::match(term.value) &&
+        term.map.isFunctionOfDim(last.sum.loop))
+      return &term;
+    for (const TermPtr &child : term.children)
+      if (const Term *product = findProduct(*child))
+        return product;
+    return nullptr;
+  }
+
+  bool matchScore() {
+    found.product = findProduct(*found.score);
+    if (!found.product)
+      return decline("the scores hold no product of queries and keys");
+    std::optional<Product> product = Product::match(found.product->value);
+    AffineMap own = product->sum.inLoopsOf(found.product->map, depth);
+    Operand sides[2];
+    for (auto [side, operand] :
+         llvm::zip(sides, ArrayRef<OpOperand *>{product->left, product->right}))
+      side = see(operand->get(),
+                 product->sum.op.getMatchingIndexingMap(operand).compose(own));
+    bool isSwapped = sides[0].map.isFunctionOfDim(last.sum.loop);
+    found.keys = sides[isSwapped ? 0 : 1];
+    found.queries = sides[isSwapped ? 1 : 0];
+    return true;
+  }
+
+  int64_t getExtent(unsigned loop) {
+    return last.sum.op.getStaticLoopRanges()[loop];
+  }
+
+  static bool isLoop(const Term &term, unsigned loop) {
+    return term.kind == Term::Kind::Index &&
+           term.map.getResult(0) ==
+               getAffineDimExpr(loop, term.map.getContext());
+  }
+
+  /// j <= i ? score : -inf is a side of the window and needs no region.
+  void matchCausal() {
+    const Term &term = *found.score;
+    if (!term.is<arith::SelectOp>() ||
+        !isNumber(*term.children[2], -std::numeric_limits<double>::infinity()))
+      return;
+    const Term &condition = *term.children[0];
+    auto compare = dyn_cast_or_null<arith::CmpIOp>(condition.op);
+    if (!compare)
+      return;
+    bool isUpper = compare.getPredicate() == arith::CmpIPredicate::sle,
+         isLower = compare.getPredicate() == arith::CmpIPredicate::sge;
+    if (!(isUpper || isLower) ||
+        !isLoop(*condition.children[isUpper ? 0 : 1], found.key) ||
+        !isLoop(*condition.children[isUpper ? 1 : 0], found.query))
+      return;
+    found.isCausal = true;
+    found.score = TermPtr(term.children[1]);
+  }
+
+  /// A constant factor alone needs no region.
+  void matchScale() {
+    const Term &term = *found.score;
+    if (!term.is<arith::MulFOp>())
+      return;
+    for (unsigned i : {0, 1}) {
+      std::optional<APFloat> factor = getConstant(*term.children[1 - i]);
+      if (term.children[i].get() != found.product || !factor)
+        continue;
+      found.scale = factor->convertToFloat();
+      found.score = TermPtr(term.children[i]);
+      return;
+    }
+  }
+
+  /// Gives each loop its part, by who runs along it.
+  bool sortLoops() {
+    found.key = last.sum.loop;
+    found.depth = loops - 1;
+    SmallVector<unsigned> queries, columns;
+    for (unsigned loop = 0; loop != loops; ++loop) {
+      bool q = found.queries.map.isFunctionOfDim(loop),
+           k = found.keys.map.isFunctionOfDim(loop),
+           v = found.values.map.isFunctionOfDim(loop);
+      if (loop == found.key ? (q || !k || !v) : false)
+        return decline("queries run along the keys");
+      if (loop == found.depth ? (!q || !k || v) : false)
+        return decline("the depth of the scores' product is not its own");
+      if (loop == found.key || loop == found.depth)
+        continue;
+      if (q && k && v)
+        found.heads.push_back(loop);
+      else if (q && !k && !v)
+        queries.push_back(loop);
+      else if (v && !q && !k)
+        columns.push_back(loop);
+      else
+        return decline("a dimension is shared by two of queries, keys and "
+                       "values");
+    }
+    return matchParts(queries, columns);
+  }
+
+  bool matchParts(SmallVector<unsigned> queries, ArrayRef<unsigned> columns) {
+    for (AffineMap map : {found.queries.map, found.keys.map, found.values.map})
+      if (!map.isProjectedPermutation())
+        return decline("queries, keys or values are read along sums of loops");
+    for (Value tensor : {found.queries.tensor, found.keys.tensor,
+                         found.values.tensor, found.output}) {
+      auto type = cast<RankedTensorType>(tensor.getType());
+      if (!type.getElementType().isF32() || !type.hasStaticShape())
+        return decline("a tensor is not of f32 and of static shape");
+    }
+    if (found.heads.size() == 2) {
+      found.sequences.push_back(found.heads.front());
+      found.heads.erase(found.heads.begin());
+    }
+    // With two loops over queries alone, the shorter is a group of heads.
+    if (queries.size() == 2) {
+      unsigned shorter = getExtent(queries[0]) < getExtent(queries[1]) ? 0 : 1;
+      found.groups.push_back(queries[shorter]);
+      queries.erase(queries.begin() + shorter);
+    }
+    if (found.heads.size() > 1 || queries.size() != 1 || columns.size() != 1)
+      return decline("there are more dimensions than sequences, heads, "
+                     "queries, keys and components");
+    found.query = queries.front();
+    found.column = columns.front();
+    matchCausal();
+    matchScale();
+    if (!found.groups.empty() && readsHeads(*found.score))
+      return decline("the score region would read at a group of heads");
+    return true;
+  }
+
+  /// Whether a leaf other than the product runs along the heads.
+  bool readsHeads(const Term &term) {
+    if (&term != found.product && term.map)
+      for (unsigned loop : llvm::concat<unsigned>(found.heads, found.groups))
+        if (term.map.isFunctionOfDim(loop))
+          return true;
+    return llvm::any_of(term.children, [&](const TermPtr &child) {
+      return readsHeads(*child);
+    });
+  }
+
+  Product last;
+  std::string &reason;
+  MLIRContext *context;
+  /// Loops of the last product and the depth of the first; the keys' one.
+  unsigned loops;
+  AffineExpr key, depth;
+  SoftmaxAttention found;
+};
+} // namespace
+
+std::optional<SoftmaxAttention>
+SoftmaxAttention::match(linalg::GenericOp product, std::string &reason) {
+  if (product->getNumResults() != 1)
+    return std::nullopt;
+  std::optional<Product> last = Product::match(product.getResult(0));
+  if (!last)
+    return std::nullopt;
+  if (auto found = Matcher(*last, reason).match(last->left, last->right))
+    return found;
+  if (!reason.empty())
+    return std::nullopt;
+  return Matcher(*last, reason).match(last->right, last->left);
+}
+
+} // namespace sennit::normalize

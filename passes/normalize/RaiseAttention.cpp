@@ -1,0 +1,247 @@
+// Recognises softmax attention in plain linalg and writes it as seq.attention.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+//
+//   s = f(q k^T);  m = max_j s;  l = sum_j exp(s - m)   =>   o = seq.attention
+//   o = sum_j exp(s - m) / l * v                             q, k, v score { f
+//   }
+//
+// The three reductions over j merge into one loop because each has a
+// correction: sums of exp(s - m) times anything change by exp(m - m') when the
+// maximum moves from m to m', and the division by l waits for the end. Declines
+// where the exponent's shift is not the maximum of the same scores, where the
+// divisor is not the sum of the same exponentials, and where something else
+// reads the weights, which are then stored anyway.
+
+#include "passes/normalize/AttentionTerms.h"
+#include "passes/normalize/Passes.h"
+
+#include "dialects/seq/Seq.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Remarks.h"
+
+using namespace mlir;
+using namespace sennit::normalize;
+
+namespace sennit {
+#define GEN_PASS_DEF_RAISEATTENTION
+#include "passes/normalize/Passes.h.inc"
+
+namespace {
+/// Builds the op for a matched computation, at the place of its last product.
+class Raiser {
+public:
+  explicit Raiser(const SoftmaxAttention &found)
+      : found(found), b(found.output.getLoc(), found.output.getDefiningOp()) {}
+
+  Value build() {
+    SmallVector<unsigned> q = found.sequences, k = found.sequences;
+    q.push_back(found.query);
+    q.append(found.heads);
+    q.append(found.groups);
+    k.push_back(found.key);
+    k.append(found.heads);
+    SmallVector<unsigned> v = k, o = q;
+    q.push_back(found.depth);
+    k.push_back(found.depth);
+    v.push_back(found.column);
+    o.push_back(found.column);
+    Value query = joinHeads(arrange(found.queries, q));
+    auto attention = seq::AttentionOp::create(
+        b, query, joinHeads(arrange(found.keys, k)),
+        joinHeads(arrange(found.values, v)), /*past=*/nullptr,
+        /*lengths=*/nullptr, /*sinks=*/nullptr, /*caches=*/ValueRange{},
+        captures, b.getF32FloatAttr(found.scale), nullptr,
+        found.isCausal ? b.getI64IntegerAttr(0) : nullptr);
+    buildScore(attention);
+    return restore(attention.getOutput(), o);
+  }
+
+private:
+  /// The tensor with its dimensions in the order of `dims`.
+  Value arrange(const Operand &operand, ArrayRef<unsigned> dims) {
+    SmallVector<int64_t> order;
+    for (unsigned dim : dims)
+      for (auto [position, expr] : llvm::enumerate(operand.map.getResults()))
+        if (cast<AffineDimExpr>(expr).getPosition() == dim)
+          order.push_back(position);
+    return transpose(operand.tensor, order);
+  }
+
+  Value transpose(Value tensor, ArrayRef<int64_t> order) {
+    if (llvm::is_sorted(order))
+      return tensor;
+    auto type = cast<RankedTensorType>(tensor.getType());
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(b, b.getLoc(), tensor);
+    SmallVector<OpFoldResult> turned =
+        llvm::map_to_vector(order, [&](int64_t dim) { return sizes[dim]; });
+    Value empty = tensor::EmptyOp::create(b, turned, type.getElementType());
+    return linalg::TransposeOp::create(b, tensor, empty, order)->getResult(0);
+  }
+
+  /// Groups of dimensions of a tensor [sequences, token, heads.., width] as the
+  /// op has them: all heads are one dimension.
+  SmallVector<ReassociationIndices> getGroups(int64_t rank) {
+    SmallVector<ReassociationIndices> groups;
+    int64_t next = 0;
+    for (size_t i = 0; i != found.sequences.size() + 1; ++i)
+      groups.push_back({next++});
+    groups.emplace_back();
+    while (next != rank - 1)
+      groups.back().push_back(next++);
+    groups.push_back({next});
+    return groups;
+  }
+
+  Value joinHeads(Value tensor) {
+    auto type = cast<RankedTensorType>(tensor.getType());
+    int64_t plain = found.sequences.size() + 2, rank = type.getRank();
+    if (rank == plain + 1)
+      return tensor;
+    if (rank > plain)
+      return tensor::CollapseShapeOp::create(b, tensor, getGroups(rank));
+    // A single head without a dimension of its own.
+    SmallVector<int64_t> shape(type.getShape());
+    shape.insert(shape.end() - 1, 1);
+    SmallVector<ReassociationIndices> groups;
+    for (int64_t dim = 0; dim + 1 != rank; ++dim)
+      groups.push_back({dim});
+    groups.back().push_back(rank - 1);
+    groups.push_back({rank});
+    return tensor::ExpandShapeOp::create(
+        b, RankedTensorType::get(shape, type.getElementType()), tensor, groups);
+  }
+
+  /// The op's output with the heads apart, in the order of the matched result.
+  Value restore(Value output, ArrayRef<unsigned> dims) {
+    auto wanted = cast<RankedTensorType>(found.output.getType());
+    SmallVector<int64_t> shape, order(dims.size());
+    for (auto [position, dim] : llvm::enumerate(dims))
+      for (auto [place, expr] : llvm::enumerate(found.outputMap.getResults()))
+        if (cast<AffineDimExpr>(expr).getPosition() == dim) {
+          shape.push_back(wanted.getDimSize(place));
+          order[place] = position;
+        }
+    int64_t rank = dims.size();
+    auto type = RankedTensorType::get(shape, wanted.getElementType());
+    int64_t own = cast<RankedTensorType>(output.getType()).getRank();
+    if (own < rank)
+      output = tensor::ExpandShapeOp::create(b, type, output, getGroups(rank));
+    if (own > rank) {
+      SmallVector<ReassociationIndices> groups;
+      for (int64_t dim = 0; dim + 1 != rank; ++dim)
+        groups.push_back({dim});
+      groups.back().push_back(rank - 1);
+      groups.push_back({rank});
+      output = tensor::CollapseShapeOp::create(b, output, groups);
+    }
+    return transpose(output, order);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // The score region
+  //===--------------------------------------------------------------------===//
+
+  void collectCaptures(const Term &term) {
+    bool isCaptured = (term.isElement() && &term != found.product) ||
+                      (term.kind == Term::Kind::Scalar && !getConstantOp(term));
+    if (isCaptured && !llvm::is_contained(captures, term.value))
+      captures.push_back(term.value);
+    for (const TermPtr &child : term.children)
+      collectCaptures(*child);
+  }
+
+  static Operation *getConstantOp(const Term &term) {
+    Operation *op = term.value.getDefiningOp();
+    return op && op->hasTrait<OpTrait::ConstantLike>() ? op : nullptr;
+  }
+
+  void buildScore(seq::AttentionOp attention) {
+    if (found.score.get() == found.product)
+      return;
+    collectCaptures(*found.score);
+    attention.getCapturesMutable().assign(captures);
+    OpBuilder::InsertionGuard guard(b);
+    SmallVector<Type> types(5, b.getIndexType());
+    types.front() = b.getF32Type();
+    llvm::append_range(types, ValueRange(captures).getTypes());
+    Block *block =
+        b.createBlock(&attention.getScore(), {}, types,
+                      SmallVector<Location>(types.size(), b.getLoc()));
+    Value score = emit(*found.score, *block);
+    seq::YieldOp::create(b, score);
+  }
+
+  /// The region's index for a loop.
+  Value getIndex(AffineExpr expr, Block &block) {
+    if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+      return arith::ConstantIndexOp::create(b, constant.getValue());
+    unsigned dim = cast<AffineDimExpr>(expr).getPosition();
+    if (dim == found.query)
+      return block.getArgument(3);
+    if (dim == found.key)
+      return block.getArgument(4);
+    return block.getArgument(llvm::is_contained(found.sequences, dim) ? 1 : 2);
+  }
+
+  Value emit(const Term &term, Block &block) {
+    if (&term == found.product)
+      return block.getArgument(0);
+    if (term.kind == Term::Kind::Index)
+      return getIndex(term.map.getResult(0), block);
+    if (term.kind == Term::Kind::Operation) {
+      IRMapping mapping;
+      for (auto [operand, child] :
+           llvm::zip_equal(term.op->getOperands(), term.children))
+        if (!mapping.contains(operand))
+          mapping.map(operand, emit(*child, block));
+      return b.clone(*term.op, mapping)->getResult(0);
+    }
+    if (Operation *constant = getConstantOp(term);
+        constant && term.kind == Term::Kind::Scalar)
+      return b.clone(*constant)->getResult(0);
+    auto *position = llvm::find(captures, term.value);
+    Value captured = block.getArgument(5 + (position - captures.begin()));
+    if (!term.isElement())
+      return captured;
+    SmallVector<Value> indices;
+    for (AffineExpr expr : term.map.getResults())
+      indices.push_back(getIndex(expr, block));
+    return tensor::ExtractOp::create(b, captured, indices);
+  }
+
+  const SoftmaxAttention &found;
+  ImplicitLocOpBuilder b;
+  SmallVector<Value> captures;
+};
+
+struct RaiseAttention : impl::RaiseAttentionBase<RaiseAttention> {
+  void runOnOperation() override {
+    SmallVector<linalg::GenericOp> products;
+    getOperation().walk([&](linalg::GenericOp op) { products.push_back(op); });
+    auto options = remark::RemarkOpts::name("RaiseAttention").category("fuse");
+    for (linalg::GenericOp product : products) {
+      std::string reason;
+      std::optional<SoftmaxAttention> found =
+          SoftmaxAttention::match(product, reason);
+      if (!found) {
+        if (!reason.empty())
+          remark::missed(product.getLoc(), options) << reason;
+        continue;
+      }
+      remark::passed(product.getLoc(), options)
+          << "three reductions over the keys become one loop";
+      product.getResult(0).replaceAllUsesWith(Raiser(*found).build());
+      for (Operation &op :
+           llvm::make_early_inc_range(llvm::reverse(*product->getBlock())))
+        if (isa<linalg::LinalgOp>(op) && isOpTriviallyDead(&op))
+          op.erase();
+    }
+  }
+};
+} // namespace
+} // namespace sennit

@@ -1,0 +1,68 @@
+// What one element of a tensor is, as a tree of scalar operations seen through
+// elementwise ops.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_PASSES_NORMALIZE_TERMS_H
+#define SENNIT_PASSES_NORMALIZE_TERMS_H
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
+#include <memory>
+
+namespace sennit::normalize {
+
+/// One node. Loops are those of the op from which the trace began, so that
+/// terms of different ops compare.
+struct Term {
+  enum class Kind {
+    /// `tensor` at `map` of the loops: an argument, or the result of an op that
+    /// is not elementwise.
+    Element,
+    /// The number of loop `map`'s only result.
+    Index,
+    /// A scalar that comes from outside the bodies, a constant as a rule.
+    Scalar,
+    /// `op` of the children.
+    Operation
+  };
+  Kind kind;
+  mlir::Value value;
+  mlir::AffineMap map;
+  mlir::Operation *op = nullptr;
+  llvm::SmallVector<std::shared_ptr<Term>> children;
+
+  bool isElement() const { return kind == Kind::Element; }
+  template <typename Op> bool is() const {
+    return kind == Kind::Operation && llvm::isa<Op>(op);
+  }
+  /// Equal in every element: the same operations on the same leaves.
+  bool operator==(const Term &other) const;
+};
+using TermPtr = std::shared_ptr<Term>;
+
+/// What `tensor` is at `map` of some loops.
+TermPtr trace(mlir::Value tensor, mlir::AffineMap map);
+
+/// A reduction of one loop: `out[..] = merge(out[..], element)`.
+struct Reduction {
+  mlir::linalg::GenericOp op;
+  /// The op that merges, and the loop that it merges.
+  mlir::Operation *merge;
+  unsigned loop;
+  /// The value that it merges in, in the body.
+  mlir::Value element;
+
+  /// Such a reduction, or nothing.
+  static std::optional<Reduction> match(mlir::Value tensor);
+  /// The element in the loops of a trace in which the result stands at `at` and
+  /// the merged loop is `merged`.
+  TermPtr traceElement(mlir::AffineMap at, mlir::AffineExpr merged);
+  /// The reduction's own loops in those of such a trace.
+  mlir::AffineMap inLoopsOf(mlir::AffineMap at, mlir::AffineExpr merged);
+};
+
+/// The number that a scalar is, if it is a constant; of a splat too.
+std::optional<llvm::APFloat> getConstant(const Term &term);
+
+} // namespace sennit::normalize
+
+#endif // SENNIT_PASSES_NORMALIZE_TERMS_H
