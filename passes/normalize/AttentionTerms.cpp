@@ -79,7 +79,7 @@ public:
   std::optional<SoftmaxAttention> match(OpOperand *weights, OpOperand *values) {
     found.output = last.sum.op.getResult(0);
     found.outputMap = widen(last.sum.op.getIndexingMapsArray().back());
-    if (!matchSoftmax(trace(weights->get(), mapOf(weights))))
+    if (!matchSoftmax(tracer.trace(weights->get(), mapOf(weights))))
       return std::nullopt;
     found.values = see(values->get(), mapOf(values));
     if (!matchScore() || !sortLoops())
@@ -106,8 +106,8 @@ private:
   }
 
   /// The tensor behind maps that only rename dimensions.
-  static Operand see(Value tensor, AffineMap map) {
-    TermPtr term = trace(tensor, map);
+  Operand see(Value tensor, AffineMap map) {
+    TermPtr term = tracer.trace(tensor, map);
     return term->isElement() ? Operand{term->value, term->map}
                              : Operand{tensor, map};
   }
@@ -124,7 +124,7 @@ private:
     if (!divisor.isElement() || !sum || !isa<arith::AddFOp>(sum->merge) ||
         !startsAt(*sum, 0))
       return decline("exponentials are divided by something else than a sum");
-    if (!(*sum->traceElement(divisor.map, key) == exponential))
+    if (!(*sum->traceElement(tracer, divisor.map, key) == exponential))
       return decline("the divisor is not the sum of the same exponentials, so "
                      "it has no common correction with them");
     found.score = exponential.children[0]->children[0];
@@ -136,7 +136,7 @@ private:
         !startsAt(*most, -std::numeric_limits<double>::infinity()))
       return decline(
           "the exponent is shifted by something else than a maximum");
-    if (!(*most->traceElement(shift.map, key) == *found.score))
+    if (!(*most->traceElement(tracer, shift.map, key) == *found.score))
       return decline("the exponent is shifted by the maximum of other scores");
     return true;
   }
@@ -291,6 +291,7 @@ private:
   /// Loops of the last product and the depth of the first; the keys' one.
   unsigned loops;
   AffineExpr key, depth;
+  Tracer tracer;
   SoftmaxAttention found;
 };
 } // namespace

@@ -147,6 +147,8 @@ private:
   //===--------------------------------------------------------------------===//
 
   void collectCaptures(const Term &term) {
+    if (!visited.insert(&term).second)
+      return;
     bool isCaptured = (term.isElement() && &term != found.product) ||
                       (term.kind == Term::Kind::Scalar && !getConstantOp(term));
     if (isCaptured && !llvm::is_contained(captures, term.value))
@@ -189,6 +191,14 @@ private:
   }
 
   Value emit(const Term &term, Block &block) {
+    if (Value known = emitted.lookup(&term))
+      return known;
+    Value value = emitOnce(term, block);
+    emitted[&term] = value;
+    return value;
+  }
+
+  Value emitOnce(const Term &term, Block &block) {
     if (&term == found.product)
       return block.getArgument(0);
     if (term.kind == Term::Kind::Index)
@@ -217,6 +227,8 @@ private:
   const SoftmaxAttention &found;
   ImplicitLocOpBuilder b;
   SmallVector<Value> captures;
+  DenseSet<const Term *> visited;
+  DenseMap<const Term *, Value> emitted;
 };
 
 struct RaiseAttention : impl::RaiseAttentionBase<RaiseAttention> {

@@ -12,6 +12,8 @@ using namespace mlir;
 namespace sennit::normalize {
 
 bool Term::operator==(const Term &other) const {
+  if (this == &other)
+    return true;
   if (kind != other.kind || value != other.value || map != other.map)
     return false;
   if (kind != Kind::Operation)
@@ -30,9 +32,8 @@ static TermPtr makeLeaf(Term::Kind kind, Value value, AffineMap map) {
   return std::make_shared<Term>(Term{kind, value, map, nullptr, {}});
 }
 
-/// What `scalar` of the body of `op` is, where the op's loops are `loops`.
-static TermPtr traceScalar(Value scalar, linalg::GenericOp op,
-                           AffineMap loops) {
+TermPtr Tracer::traceScalar(Value scalar, linalg::GenericOp op,
+                            AffineMap loops) {
   if (auto argument = dyn_cast<BlockArgument>(scalar)) {
     if (argument.getOwner() != op.getBody())
       return makeLeaf(Term::Kind::Scalar, scalar, {});
@@ -47,14 +48,25 @@ static TermPtr traceScalar(Value scalar, linalg::GenericOp op,
   if (auto index = dyn_cast<linalg::IndexOp>(source))
     return makeLeaf(Term::Kind::Index, {},
                     loops.getSubMap({static_cast<unsigned>(index.getDim())}));
+  if (TermPtr known = scalars.lookup({scalar, loops}))
+    return known;
   auto term =
       std::make_shared<Term>(Term{Term::Kind::Operation, {}, {}, source, {}});
   for (Value operand : source->getOperands())
     term->children.push_back(traceScalar(operand, op, loops));
+  scalars[{scalar, loops}] = term;
   return term;
 }
 
-TermPtr trace(Value tensor, AffineMap map) {
+TermPtr Tracer::trace(Value tensor, AffineMap map) {
+  if (TermPtr known = elements.lookup({tensor, map}))
+    return known;
+  TermPtr term = compute(tensor, map);
+  elements[{tensor, map}] = term;
+  return term;
+}
+
+TermPtr Tracer::compute(Value tensor, AffineMap map) {
   Operation *op = tensor.getDefiningOp();
   if (auto fill = dyn_cast_or_null<linalg::FillOp>(op))
     return makeLeaf(Term::Kind::Scalar, fill.getInputs().front(), {});
@@ -64,7 +76,6 @@ TermPtr trace(Value tensor, AffineMap map) {
   bool isMap = generic && generic.getNumDpsInits() == 1 &&
                generic.getNumParallelLoops() == generic.getNumLoops() &&
                generic.getIndexingMapsArray().back().isIdentity();
-  // An op that updates its init in place is elementwise in it as well.
   if (!isMap)
     return makeLeaf(Term::Kind::Element, tensor, map);
   Value yielded = generic.getBody()->getTerminator()->getOperand(0);
@@ -99,8 +110,9 @@ AffineMap Reduction::inLoopsOf(AffineMap at, AffineExpr merged) {
   return AffineMap::get(at.getNumDims(), 0, loops, op.getContext());
 }
 
-TermPtr Reduction::traceElement(AffineMap at, AffineExpr merged) {
-  return traceScalar(element, op, inLoopsOf(at, merged));
+TermPtr Reduction::traceElement(Tracer &tracer, AffineMap at,
+                                AffineExpr merged) {
+  return tracer.traceScalar(element, op, inLoopsOf(at, merged));
 }
 
 std::optional<APFloat> getConstant(const Term &term) {

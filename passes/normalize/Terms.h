@@ -39,8 +39,21 @@ struct Term {
 };
 using TermPtr = std::shared_ptr<Term>;
 
-/// What `tensor` is at `map` of some loops.
-TermPtr trace(mlir::Value tensor, mlir::AffineMap map);
+/// Traces elements, each once: terms share what computations share.
+class Tracer {
+public:
+  /// What `tensor` is at `map` of some loops.
+  TermPtr trace(mlir::Value tensor, mlir::AffineMap map);
+  /// What `scalar` of the body of `op` is, where the op's loops are `loops`.
+  TermPtr traceScalar(mlir::Value scalar, mlir::linalg::GenericOp op,
+                      mlir::AffineMap loops);
+
+private:
+  TermPtr compute(mlir::Value tensor, mlir::AffineMap map);
+
+  llvm::DenseMap<std::pair<mlir::Value, mlir::AffineMap>, TermPtr> elements,
+      scalars;
+};
 
 /// A reduction of one loop: `out[..] = merge(out[..], element)`.
 struct Reduction {
@@ -55,7 +68,8 @@ struct Reduction {
   static std::optional<Reduction> match(mlir::Value tensor);
   /// The element in the loops of a trace in which the result stands at `at` and
   /// the merged loop is `merged`.
-  TermPtr traceElement(mlir::AffineMap at, mlir::AffineExpr merged);
+  TermPtr traceElement(Tracer &tracer, mlir::AffineMap at,
+                       mlir::AffineExpr merged);
   /// The reduction's own loops in those of such a trace.
   mlir::AffineMap inLoopsOf(mlir::AffineMap at, mlir::AffineExpr merged);
 };
