@@ -86,6 +86,10 @@ private:
   mlir::Operation *op;
 };
 
+/// The values and indices that `seq.top_k` chooses of each row of `input`.
+mlir::ValueRange buildTopK(MeaningBuilder &b, mlir::Value input, int64_t count,
+                           bool smallest);
+
 } // namespace sennit::seq
 
 #endif // SENNIT_DIALECTS_SEQ_SEQDECOMPOSE_H

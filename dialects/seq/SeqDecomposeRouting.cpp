@@ -49,35 +49,6 @@ static Value buildSigmoid(MeaningBuilder &b, Value logits) {
                    });
 }
 
-/// The best expert of token `t` after the one of logit `logit` and index
-/// `expert` in the order of falling logits, then rising indices. Returns its
-/// logit and index; index -1 when there is none, which only a NaN brings about.
-static ValueRange buildNext(MeaningBuilder &b, Value logits, Value t,
-                            Value logit, Value expert) {
-  auto compare = [&](arith::CmpFPredicate predicate, Value left, Value right) {
-    return arith::CmpFOp::create(b, predicate, left, right).getResult();
-  };
-  auto step = [&](Value e, ValueRange best) -> SmallVector<Value> {
-    Value candidate = b.extract(logits, {t, e}), index = b.toI32(e);
-    Value later =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, index, expert);
-    Value tied = arith::AndIOp::create(
-        b, compare(arith::CmpFPredicate::OEQ, candidate, logit), later);
-    Value follows = arith::OrIOp::create(
-        b, compare(arith::CmpFPredicate::OLT, candidate, logit), tied);
-    Value none =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, best[1], b.i32(0));
-    Value greater = arith::OrIOp::create(
-        b, none, compare(arith::CmpFPredicate::OGT, candidate, best[0]));
-    Value wins = arith::AndIOp::create(b, follows, greater);
-    return {arith::SelectOp::create(b, wins, candidate, best[0]),
-            arith::SelectOp::create(b, wins, index, best[1])};
-  };
-  Value infinity = b.f32(-std::numeric_limits<float>::infinity());
-  return b.loop(b.index(0), b.index(extentOf(logits, 1)), {infinity, b.i32(-1)},
-                step);
-}
-
 /// Weights divided by their sum over a token's choices.
 static Value buildRenormalized(MeaningBuilder &b, Value weights) {
   Extents rows{b.extent(weights, 0)};
@@ -95,29 +66,18 @@ SmallVector<Value> RouteOp::decompose(OpBuilder &builder) {
   Value scores = getScores() == ScoreFunction::Softmax
                      ? buildSoftmax(b, getLogits())
                      : buildSigmoid(b, getLogits());
-  int64_t topK = extentOf(getWeights(), 1);
-  Extents extents{b.extent(getLogits(), 0), b.getIndexAttr(topK)};
-  Value infinity = b.f32(std::numeric_limits<float>::infinity());
-
-  auto chooseForToken = [&](Value t, ValueRange chosen) {
-    auto choose = [&](Value j, ValueRange carried) -> SmallVector<Value> {
-      ValueRange next = buildNext(b, getLogits(), t, carried[2], carried[3]);
-      Value expert = arith::MaxSIOp::create(b, next[1], b.i32(0));
-      Value score = b.extract(scores, {t, b.toIndex(expert)});
-      return {b.insert(score, carried[0], {t, j}),
-              b.insert(expert, carried[1], {t, j}), next[0], next[1]};
-    };
-    ValueRange choices =
-        b.loop(b.index(0), b.index(topK),
-               {chosen[0], chosen[1], infinity, b.i32(-1)}, choose);
-    return SmallVector<Value>{choices[0], choices[1]};
-  };
-  ValueRange chosen = b.loop(
-      b.index(0), b.toValue(extents[0]),
-      {b.empty(extents, b.getF32Type()), b.empty(extents, b.getI32Type())},
-      chooseForToken);
-  Value weights =
-      getRenormalize() ? buildRenormalized(b, chosen[0]) : Value(chosen[0]);
+  ValueRange chosen =
+      buildTopK(b, getLogits(), extentOf(getWeights(), 1), /*smallest=*/false);
+  Value weights = b.generic(
+      "tk,tk->tk", chosen, b.empty(b.extents(chosen[0]), b.getF32Type()),
+      [&](ValueRange a) -> Value {
+        Value score = b.extract(scores, {b.loopIndex(0), b.toIndex(a[1])});
+        Value isNumber =
+            arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, a[0], a[0]);
+        return arith::SelectOp::create(b, isNumber, score, a[0]);
+      });
+  if (getRenormalize())
+    weights = buildRenormalized(b, weights);
   return b.asResults({weights, chosen[1]});
 }
 

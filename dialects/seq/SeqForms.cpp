@@ -109,8 +109,9 @@ bool isCheapProducer(Operation *op) {
 }
 
 bool isRoot(Operation *op) {
-  return isContraction(op) || isa<SequenceMixerOpInterface, RouteOp, DispatchOp,
-                                  CombineOp, EmbedOp, PackOp>(op);
+  return isContraction(op) ||
+         isa<SequenceMixerOpInterface, RouteOp, DispatchOp, CombineOp, TopKOp,
+             SampleOp, EmbedOp, PackOp>(op);
 }
 
 bool isScaffold(Operation *op) {

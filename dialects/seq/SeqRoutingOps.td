@@ -13,11 +13,10 @@ class SeqRoutingOp<string mnemonic, list<Trait> traits = []>
 def RouteOp : SeqRoutingOp<"route"> {
   let summary = "choose the top-k experts of each token";
   let description = [{
-    Scores are softmax or sigmoid of the logits over all experts; the k largest
-    logits win, ties to the lowest index, in falling order. Weights are their
-    scores, divided by their sum when `renormalize` is set. A logit that is not a
-    number wins nothing; where nothing else is left, expert 0 is named, so that
-    experts exist whatever the logits.
+    `seq.top_k` of the logits chooses. Weights are the softmax or sigmoid scores
+    of the chosen logits over all experts, divided by their sum when
+    `renormalize` is set. A logit that is not a number wins nothing; where
+    nothing else is left, expert 0 is named, with the weight NaN.
 
     Constraints:
     - `tokens`: logits, weights and experts have the same extent of dimension 0.

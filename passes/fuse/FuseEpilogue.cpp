@@ -33,7 +33,8 @@ static seq::KernelOp getLastKernel(linalg::GenericOp op) {
 /// Whether kernels of this root store whole tiles of one result, so that maps
 /// of that result can follow.
 static bool storesTiles(Operation *root) {
-  return !isa<seq::RouteOp, seq::DispatchOp, seq::PackOp>(root);
+  return !isa<seq::RouteOp, seq::DispatchOp, seq::TopKOp, seq::SampleOp,
+              seq::PackOp>(root);
 }
 
 /// Why `op` cannot follow the kernel's results tile by tile, or empty.

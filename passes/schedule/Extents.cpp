@@ -36,10 +36,9 @@ static Value getSameRows(Value tensor) {
   if (auto dispatch = dyn_cast<seq::DispatchOp>(op))
     return tensor == dispatch.getPositions() ? dispatch.getExperts() : Value();
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
-          seq::SequenceMixerOpInterface, seq::RopeOp, seq::EmbedOp>(op))
+          seq::SequenceMixerOpInterface, seq::RopeOp, seq::EmbedOp,
+          seq::RouteOp, seq::TopKOp, seq::SampleOp>(op))
     return op->getOperand(0);
-  if (auto route = dyn_cast<seq::RouteOp>(op))
-    return route.getLogits();
   return nullptr;
 }
 

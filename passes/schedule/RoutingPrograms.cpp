@@ -1,7 +1,8 @@
-// The programs of routing: top-k, counting sort, weighted sum.
+// The programs of routing: choices of a row, counting sort, weighted sum.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "passes/schedule/Models.h"
+#include "passes/schedule/RowOrder.h"
 #include "passes/schedule/TileSizes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -30,87 +31,93 @@ static Value equal(Program &program, Value a, Value b) {
                                arith::CmpIPredicate::eq, a, b);
 }
 
+/// Stores [rows] numbers into column `column` of an output, from row `row` on.
+static void storeColumn(Program &program, Value tile, Value output, Value row,
+                        Value column) {
+  SmallVector<std::pair<int64_t, Value>> bounds;
+  if (cast<VectorType>(tile.getType()).getDimSize(0) > 1)
+    bounds.push_back({0, program.extent(output, 0)});
+  tile::StoreOp::create(program.builder, program.loc, tile,
+                        program.outputView(output), ValueRange{row, column},
+                        ArrayRef<int64_t>{0}, bounds);
+}
+
 namespace {
-/// Top-k by k rounds of (largest value, lowest index that has it).
-class TopK {
+/// The choices of `seq.top_k`, and the scores of what they chose.
+class Route {
 public:
-  TopK(KernelBuilder &kernel, seq::RouteOp op)
+  Route(KernelBuilder &kernel, seq::RouteOp op)
       : op(op), program(kernel, kernel.kernel.getKind()),
         experts(op.getLogits().getType().getDimSize(1)),
         choices(op.getWeights().getType().getDimSize(1)),
-        rows(roundUpRows(kernel.rowBound(op.getLogits()), 16)) {}
+        rows(RowOrder::getRows(kernel, kernel.rowBound(op.getLogits()),
+                               experts)) {}
 
   LogicalResult build() {
     OpBuilder &b = program.builder;
     Value tokens = program.extent(op.getLogits(), 0);
     SmallVector<Value> item = program.openGrid({tokens}, {rows}, {"token"});
-    FailureOr<Value> logits = program.tileF32(
-        op.getLogits(), Box({item[0], b.getIndexAttr(0)}, {rows, experts}));
-    if (failed(logits))
+    auto load = [&](OpFoldResult first, int64_t columns) {
+      return program.tileF32(op.getLogits(),
+                             Box({item[0], first}, {rows, columns}));
+    };
+    FailureOr<Value> logits = load(b.getIndexAttr(0), experts);
+    if (failed(logits) || failed(choose(load)))
       return failure();
-    Value scores = score(*logits);
-    choose(*logits, scores);
+    score(*logits);
     if (op.getRenormalize())
       renormalize();
-    SmallVector<std::pair<int64_t, Value>> bounds;
-    if (rows > 1)
-      bounds.push_back({0, tokens});
-    for (int64_t j = 0; j < choices; ++j)
-      for (auto [tile, output] : {std::pair(weights[j], op.getWeights()),
-                                  std::pair(chosen[j], op.getExperts())})
-        tile::StoreOp::create(b, program.loc, tile, program.outputView(output),
-                              ValueRange{item[0], program.index(j)},
-                              ArrayRef<int64_t>{0}, bounds);
+    for (int64_t j = 0; j < choices; ++j) {
+      storeColumn(program, weights[j], op.getWeights(), item[0],
+                  program.index(j));
+      storeColumn(program, chosen[j], op.getExperts(), item[0],
+                  program.index(j));
+    }
     return program.finish();
   }
 
 private:
-  Value score(Value logits) {
-    OpBuilder &b = program.builder;
-    auto type = cast<VectorType>(logits.getType());
-    if (op.getScores() == seq::ScoreFunction::Sigmoid) {
-      Value e = math::ExpOp::create(
-          b, program.loc, arith::NegFOp::create(b, program.loc, logits));
-      Value one = program.splat(type, 1.0);
-      return arith::DivFOp::create(
-          b, program.loc, one, arith::AddFOp::create(b, program.loc, one, e));
+  LogicalResult choose(RowOrder::Loader load) {
+    RowOrder order(program, rows, experts, /*smallest=*/false, std::move(load));
+    if (failed(order.prepare()))
+      return failure();
+    Value choice = order.start();
+    for (int64_t j = 0; j < choices; ++j) {
+      FailureOr<Value> next = order.next(choice);
+      if (failed(next))
+        return failure();
+      choice = *next;
+      weights.push_back(order.getValues(choice));
+      chosen.push_back(order.getIndices(choice));
     }
-    Value most =
-        program.broadcast(reduce(program, tile::ReduceKind::Max, logits, 1),
-                          type.getShape(), {0});
-    Value e = math::ExpOp::create(
-        b, program.loc, arith::SubFOp::create(b, program.loc, logits, most));
-    Value sum = program.broadcast(reduce(program, tile::ReduceKind::Add, e, 1),
-                                  type.getShape(), {0});
-    return arith::DivFOp::create(b, program.loc, e, sum);
+    return success();
   }
 
-  void choose(Value logits, Value scores) {
+  /// Turns the chosen logits into their scores.
+  void score(Value logits) {
     OpBuilder &b = program.builder;
-    SmallVector<int64_t> shape{rows, experts};
-    auto type = cast<VectorType>(logits.getType());
-    Value index =
-        program.broadcast(program.iota(program.index(0), experts), shape, {1});
-    auto indexType = cast<VectorType>(index.getType());
-    Value left = logits;
-    for (int64_t j = 0; j < choices; ++j) {
-      Value most = program.broadcast(
-          reduce(program, tile::ReduceKind::Max, left, 1), shape, {0});
-      Value isMost = arith::CmpFOp::create(
-          b, program.loc, arith::CmpFPredicate::OEQ, left, most);
-      // Past the last expert when nothing compares equal (NaN): kept in range
-      // below.
-      Value candidates = select(program, isMost, index,
-                                program.splatInt(indexType, experts - 1));
-      Value winner = reduce(program, tile::ReduceKind::Min, candidates, 1);
-      Value isWinner =
-          equal(program, index, program.broadcast(winner, shape, {0}));
-      weights.push_back(reduce(
-          program, tile::ReduceKind::Add,
-          select(program, isWinner, scores, program.splat(type, 0.0)), 1));
-      chosen.push_back(winner);
-      left = select(program, isWinner, program.splat(type, -INFINITY), left);
+    Location loc = program.loc;
+    if (op.getScores() == seq::ScoreFunction::Sigmoid) {
+      for (Value &weight : weights) {
+        Value e =
+            math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, weight));
+        Value one = program.splat(cast<VectorType>(weight.getType()), 1.0);
+        weight = arith::DivFOp::create(b, loc, one,
+                                       arith::AddFOp::create(b, loc, one, e));
+      }
+      return;
     }
+    Value most = reduce(program, tile::ReduceKind::Max, logits, 1);
+    auto exponential = [&](Value a, Value largest) -> Value {
+      return math::ExpOp::create(b, loc,
+                                 arith::SubFOp::create(b, loc, a, largest));
+    };
+    Value all = exponential(
+        logits, program.broadcast(
+                    most, cast<VectorType>(logits.getType()).getShape(), {0}));
+    Value sum = reduce(program, tile::ReduceKind::Add, all, 1);
+    for (Value &weight : weights)
+      weight = arith::DivFOp::create(b, loc, exponential(weight, most), sum);
   }
 
   void renormalize() {
@@ -126,6 +133,50 @@ private:
   Program program;
   int64_t experts, choices, rows;
   SmallVector<Value> weights, chosen;
+};
+
+/// Rounds of `seq.top_k` in a loop, each of which stores one column.
+class TopK {
+public:
+  TopK(KernelBuilder &kernel, seq::TopKOp op)
+      : op(op), program(kernel, kernel.kernel.getKind()),
+        elements(op.getInput().getType().getDimSize(1)),
+        rows(RowOrder::getRows(kernel, kernel.rowBound(op.getInput()),
+                               elements)) {}
+
+  LogicalResult build() {
+    Value count = program.extent(op.getInput(), 0);
+    SmallVector<Value> item = program.openGrid({count}, {rows}, {"row"});
+    RowOrder order(program, rows, elements, op.getSmallest(),
+                   [&](Value first, int64_t columns) {
+                     return program.tileF32(
+                         op.getInput(), Box({item[0], first}, {rows, columns}));
+                   });
+    if (failed(order.prepare()))
+      return failure();
+    int64_t choices = op.getValues().getType().getDimSize(1);
+    auto rounds = buildStream(
+        program, "choice", program.index(0), program.index(choices), 1,
+        order.start(),
+        [&](Value j, ValueRange previous) -> FailureOr<SmallVector<Value>> {
+          FailureOr<Value> choice = order.next(previous[0]);
+          if (failed(choice))
+            return failure();
+          storeColumn(program, order.getValues(*choice), op.getValues(),
+                      item[0], j);
+          storeColumn(program, order.getIndices(*choice), op.getIndices(),
+                      item[0], j);
+          return SmallVector<Value>{*choice};
+        });
+    if (failed(rounds))
+      return failure();
+    return program.finish();
+  }
+
+private:
+  seq::TopKOp op;
+  Program program;
+  int64_t elements, rows;
 };
 
 /// A stable counting sort in two sweeps: count, then place; one item, since
@@ -252,7 +303,14 @@ private:
 struct RouteModel
     : TileProgramOpInterface::ExternalModel<RouteModel, seq::RouteOp> {
   LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
-    return TopK(kernel, cast<seq::RouteOp>(op)).build();
+    return Route(kernel, cast<seq::RouteOp>(op)).build();
+  }
+};
+
+struct TopKModel
+    : TileProgramOpInterface::ExternalModel<TopKModel, seq::TopKOp> {
+  LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
+    return TopK(kernel, cast<seq::TopKOp>(op)).build();
   }
 };
 
@@ -307,12 +365,15 @@ struct CombineModel
 } // namespace
 
 void attachExpertsModel(MLIRContext *context);
+void attachSampleModel(MLIRContext *context);
 
 void attachRoutingModels(MLIRContext *context) {
   seq::RouteOp::attachInterface<RouteModel>(*context);
+  seq::TopKOp::attachInterface<TopKModel>(*context);
   seq::DispatchOp::attachInterface<DispatchModel>(*context);
   seq::CombineOp::attachInterface<CombineModel>(*context);
   attachExpertsModel(context);
+  attachSampleModel(context);
 }
 
 } // namespace sennit::schedule

@@ -144,23 +144,4 @@ INSTANTIATE_TEST_SUITE_P(Routers, Decompose, testing::ValuesIn(makeRouters()),
 INSTANTIATE_TEST_SUITE_P(All, DecomposeInPieces,
                          testing::ValuesIn(makeCausal()), nameOf);
 
-// Whatever the logits, the experts are ones that exist: memory is indexed by
-// them.
-TEST(DecomposeRoute, NamesExistingExpertsForLogitsThatAreNoNumbers) {
-  Specimen specimen = makeRoute({5, 3, false, true});
-  auto program = Program::compile(specimen.text("?"));
-  ASSERT_TRUE(bool(program)) << llvm::toString(program.takeError());
-  Tensor logits(Element::F32, {3, 5});
-  for (int64_t e = 0; e != 5; ++e) {
-    logits(0, e) = NAN;
-    logits(1, e) = e == 2 ? NAN : e;
-    logits(2, e) = -INFINITY;
-  }
-  Tensors tensors = specimen.formula({logits});
-  tensors.insert(tensors.begin(), logits);
-  ASSERT_FALSE(bool((*program)->call("run", tensors)));
-  for (double expert : tensors[2].values)
-    EXPECT_TRUE(expert >= 0 && expert < 5) << expert;
-}
-
 } // namespace

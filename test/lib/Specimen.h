@@ -81,6 +81,14 @@ struct RouteShape {
 };
 /// Logits are multiples of 1/2, so that ties are common.
 Specimen makeRoute(RouteShape shape);
+struct TopKShape {
+  int64_t elements, count;
+  bool smallest;
+};
+/// Multiples of 1/2, so that ties are common, and some that are no numbers.
+Specimen makeTopK(TopKShape shape);
+/// Coarse logits with settings of every kind, one set a row.
+Specimen makeSample(int64_t vocabulary);
 Specimen makeDispatch(int64_t experts, int64_t topK);
 struct ExpertsShape {
   int64_t experts, topK, inputWidth, outputWidth;

@@ -25,6 +25,8 @@ std::string sennit::test::spell(Element element) {
     return "bf16";
   case Element::F16:
     return "f16";
+  case Element::F64:
+    return "f64";
   case Element::I32:
     return "i32";
   case Element::Index:
@@ -348,6 +350,14 @@ std::vector<Specimen> sennit::test::makeRouters() {
           makeRoute({5, 2, true, true}),
           makeRoute({5, 5, true, false}),
           makeRoute({1, 1, false, true}),
+          makeTopK({8, 3, false}),
+          makeTopK({13, 13, true}),
+          makeTopK({100, 20, false}),
+          makeTopK({1, 1, true}),
+          makeTopK({4999, 7, true}),
+          makeSample(5),
+          makeSample(256),
+          makeSample(300),
           makeDispatch(8, 2),
           makeDispatch(12, 3),
           makeExperts({8, 2, 11, 5, Element::BF16, true}),

@@ -51,6 +51,8 @@ void Tensor::append(const Tensor &other) {
 static const llvm::fltSemantics &semanticsOf(Element element) {
   if (element == Element::BF16)
     return llvm::APFloat::BFloat();
+  if (element == Element::F64)
+    return llvm::APFloat::IEEEdouble();
   return element == Element::F16 ? llvm::APFloat::IEEEhalf()
                                  : llvm::APFloat::IEEEsingle();
 }
@@ -81,6 +83,7 @@ static size_t sizeOf(Element element) {
   case Element::BF16:
   case Element::F16:
     return 2;
+  case Element::F64:
   case Element::Index:
     return 8;
   }

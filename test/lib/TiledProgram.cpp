@@ -117,6 +117,8 @@ static Element elementOf(Type type) {
     return Element::I32;
   if (type.isBF16())
     return Element::BF16;
+  if (type.isF64())
+    return Element::F64;
   return type.isF16() ? Element::F16 : Element::F32;
 }
 

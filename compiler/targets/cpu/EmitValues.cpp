@@ -121,7 +121,8 @@ Value Emitter::emitUncached(Value tile, const Point &point) {
 // not asked: half the instructions.
 static void relax(Operation *op) {
   auto math = dyn_cast<arith::ArithFastMathInterface>(op);
-  if (!math)
+  // Conversions may have flags and none given.
+  if (!math || !math.getFastMathFlagsAttr())
     return;
   arith::FastMathFlags flags = math.getFastMathFlagsAttr().getValue();
   flags = flags | arith::FastMathFlags::contract;

@@ -63,6 +63,18 @@ func.func @rope(%x: tensor<?x4x64xf32>, %t: tensor<512x16xf32>, %past: index) ->
   return %z : tensor<?x4x64xf32>
 }
 
+// CHECK-LABEL: func.func @selection
+func.func @selection(%x: tensor<?x8xf32>, %u: tensor<?xf64>, %f: tensor<?xf32>, %k: tensor<?xi32>) -> tensor<?xi32> {
+  // CHECK: seq.top_k %{{.*}} smallest : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  %v, %i = seq.top_k %x smallest : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  // CHECK: seq.top_k %{{.*}} : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xi32>
+  %w, %j = seq.top_k %x : tensor<?x8xf32> -> tensor<?x8xf32>, tensor<?x8xi32>
+  // CHECK: seq.sample %{{.*}} uniform(%{{.*}}) temperature(%{{.*}}) top_k(%{{.*}}) top_p(%{{.*}}) :
+  %t = seq.sample %x uniform(%u) temperature(%f) top_k(%k) top_p(%f)
+    : (tensor<?x8xf32>, tensor<?xf64>, tensor<?xf32>, tensor<?xi32>, tensor<?xf32>) -> tensor<?xi32>
+  return %t : tensor<?xi32>
+}
+
 // CHECK-LABEL: func.func @routing
 func.func @routing(%l: tensor<?x8xf32>, %x: tensor<?x64xf32>, %w: tensor<8x64x64xbf16>) -> tensor<?x64xf32> {
   // CHECK: seq.route softmax %{{.*}} renormalize : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
