@@ -24,9 +24,13 @@ static std::string hashOf(StringRef bytes) {
   return llvm::toHex(digest, /*LowerCase=*/true);
 }
 
+/// An element type as the manifest spells it: `bool` is a byte.
 static std::string nameOf(Type type) {
+  if (type.isInteger(1))
+    return "bool";
   if (type.isInteger())
-    return "i" + std::to_string(type.getIntOrFloatBitWidth());
+    return (type.isUnsignedInteger() ? "u" : "i") +
+           std::to_string(type.getIntOrFloatBitWidth());
   std::string text;
   llvm::raw_string_ostream(text) << type;
   return text;
@@ -160,7 +164,7 @@ private:
     auto bytes = [&](StringRef name) {
       return memory.getAs<IntegerAttr>(name).getInt();
     };
-    return json::Object{
+    json::Object manifest{
         {"format", "sennit-artifact"},
         {"version", 1},
         {"abi", SENNIT_ABI_VERSION},
@@ -168,7 +172,6 @@ private:
         {"machine", json::Object{{"name", machine.core.getName()},
                                  {"isa", machine.core.getIsa()},
                                  {"features", std::move(features)}}},
-        {"model", describeModel()},
         {"sections", std::move(sections)},
         {"files", std::move(files)},
         {"memory", json::Object{{"constants", bytes("constants")},
@@ -179,6 +182,9 @@ private:
         {"state", describeState()},
         {"kernels", std::move(kernels)},
         {"entries", std::move(entries)}};
+    if (module->hasAttr("seq.model"))
+      manifest["model"] = describeModel();
+    return manifest;
   }
 
   json::Object describeModel() {
@@ -202,7 +208,8 @@ private:
   static json::Array shapeOf(RankedTensorType type) {
     json::Array shape;
     for (int64_t extent : type.getShape())
-      shape.push_back(extent);
+      shape.push_back(ShapedType::isDynamic(extent) ? json::Value("tokens")
+                                                    : json::Value(extent));
     return shape;
   }
 
@@ -246,18 +253,13 @@ private:
       result["file"] = range.file;
       result["offset"] = range.offset;
       result["bytes"] = range.bytes;
-    } else if (kind == "input") {
+    } else if (kind == "input" || kind == "output") {
+      const auto &tensors = kind == "input" ? entry.inputs : entry.outputs;
+      const TensorInfo *tensor = llvm::find_if(
+          tensors, [&](const TensorInfo &info) { return info.name == name; });
       result["name"] = name;
-      result["dtype"] = "i32";
-      result["shape"] = json::Array{"tokens"};
-    } else if (kind == "output") {
-      auto model = module->getAttrOfType<DictionaryAttr>("seq.model");
-      json::Value rows =
-          entry.name == "score" ? json::Value("tokens") : json::Value(1);
-      result["name"] = name;
-      result["dtype"] = "f32";
-      result["shape"] = json::Array{
-          std::move(rows), model.getAs<IntegerAttr>("vocabulary").getInt()};
+      result["dtype"] = nameOf(tensor->type.getElementType());
+      result["shape"] = shapeOf(tensor->type);
     }
     return result;
   }
@@ -275,9 +277,13 @@ private:
 llvm::Error writeArtifact(ModuleOp module, const Code &code,
                           const TargetMachineInfo &machine,
                           const ArtifactOptions &options, int64_t &bytes) {
-  if (!module->hasAttr("rt.memory") || !module->hasAttr("seq.model"))
-    return llvm::createStringError("the module names no `seq.model`, so there "
-                                   "is nothing that an artifact could run");
+  bool isCallable = llvm::any_of(code.entries, [](const EntryInfo &entry) {
+    return entry.name != "initialize";
+  });
+  if (!module->hasAttr("rt.memory") || !isCallable)
+    return llvm::createStringError(
+        "the module has no public function, so there "
+        "is nothing that an artifact could run");
   return ArtifactWriter(module, code, machine, options).write(bytes);
 }
 

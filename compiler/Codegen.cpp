@@ -55,6 +55,16 @@ emitKernels(ArrayRef<func::FuncOp> kernels, const Target &target,
   return llvm::Error::success();
 }
 
+static SmallVector<TensorInfo> describeTensors(Attribute list) {
+  SmallVector<TensorInfo> tensors;
+  if (list)
+    for (auto tensor : cast<ArrayAttr>(list).getAsRange<DictionaryAttr>())
+      tensors.push_back(
+          {tensor.getAs<StringAttr>("name").str(),
+           cast<RankedTensorType>(tensor.getAs<TypeAttr>("type").getValue())});
+  return tensors;
+}
+
 static EntryInfo describeEntry(LLVM::LLVMFuncOp function) {
   EntryInfo entry;
   entry.symbol = function.getName().str();
@@ -62,6 +72,8 @@ static EntryInfo describeEntry(LLVM::LLVMFuncOp function) {
       StringRef(entry.symbol).drop_front(StringRef("sennit_").size()).str();
   if (auto most = function->getAttrOfType<IntegerAttr>("seq.max_tokens"))
     entry.maxTokens = most.getInt();
+  entry.inputs = describeTensors(function->getAttr("rt.inputs"));
+  entry.outputs = describeTensors(function->getAttr("rt.outputs"));
   for (auto binding : function->getAttrOfType<ArrayAttr>("rt.bindings")
                           .getAsRange<DictionaryAttr>())
     entry.bindings.push_back({binding.getAs<StringAttr>("kind").str(),

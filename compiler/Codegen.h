@@ -5,6 +5,7 @@
 #define SENNIT_COMPILER_CODEGEN_H
 
 #include "compiler/Target.h"
+#include "mlir/IR/BuiltinTypes.h"
 
 namespace sennit {
 
@@ -14,6 +15,12 @@ struct CodeSection {
   llvm::SmallVector<char, 0> bytes;
 };
 
+/// An input or output of an entry.
+struct TensorInfo {
+  std::string name;
+  mlir::RankedTensorType type;
+};
+
 /// An entry as the manifest describes it.
 struct EntryInfo {
   std::string name, symbol;
@@ -21,6 +28,7 @@ struct EntryInfo {
   int64_t maxTokens = 0;
   /// Kind and name of each binding, in the order of the entry's arguments.
   llvm::SmallVector<std::pair<std::string, std::string>> bindings;
+  llvm::SmallVector<TensorInfo> inputs, outputs;
 };
 
 struct Code {

@@ -80,6 +80,8 @@ struct DeriveEntryPoints : impl::DeriveEntryPointsBase<DeriveEntryPoints> {
     results.front() = head.getResultTypes().front();
     entry.setType(builder.getFunctionType(body.getArgumentTypes(), results));
     entry->setAttr("seq.max_tokens", builder.getI64IntegerAttr(maxTokens));
+    entry.setArgAttr(0, "seq.name", builder.getStringAttr("tokens"));
+    entry.setResultAttr(0, "seq.name", builder.getStringAttr("logits"));
     builder.setInsertionPointToEnd(entry.addEntryBlock());
     SmallVector<Value> values = inlineBody(builder, body, entry.getArguments());
     if (lastRowOnly)

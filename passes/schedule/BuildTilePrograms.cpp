@@ -10,6 +10,7 @@
 #include "passes/schedule/Passes.h"
 
 #include "dialects/rt/Rt.h"
+#include "dialects/seq/SeqForms.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/schedule/Program.h"
@@ -21,18 +22,45 @@ namespace sennit {
 #define GEN_PASS_DEF_BUILDTILEPROGRAMS
 #include "passes/schedule/Passes.h.inc"
 
-/// Puts a plain copy into a kernel: a constant needs memory of its own.
+/// A kernel before `user` that copies `value` into memory of its own.
+static Value copyBefore(Operation *user, Value value) {
+  OpBuilder builder(user);
+  auto kernel =
+      seq::KernelOp::create(builder, user->getLoc(), TypeRange(value), "copy");
+  builder.setInsertionPointToEnd(&kernel.getBody().emplaceBlock());
+  seq::YieldOp::create(builder, user->getLoc(), value);
+  return kernel.getResult(0);
+}
+
+/// The value behind views.
+static Value getSource(Value value) {
+  while (value.getDefiningOp() && seq::isView(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
+  return value;
+}
+
+/// Puts plain copies into kernels: a constant needs memory of its own, and so
+/// does an output that no kernel writes, or that another output has taken.
 static void wrapCopies(func::FuncOp entry) {
-  for (auto assign : entry.getOps<rt::AssignOp>()) {
-    Value value = assign.getValue();
-    if (value.getDefiningOp<seq::KernelOp>())
+  for (auto assign : entry.getOps<rt::AssignOp>())
+    if (!assign.getValue().getDefiningOp<seq::KernelOp>())
+      assign.getValueMutable().assign(copyBefore(assign, assign.getValue()));
+  unsigned states =
+      llvm::count_if(entry.getArguments(), [&](BlockArgument argument) {
+        return entry.getArgAttr(argument.getArgNumber(), "seq.state");
+      });
+  Operation *end = entry.getBody().front().getTerminator();
+  DenseSet<Value> taken;
+  for (Value state : end->getOperands().take_back(states))
+    taken.insert(getSource(state));
+  for (OpOperand &output : end->getOpOperands().drop_back(states)) {
+    Value source = getSource(output.get());
+    // What has no elements is never written.
+    auto type = cast<RankedTensorType>(source.getType());
+    if (type.hasStaticShape() && type.getNumElements() == 0)
       continue;
-    OpBuilder builder(assign);
-    auto kernel = seq::KernelOp::create(builder, assign.getLoc(),
-                                        TypeRange(value), "copy");
-    builder.setInsertionPointToEnd(&kernel.getBody().emplaceBlock());
-    seq::YieldOp::create(builder, assign.getLoc(), value);
-    assign.getValueMutable().assign(kernel.getResult(0));
+    if (!source.getDefiningOp<seq::KernelOp>() || !taken.insert(source).second)
+      output.set(copyBefore(end, output.get()));
   }
 }
 

@@ -77,7 +77,8 @@ public:
     for (BlockArgument argument : block.getArguments())
       if (isa<RankedTensorType>(argument.getType()))
         placeArgument(argument);
-    findOutput(block.getTerminator());
+    if (failed(findOutputs(block.getTerminator())))
+      return failure();
     for (auto [position, op] : llvm::enumerate(block))
       if (failed(placeOp(&op, position)))
         return failure();
@@ -95,7 +96,11 @@ private:
     auto name = entry.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
                                                    "seq.state");
     if (!name) {
-      places[argument] = {rt::Memory::Input, builder.getStringAttr("tokens")};
+      unsigned number = argument.getArgNumber();
+      name = nameOf(entry.getArgAttrOfType<StringAttr>(number, "seq.name"),
+                    "input", number);
+      places[argument] = {rt::Memory::Input, name};
+      inputs.push_back(describe(name, argument.getType()));
       return;
     }
     Place &place = shared.states[name];
@@ -119,12 +124,45 @@ private:
     return value;
   }
 
-  void findOutput(Operation *end) {
-    if (end->getNumOperands() > 0)
-      output = getSource(end->getOperand(0));
+  /// The name that a tensor was given, or its kind and number.
+  StringAttr nameOf(StringAttr given, StringRef kind, unsigned number) {
+    return given ? given : builder.getStringAttr(kind + std::to_string(number));
+  }
+
+  /// A tensor of the entry's signature.
+  Attribute describe(StringAttr name, Type type) {
+    return builder.getDictionaryAttr(
+        {builder.getNamedAttr("name", name),
+         builder.getNamedAttr("type", TypeAttr::get(type))});
+  }
+
+  /// The results that are not states, which come last, are outputs.
+  LogicalResult findOutputs(Operation *end) {
+    unsigned states =
+        llvm::count_if(entry.getArguments(), [&](BlockArgument argument) {
+          return entry.getArgAttr(argument.getArgNumber(), "seq.state");
+        });
+    unsigned count = end->getNumOperands() - states;
+    for (auto [number, value] :
+         llvm::enumerate(end->getOperands().take_front(count))) {
+      StringAttr name =
+          nameOf(entry.getResultAttrOfType<StringAttr>(number, "seq.name"),
+                 "output", number);
+      outputTypes[name] = value.getType();
+      auto type = cast<RankedTensorType>(value.getType());
+      if (type.hasStaticShape() && type.getNumElements() == 0)
+        continue;
+      Value source = getSource(value);
+      bool isWritten = isa_and_nonnull<rt::DispatchOp>(source.getDefiningOp());
+      if (!isWritten || !outputNames.try_emplace(source, name).second)
+        return end->emitError("output `")
+               << name.getValue()
+               << "` is not the only use that a kernel's result has as one";
+    }
     for (auto assign : entry.getOps<rt::AssignOp>())
       assigned[getSource(assign.getValue())] =
           placeConstant(assign.getConstantAttr());
+    return success();
   }
 
   Place placeConstant(FlatSymbolRefAttr symbol) {
@@ -180,13 +218,24 @@ private:
       else if (auto constant = assigned.find(result);
                constant != assigned.end())
         places[result] = constant->second;
-      else if (result == output)
-        places[result] = {rt::Memory::Output, builder.getStringAttr("logits")};
+      else if (auto name = outputNames.find(result); name != outputNames.end())
+        placeOutput(result, name->second, rows);
       else
         places[result] = {
             rt::Memory::Arena, nullptr, 0,
             arena.add(getBytes(result.getType(), rows), position)};
     }
+  }
+
+  void placeOutput(Value result, StringAttr name, int64_t rows) {
+    places[result] = {rt::Memory::Output, name};
+    auto type = cast<RankedTensorType>(outputTypes[name]);
+    // The logits of a last token alone are one row, whatever their type says.
+    if (type.getRank() == 0 || !type.isDynamicDim(0) || rows != 1)
+      return;
+    SmallVector<int64_t> shape(type.getShape());
+    shape.front() = 1;
+    outputTypes[name] = type.clone(shape);
   }
 
   LogicalResult checkStates(Operation *end) {
@@ -197,7 +246,7 @@ private:
     if (states.empty())
       return success();
     for (auto [state, value] :
-         llvm::zip_equal(states, end->getOperands().drop_front()))
+         llvm::zip_equal(states, end->getOperands().take_back(states.size())))
       if (!(places.lookup(state) == places.lookup(value)))
         return end->emitError("state `")
                << places.lookup(state).name.getValue()
@@ -231,6 +280,14 @@ private:
                          arguments);
   }
 
+  /// Whether a call has tokens: an extent or a position depends on them.
+  bool hasTokens() {
+    return llvm::any_of(entry.getArgumentTypes(), [](Type type) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      return isa<IndexType>(type) || (tensor && !tensor.hasStaticShape());
+    });
+  }
+
   /// Entries keep their scalars: the number of tokens, and the tokens before.
   void rewrite() {
     Block &block = entry.getBody().front();
@@ -238,7 +295,7 @@ private:
       rewriteDispatch(dispatch);
     unsigned old = block.getNumArguments();
     SmallVector<Type> types;
-    if (old > 0) {
+    if (hasTokens()) {
       Location loc = entry.getLoc();
       types = {builder.getIndexType(), builder.getIndexType()};
       Value tokens = block.addArgument(types[0], loc),
@@ -262,6 +319,11 @@ private:
     entry.setType(builder.getFunctionType(types, {}));
     entry.removeArgAttrsAttr();
     entry.removeResAttrsAttr();
+    entry->setAttr("rt.inputs", builder.getArrayAttr(inputs));
+    SmallVector<Attribute> outputs;
+    for (auto &[name, type] : outputTypes)
+      outputs.push_back(describe(name, type));
+    entry->setAttr("rt.outputs", builder.getArrayAttr(outputs));
   }
 
   func::FuncOp entry;
@@ -269,7 +331,9 @@ private:
   schedule::Extents extents;
   OpBuilder builder;
   Arena arena;
-  Value output;
+  SmallVector<Attribute> inputs;
+  DenseMap<Value, StringAttr> outputNames;
+  llvm::MapVector<StringAttr, Type> outputTypes; // In the results' order.
   DenseMap<Value, Place> places, assigned;
 };
 

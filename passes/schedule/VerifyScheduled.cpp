@@ -23,8 +23,8 @@ namespace sennit {
 
 static bool mayStandInEntry(Operation *op) {
   return isa<rt::DispatchOp, rt::AssignOp, rt::ReadOp, seq::WeightOp,
-             func::ReturnOp, tensor::DimOp, tensor::ExpandShapeOp,
-             tensor::CollapseShapeOp>(op) ||
+             func::ReturnOp, tensor::DimOp, tensor::EmptyOp,
+             tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op) ||
          isa<arith::ArithDialect>(op->getDialect());
 }
 

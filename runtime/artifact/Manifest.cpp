@@ -5,6 +5,7 @@
 
 #include "runtime/artifact/JsonField.h"
 #include "runtime/artifact/ManifestEntries.h"
+#include "runtime/artifact/ManifestTensor.h"
 #include "sennit/abi.h"
 
 #include <cstdio>
@@ -83,7 +84,10 @@ static Status readMachine(const JsonField &root, Manifest &manifest) {
 
 static Status readModel(const JsonField &root, Manifest &manifest) {
   JsonField model = root, byteLevel = root, endOfText = root;
-  SENNIT_RETURN_IF_ERROR(root.member("model", model));
+  bool present;
+  SENNIT_RETURN_IF_ERROR(root.optionalMember("model", model, present));
+  if (!present)
+    return {};
   SENNIT_RETURN_IF_ERROR(
       model.readString("architecture", manifest.architecture));
   SENNIT_RETURN_IF_ERROR(
@@ -147,45 +151,19 @@ static Status readMemory(const JsonField &root, Manifest &manifest) {
   return readBytes(memory, "scratch", manifest.scratchBytes);
 }
 
-/// Bits of an element; 0 where |dtype| is unknown.
-static unsigned dtypeBits(std::string_view dtype) {
-  static constexpr struct {
-    const char *name;
-    unsigned bits;
-  } table[] = {{"f64", 64},   {"i64", 64},   {"f32", 32},  {"i32", 32},
-               {"u32", 32},   {"f16", 16},   {"bf16", 16}, {"i16", 16},
-               {"u16", 16},   {"i8", 8},     {"u8", 8},    {"bool", 8},
-               {"f8e4m3", 8}, {"f8e5m2", 8}, {"i4", 4},    {"u4", 4}};
-  for (const auto &row : table)
-    if (dtype == row.name)
-      return row.bits;
-  return 0;
-}
-
 static Status readStateElement(const JsonField &element, Manifest &manifest) {
   ManifestState state;
-  JsonField dtype = element, shape = element;
-  std::string_view dtypeName;
-  int64_t offset, bits;
+  ManifestTensor tensor;
+  int64_t offset;
   SENNIT_RETURN_IF_ERROR(element.readString("name", state.name));
-  SENNIT_RETURN_IF_ERROR(element.member("dtype", dtype));
-  SENNIT_RETURN_IF_ERROR(dtype.readString(dtypeName));
-  bits = dtypeBits(dtypeName);
-  if (bits == 0)
-    return dtype.refuse("unknown", "an element type such as `f32`");
+  SENNIT_RETURN_IF_ERROR(readTensor(element, tensor));
+  if (tensor.hasTokens)
+    return element.refuse("a shape with `tokens`", "integers");
   SENNIT_RETURN_IF_ERROR(element.readInteger(
       "offset", 0, static_cast<int64_t>(manifest.stateBytes), offset));
-  SENNIT_RETURN_IF_ERROR(element.member("shape", shape));
-  bool fits = true;
-  SENNIT_RETURN_IF_ERROR(shape.forEach(0, 16, [&](const JsonField &extent) {
-    int64_t value;
-    SENNIT_RETURN_IF_ERROR(extent.readInteger(0, memoryLimit, value));
-    fits = fits && !__builtin_mul_overflow(bits, value, &bits);
-    return Status();
-  }));
   state.offset = static_cast<uint64_t>(offset);
-  state.bytes = static_cast<uint64_t>(bits) / 8 + (bits % 8 != 0);
-  if (!fits || state.bytes > manifest.stateBytes - state.offset)
+  state.bytes = tensor.bytes;
+  if (state.bytes > manifest.stateBytes - state.offset)
     return element.refuse("a range past the end of the state",
                           "one inside `memory.state`");
   return manifest.state.append(state);

@@ -7,6 +7,7 @@
 #include "runtime/Memory.h"
 #include "runtime/artifact/Json.h"
 #include "runtime/artifact/Sha256.h"
+#include "sennit/runtime.h"
 
 #include <string_view>
 
@@ -43,7 +44,14 @@ struct ManifestArgument {
   /// Of a weight: the index into `files` and a range inside that file.
   uint32_t file;
   uint64_t offset;
+  /// Of a weight, or of an input or output: the whole tensor's, or where it has
+  /// an extent of `tokens`, one token's.
   uint64_t bytes;
+  /// Of an input or output.
+  sennit_element element;
+  /// SENNIT_EXTENT_TOKENS for `tokens`.
+  Array<int64_t> shape;
+  bool hasTokens;
 };
 
 enum class ScalarKind { Tokens, Past };
@@ -51,20 +59,27 @@ enum class ScalarKind { Tokens, Past };
 struct ManifestEntry {
   std::string_view name;
   std::string_view symbol;
-  /// Most tokens of a call; 0 for `initialize`.
+  /// Most tokens of a call; 0 for an entry whose extents are all fixed.
   int64_t maxTokens;
   Array<ScalarKind> scalars;
   Array<ManifestArgument> arguments;
+  /// Positions of the inputs and outputs among the arguments.
+  Array<uint32_t> inputs, outputs;
+  /// Whether it reads and updates the state: then its tokens extend the
+  /// sequence.
+  bool usesState;
 };
 
 /// Views point into the text that was parsed and are zero-terminated.
 struct Manifest {
-  std::string_view producer, machine, isa, architecture;
+  std::string_view producer, machine, isa;
   Array<std::string_view> features;
   int64_t abi;
-  int64_t vocabulary;
-  int64_t context;
-  bool byteLevel;
+  /// Of a language model; empty and zero where the module is none.
+  std::string_view architecture;
+  int64_t vocabulary = 0;
+  int64_t context = 0;
+  bool byteLevel = false;
   Array<int64_t> endOfText;
   Array<ManifestSection> sections;
   Array<ManifestFile> files;
@@ -78,9 +93,9 @@ struct Manifest {
 };
 
 /// Reads |document| into |out_manifest| and checks every field: kinds, ranges,
-/// references, and that the entries `initialize`, `prefill`, `decode` and,
-/// where present, `score` have the arguments that this runtime binds. Unknown
-/// members are ignored.
+/// references, that there is an entry `initialize`, and that `prefill`,
+/// `decode` and `score`, where present, are a language model's. Unknown members
+/// are ignored.
 Status readManifest(const JsonDocument &document, Manifest &out_manifest);
 
 } // namespace sennit

@@ -3,14 +3,13 @@
 // LICENSE.
 #include "runtime/artifact/ManifestEntries.h"
 
+#include "runtime/artifact/ManifestTensor.h"
+
 #include <cstdio>
 
 namespace sennit {
 
 static constexpr uint32_t argumentLimit = 1 << 20;
-
-/// What a shape's extents must be: the manifest's "tokens" as 0.
-static constexpr int64_t tokensExtent = 0;
 
 static Status readKind(const JsonField &field, ArgumentKind &out_kind) {
   static constexpr struct {
@@ -48,62 +47,69 @@ static Status readWeight(const JsonField &field, const Manifest &manifest,
   return {};
 }
 
-static Status readExtents(const JsonField &field, Array<int64_t> &out_extents) {
-  JsonField shape = field;
-  SENNIT_RETURN_IF_ERROR(field.member("shape", shape));
-  return shape.forEach(0, 16, [&](const JsonField &element) {
-    int64_t extent = tokensExtent;
-    if (element.kind() != JsonKind::String) {
-      SENNIT_RETURN_IF_ERROR(element.readInteger(1, INT32_MAX, extent));
-      return out_extents.append(extent);
-    }
-    std::string_view symbol;
-    SENNIT_RETURN_IF_ERROR(element.readString(symbol));
-    if (symbol != "tokens")
-      return element.refuse("unknown", "`tokens` or an integer");
-    return out_extents.append(extent);
-  });
-}
-
-/// The inputs and outputs of the entries that the runtime calls: tokens
-/// i32[tokens] and logits f32[rows, vocabulary]. An extent of `tokens` may be
-/// written as 1 where an entry takes one token.
-static Status checkTensor(const JsonField &field, const Manifest &manifest,
-                          const ManifestEntry &entry, bool isInput,
-                          std::string_view name) {
-  JsonField dtypeField = field;
-  std::string_view dtype;
-  Array<int64_t> extents;
-  SENNIT_RETURN_IF_ERROR(field.member("dtype", dtypeField));
-  SENNIT_RETURN_IF_ERROR(dtypeField.readString(dtype));
-  SENNIT_RETURN_IF_ERROR(readExtents(field, extents));
-  if (name != (isInput ? "tokens" : "logits"))
+/// The inputs and outputs of a language model's entries: tokens i32[tokens] and
+/// logits f32[rows, vocabulary]. An extent of `tokens` may be written as 1
+/// where an entry takes one token.
+static Status checkModelTensor(const JsonField &field, const Manifest &manifest,
+                               const ManifestEntry &entry,
+                               const ManifestArgument &argument) {
+  bool isInput = argument.kind == ArgumentKind::Input;
+  if (argument.name != (isInput ? "tokens" : "logits"))
     return makeError(SENNIT_STATUS_UNSUPPORTED,
                      "entry `%.*s` has the %s `%.*s`, and this runtime binds "
                      "only `%s`",
                      SENNIT_VIEW(entry.name), isInput ? "input" : "output",
-                     SENNIT_VIEW(name), isInput ? "tokens" : "logits");
-  if (dtype != (isInput ? "i32" : "f32"))
-    return dtypeField.refuse("of another type", isInput ? "`i32`" : "`f32`");
+                     SENNIT_VIEW(argument.name), isInput ? "tokens" : "logits");
+  if (argument.element != (isInput ? SENNIT_ELEMENT_I32 : SENNIT_ELEMENT_F32))
+    return field.refuse("of another element type", isInput ? "`i32`" : "`f32`");
+  const Array<int64_t> &shape = argument.shape;
   auto isTokens = [&](int64_t extent) {
-    return extent == tokensExtent || (extent == 1 && entry.maxTokens == 1);
+    return extent == SENNIT_EXTENT_TOKENS ||
+           (extent == 1 && entry.maxTokens == 1);
   };
   if (isInput)
-    return extents.size() == 1 && isTokens(extents[0])
+    return shape.size() == 1 && isTokens(shape[0])
                ? Status()
                : field.refuse("of another shape", "[\"tokens\"]");
   bool isScore = entry.name == "score";
-  bool rowsMatch = extents.size() == 2 &&
-                   (isTokens(extents[0]) ? isScore || entry.maxTokens == 1
-                                         : !isScore && extents[0] == 1);
-  if (!rowsMatch || extents[1] != manifest.vocabulary)
+  bool rowsMatch =
+      shape.size() == 2 && (isTokens(shape[0]) ? isScore || entry.maxTokens == 1
+                                               : !isScore && shape[0] == 1);
+  if (!rowsMatch || shape[1] != manifest.vocabulary)
     return field.refuse("of another shape", isScore ? "[\"tokens\", vocabulary]"
                                                     : "[1, vocabulary]");
   return {};
 }
 
-static bool isCalled(std::string_view name) {
+static bool isModelEntry(std::string_view name) {
   return name == "prefill" || name == "decode" || name == "score";
+}
+
+static Status readInputOrOutput(const JsonField &field,
+                                const Manifest &manifest, ManifestEntry &entry,
+                                ManifestArgument &argument) {
+  ManifestTensor tensor;
+  SENNIT_RETURN_IF_ERROR(field.readString("name", argument.name));
+  if (entry.name == "initialize")
+    return field.refuse("an input or output", "none in `initialize`");
+  SENNIT_RETURN_IF_ERROR(readTensor(field, tensor));
+  if (tensor.hasTokens && entry.maxTokens == 0)
+    return field.refuse("a shape with `tokens`",
+                        "integers in an entry without `max_tokens`");
+  argument.element = tensor.element;
+  argument.shape = std::move(tensor.shape);
+  argument.hasTokens = tensor.hasTokens;
+  argument.bytes = tensor.bytes;
+  bool isInput = argument.kind == ArgumentKind::Input;
+  Array<uint32_t> &positions = isInput ? entry.inputs : entry.outputs;
+  for (uint32_t position : positions)
+    if (entry.arguments[position].name == argument.name)
+      return field.refuse("a second one of the same name", "one");
+  SENNIT_RETURN_IF_ERROR(
+      positions.append(static_cast<uint32_t>(entry.arguments.size())));
+  return isModelEntry(entry.name)
+             ? checkModelTensor(field, manifest, entry, argument)
+             : Status();
 }
 
 static Status readArgument(const JsonField &field, const Manifest &manifest,
@@ -118,6 +124,7 @@ static Status readArgument(const JsonField &field, const Manifest &manifest,
   case ArgumentKind::State:
     if (isInitialize)
       return field.refuse("the state", "none in `initialize`");
+    entry.usesState = true;
     break;
   case ArgumentKind::Weight:
     SENNIT_RETURN_IF_ERROR(field.readString("name", argument.name));
@@ -127,16 +134,10 @@ static Status readArgument(const JsonField &field, const Manifest &manifest,
     break;
   case ArgumentKind::Input:
   case ArgumentKind::Output:
-    SENNIT_RETURN_IF_ERROR(field.readString("name", argument.name));
-    if (isInitialize)
-      return field.refuse("an input or output", "none in `initialize`");
-    if (isCalled(entry.name))
-      SENNIT_RETURN_IF_ERROR(checkTensor(field, manifest, entry,
-                                         argument.kind == ArgumentKind::Input,
-                                         argument.name));
+    SENNIT_RETURN_IF_ERROR(readInputOrOutput(field, manifest, entry, argument));
     break;
   }
-  return entry.arguments.append(argument);
+  return entry.arguments.append(std::move(argument));
 }
 
 static Status readScalars(const JsonField &field, ManifestEntry &entry) {
@@ -161,33 +162,36 @@ Status readEntry(const JsonField &field, Manifest &manifest) {
   if (manifest.findEntry(entry.name))
     return field.refuse("a second entry of the same name", "one");
   SENNIT_RETURN_IF_ERROR(field.readString("symbol", entry.symbol));
+  SENNIT_RETURN_IF_ERROR(readScalars(field, entry));
   entry.maxTokens = 0;
-  if (isCalled(entry.name))
+  entry.usesState = false;
+  bool isModel = isModelEntry(entry.name);
+  if (isModel || !entry.scalars.isEmpty())
     SENNIT_RETURN_IF_ERROR(field.readInteger(
         "max_tokens", 1, entry.name == "decode" ? 1 : INT32_MAX,
         entry.maxTokens));
-  SENNIT_RETURN_IF_ERROR(readScalars(field, entry));
   SENNIT_RETURN_IF_ERROR(field.member("arguments", arguments));
   SENNIT_RETURN_IF_ERROR(
       arguments.forEach(0, argumentLimit, [&](const JsonField &element) {
         return readArgument(element, manifest, entry);
       }));
-  unsigned inputs = 0, outputs = 0;
-  for (const ManifestArgument &argument : entry.arguments) {
-    inputs += argument.kind == ArgumentKind::Input;
-    outputs += argument.kind == ArgumentKind::Output;
-  }
-  if (isCalled(entry.name) && (inputs != 1 || outputs != 1))
+  if (isModel && (entry.inputs.size() != 1 || entry.outputs.size() != 1))
     return arguments.refuse("with other inputs and outputs",
                             "the input `tokens` and the output `logits` once");
+  if (isModel && manifest.vocabulary == 0)
+    return field.refuse("one of a language model",
+                        "a manifest with `model` beside it");
   return manifest.entries.append(std::move(entry));
 }
 
 Status checkEntries(const JsonField &entries, const Manifest &manifest) {
+  // A module without any of a language model's entries is none, and is called
+  // by its entries' names.
+  bool isModel = manifest.vocabulary != 0;
   for (const char *name : {"initialize", "prefill", "decode"}) {
     char observed[64];
     snprintf(observed, sizeof(observed), "without an entry `%s`", name);
-    if (!manifest.findEntry(name))
+    if (!manifest.findEntry(name) && (isModel || name[0] == 'i'))
       return entries.refuse(observed, "one");
   }
   return {};

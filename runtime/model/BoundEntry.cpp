@@ -35,14 +35,13 @@ Status BoundEntry::bind(const ManifestEntry &manifestEntry,
   return scalars.grow(entry->scalars.size());
 }
 
-Status BoundEntry::call(KernelRunner &runner, const void *input, void *output,
-                        int64_t tokens, int64_t past) {
-  for (size_t i = 0; i < bindings.size(); ++i) {
-    if (entry->arguments[i].kind == ArgumentKind::Input)
-      bindings[i] = const_cast<void *>(input);
-    if (entry->arguments[i].kind == ArgumentKind::Output)
-      bindings[i] = output;
-  }
+Status BoundEntry::call(KernelRunner &runner, const sennit_buffer *inputs,
+                        const sennit_buffer *outputs, int64_t tokens,
+                        int64_t past) {
+  for (size_t i = 0; i < entry->inputs.size(); ++i)
+    bindings[entry->inputs[i]] = inputs[i].data;
+  for (size_t i = 0; i < entry->outputs.size(); ++i)
+    bindings[entry->outputs[i]] = outputs[i].data;
   for (size_t i = 0; i < scalars.size(); ++i)
     scalars[i] = entry->scalars[i] == ScalarKind::Tokens ? tokens : past;
   sennit_invocation invocation = {SENNIT_ABI_VERSION, bindings.data(),

@@ -24,13 +24,13 @@ public:
   Status bind(const ManifestEntry &entry, sennit_entry_fn function,
               const EntryBuffers &buffers);
 
-  /// Calls the entry for |tokens| tokens after |past|; |input| and |output| go
-  /// where the entry wants them. Does not allocate, unless it refuses.
-  Status call(KernelRunner &runner, const void *input, void *output,
-              int64_t tokens, int64_t past);
+  /// Calls the entry for |tokens| tokens after |past| on a buffer for each
+  /// input and output. Does not allocate, unless it refuses.
+  Status call(KernelRunner &runner, const sennit_buffer *inputs,
+              const sennit_buffer *outputs, int64_t tokens, int64_t past);
 
-  bool isBound() const { return function != nullptr; }
-  int64_t maxTokens() const { return entry->maxTokens; }
+  /// Null before `bind`.
+  const ManifestEntry *description() const { return entry; }
 
 private:
   const ManifestEntry *entry = nullptr;

@@ -1,30 +1,33 @@
 // Contexts: a sequence's memory, its entries bound once, and the C interface.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "runtime/model/BoundEntry.h"
-#include "runtime/model/Module.h"
+#include "runtime/model/Context.h"
 
 #include <algorithm>
 
 using namespace sennit;
 
-struct sennit_context {
-  sennit_module *module = nullptr;
-  int64_t position = 0;
-  Pages state, arena;
-  /// Where logits go that the caller does not want.
-  Array<float> unwanted;
-  KernelRunner runner;
-  BoundEntry prefill, decode, score;
-};
-
-static Status bindEntry(sennit_context &context, const char *name,
-                        sennit_entry_fn function, BoundEntry &entry) {
-  if (!function)
-    return {};
+static Status bindEntries(sennit_context &context) {
   sennit_module &module = *context.module;
-  return entry.bind(*module.manifest.findEntry(name), function,
-                    {module.constants.data(), context.arena.data(),
-                     context.state.data(), nullptr});
+  const Array<ManifestEntry> &entries = module.manifest.entries;
+  SENNIT_RETURN_IF_ERROR(context.entries.reserve(entries.size()));
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const ManifestEntry &entry = entries[i];
+    if (entry.name == "initialize")
+      continue;
+    SENNIT_RETURN_IF_ERROR(context.entries.append(BoundEntry()));
+    BoundEntry &bound = context.entries.back();
+    SENNIT_RETURN_IF_ERROR(
+        bound.bind(entry, module.functions[i],
+                   {module.constants.data(), context.arena.data(),
+                    context.state.data(), nullptr}));
+    if (entry.name == "prefill")
+      context.prefill = &bound;
+    if (entry.name == "decode")
+      context.decode = &bound;
+    if (entry.name == "score")
+      context.score = &bound;
+  }
+  return {};
 }
 
 static Status create(sennit_context &context) {
@@ -36,27 +39,22 @@ static Status create(sennit_context &context) {
       context.unwanted.grow(static_cast<size_t>(manifest.vocabulary)));
   SENNIT_RETURN_IF_ERROR(context.runner.create(
       module.pool, manifest.scratchBytes, manifest.kernels.size()));
-  SENNIT_RETURN_IF_ERROR(
-      bindEntry(context, "prefill", module.prefill, context.prefill));
-  SENNIT_RETURN_IF_ERROR(
-      bindEntry(context, "decode", module.decode, context.decode));
-  return bindEntry(context, "score", module.score, context.score);
+  return bindEntries(context);
 }
 
-/// Checks all that can be refused before anything changes.
-static Status checkTokens(const sennit_context *context, const int32_t *tokens,
-                          int64_t count) {
-  if (!context || !tokens || count < 1)
+Status sennit::checkTokens(const sennit_context &context, const int32_t *tokens,
+                           int64_t count) {
+  if (!tokens || count < 1)
     return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
                      "%lld tokens are given, expected a context, an array and "
                      "at least 1",
                      static_cast<long long>(count));
-  const Manifest &manifest = context->module->manifest;
-  if (count > manifest.context - context->position)
+  const Manifest &manifest = context.module->manifest;
+  if (count > manifest.context - context.position)
     return makeError(SENNIT_STATUS_CONTEXT_FULL,
                      "%lld tokens after %lld exceed the context length of %lld",
                      static_cast<long long>(count),
-                     static_cast<long long>(context->position),
+                     static_cast<long long>(context.position),
                      static_cast<long long>(manifest.context));
   for (int64_t i = 0; i < count; ++i)
     if (tokens[i] < 0 || tokens[i] >= manifest.vocabulary)
@@ -67,17 +65,32 @@ static Status checkTokens(const sennit_context *context, const int32_t *tokens,
   return {};
 }
 
+/// Checks all that can be refused of a language model's call before anything
+/// changes.
+static Status checkModelCall(const sennit_context *context,
+                             const BoundEntry *entry, const char *name,
+                             const int32_t *tokens, int64_t count) {
+  if (!context)
+    return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
+                     "%lld tokens are given, expected a context, an array and "
+                     "at least 1",
+                     static_cast<long long>(count));
+  if (!entry)
+    return makeError(SENNIT_STATUS_UNSUPPORTED, "the module has no entry `%s`",
+                     name);
+  return checkTokens(*context, tokens, count);
+}
+
 /// Feeds |tokens| in pieces that the entry takes; |rowStride| values of output
 /// lie between the first tokens' logits, 0 where only the last are kept.
 static Status feed(sennit_context &context, BoundEntry &entry,
                    const int32_t *tokens, int64_t count, float *logits,
                    int64_t rowStride) {
   for (int64_t done = 0; done < count;) {
-    int64_t piece = std::min(count - done, entry.maxTokens());
-    SENNIT_RETURN_IF_ERROR(entry.call(context.runner, tokens + done,
-                                      logits + done * rowStride, piece,
-                                      context.position));
-    context.position += piece;
+    int64_t piece = std::min(count - done, entry.description()->maxTokens);
+    sennit_buffer input = {const_cast<int32_t *>(tokens + done), 0};
+    sennit_buffer output = {logits + done * rowStride, 0};
+    SENNIT_RETURN_IF_ERROR(callChecked(context, entry, &input, &output, piece));
     done += piece;
   }
   return {};
@@ -126,9 +139,10 @@ sennit_status sennit_context_prefill(sennit_context *context,
                                      const int32_t *tokens, int64_t count,
                                      float *out_logits,
                                      sennit_error *out_error) {
-  Status status = checkTokens(context, tokens, count);
+  BoundEntry *entry = context ? context->prefill : nullptr;
+  Status status = checkModelCall(context, entry, "prefill", tokens, count);
   if (status.isOk())
-    status = feed(*context, context->prefill, tokens, count,
+    status = feed(*context, *entry, tokens, count,
                   out_logits ? out_logits : context->unwanted.data(), 0);
   return status.exportTo(out_error);
 }
@@ -136,9 +150,10 @@ sennit_status sennit_context_prefill(sennit_context *context,
 sennit_status sennit_context_decode(sennit_context *context, int32_t token,
                                     float *out_logits,
                                     sennit_error *out_error) {
-  Status status = checkTokens(context, &token, 1);
+  BoundEntry *entry = context ? context->decode : nullptr;
+  Status status = checkModelCall(context, entry, "decode", &token, 1);
   if (status.isOk())
-    status = feed(*context, context->decode, &token, 1,
+    status = feed(*context, *entry, &token, 1,
                   out_logits ? out_logits : context->unwanted.data(), 0);
   return status.exportTo(out_error);
 }
@@ -146,16 +161,14 @@ sennit_status sennit_context_decode(sennit_context *context, int32_t token,
 sennit_status sennit_context_score(sennit_context *context,
                                    const int32_t *tokens, int64_t count,
                                    float *out_logits, sennit_error *out_error) {
-  Status status = checkTokens(context, tokens, count);
+  BoundEntry *entry = context ? context->score : nullptr;
+  Status status = checkModelCall(context, entry, "score", tokens, count);
   if (status.isOk() && !out_logits)
     status = makeError(SENNIT_STATUS_INVALID_ARGUMENT,
                        "`out_logits` is NULL, expected %lld rows",
                        static_cast<long long>(count));
-  if (status.isOk() && !context->score.isBound())
-    status =
-        makeError(SENNIT_STATUS_UNSUPPORTED, "the module has no entry `score`");
   if (status.isOk())
-    status = feed(*context, context->score, tokens, count, out_logits,
+    status = feed(*context, *entry, tokens, count, out_logits,
                   context->module->manifest.vocabulary);
   return status.exportTo(out_error);
 }

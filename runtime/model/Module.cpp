@@ -74,12 +74,14 @@ sennit_status sennit_module_get_info(const sennit_module *module,
   info.producer = manifest.producer.data();
   info.machine = manifest.machine.data();
   info.isa = manifest.isa.data();
-  info.architecture = manifest.architecture.data();
+  bool isModel = manifest.vocabulary != 0;
+  info.architecture = isModel ? manifest.architecture.data() : "";
   info.vocabulary = manifest.vocabulary;
   info.context_length = manifest.context;
-  info.max_tokens = manifest.findEntry("prefill")->maxTokens;
+  const ManifestEntry *prefill = manifest.findEntry("prefill");
+  info.max_tokens = prefill ? prefill->maxTokens : 0;
   info.byte_level = manifest.byteLevel;
-  info.has_score = module->score != nullptr;
+  info.has_score = manifest.findEntry("score") != nullptr;
   info.end_of_text = manifest.endOfText.data();
   info.end_of_text_count = manifest.endOfText.size();
   info.kernel_count = manifest.kernels.size();

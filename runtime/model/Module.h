@@ -20,14 +20,18 @@ struct sennit_module {
   sennit::Manifest manifest;
   sennit::CodeImage code;
   sennit::Pages constants;
-  /// Null where the manifest has no such entry.
-  sennit_entry_fn prefill = nullptr, decode = nullptr, score = nullptr;
+  /// One for each of the manifest's entries.
+  sennit::Array<sennit_entry_fn> functions;
   uint64_t artifactBytes = 0, weightBytes = 0;
   /// Last, so that its threads end first.
   sennit::ThreadPool pool;
 };
 
 namespace sennit {
+
+/// Entries that are called by number: all but `initialize`, in the manifest's
+/// order. Null where |number| is too large.
+const ManifestEntry *findCallable(const sennit_module &module, uint64_t number);
 
 /// Gives up one reference.
 void releaseModule(sennit_module *module);

@@ -167,20 +167,14 @@ Status ModuleLoader::verifyHashes() {
   return {};
 }
 
-Status ModuleLoader::findEntry(const char *name,
-                               sennit_entry_fn &out_function) {
-  out_function = nullptr;
-  const ManifestEntry *entry = module.manifest.findEntry(name);
-  if (!entry)
-    return {};
-  void *function = module.code.findFunction(entry->symbol);
+Status ModuleLoader::findFunction(const ManifestEntry &entry) {
+  void *function = module.code.findFunction(entry.symbol);
   if (!function)
     return makeError(SENNIT_STATUS_MALFORMED,
-                     "entry `%s` names the function `%.*s`, which no object "
+                     "entry `%.*s` names the function `%.*s`, which no object "
                      "defines",
-                     name, SENNIT_VIEW(entry->symbol));
-  out_function = reinterpret_cast<sennit_entry_fn>(function);
-  return {};
+                     SENNIT_VIEW(entry.name), SENNIT_VIEW(entry.symbol));
+  return module.functions.append(reinterpret_cast<sennit_entry_fn>(function));
 }
 
 Status ModuleLoader::loadCode() {
@@ -188,15 +182,16 @@ Status ModuleLoader::loadCode() {
     return makeError(SENNIT_STATUS_MALFORMED,
                      "the artifact has no section `code/*.o`");
   SENNIT_RETURN_IF_ERROR(module.code.load(objects));
-  SENNIT_RETURN_IF_ERROR(findEntry("prefill", module.prefill));
-  SENNIT_RETURN_IF_ERROR(findEntry("decode", module.decode));
-  return findEntry("score", module.score);
+  for (const ManifestEntry &entry : module.manifest.entries)
+    SENNIT_RETURN_IF_ERROR(findFunction(entry));
+  return {};
 }
 
 Status ModuleLoader::initialize() {
   const Manifest &manifest = module.manifest;
-  sennit_entry_fn function;
-  SENNIT_RETURN_IF_ERROR(findEntry("initialize", function));
+  const ManifestEntry *description = manifest.findEntry("initialize");
+  sennit_entry_fn function = module.functions[static_cast<size_t>(
+      description - manifest.entries.begin())];
   SENNIT_RETURN_IF_ERROR(
       module.constants.map(manifest.constantsBytes, "the module's constants"));
   Pages arena;
@@ -205,7 +200,7 @@ Status ModuleLoader::initialize() {
   SENNIT_RETURN_IF_ERROR(runner.create(module.pool, manifest.scratchBytes, 0));
   BoundEntry entry;
   SENNIT_RETURN_IF_ERROR(
-      entry.bind(*manifest.findEntry("initialize"), function,
+      entry.bind(*description, function,
                  {module.constants.data(), arena.data(), nullptr, &files}));
   SENNIT_RETURN_IF_ERROR(entry.call(runner, nullptr, nullptr, 0, 0));
   // Shared by all contexts: a kernel that writes here must not go unnoticed.

@@ -37,7 +37,7 @@ private:
   Status openFile(const ManifestFile &file);
   Status verifyHashes();
   Status loadCode();
-  Status findEntry(const char *name, sennit_entry_fn &out_function);
+  Status findFunction(const ManifestEntry &entry);
   Status initialize();
   static void hashItems(const int64_t *arguments, int64_t begin, int64_t end,
                         void *scratch);

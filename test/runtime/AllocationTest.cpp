@@ -114,6 +114,11 @@ TEST(Allocation, NoneInSteadyState) {
   std::vector<int> tokens = makeTokens(40);
   std::vector<float> logits(40 * 256);
   int32_t token = 0, failures = 0;
+  uint64_t trace = 0;
+  ASSERT_EQ(sennit_module_find_entry(loaded.module, "trace", &trace, nullptr),
+            0);
+  const sennit_buffer input = {tokens.data(), 16 * 4};
+  const sennit_buffer output = {logits.data(), 16 * 8 * 4};
   {
     Counting counting;
     for (int round = 0; round < 200; ++round) {
@@ -129,6 +134,9 @@ TEST(Allocation, NoneInSteadyState) {
       sennit_context_reset(loaded.context);
       failures += 0 != sennit_context_score(loaded.context, tokens.data(), 40,
                                             logits.data(), nullptr);
+      sennit_context_reset(loaded.context);
+      failures += 0 != sennit_context_call(loaded.context, trace, &input, 1,
+                                           &output, 1, nullptr);
       sennit_context_reset(loaded.context);
     }
   }

@@ -195,7 +195,18 @@ std::string Demo::manifest() const {
       << 8 + vocabulary * width * 4 << R"(, "bytes": )" << bytes << "}]},\n"
       << entry("prefill", piece, "1") << ",\n"
       << entry("decode", 1, "1") << ",\n"
-      << entry("score", piece, "\"tokens\"") << "]}\n";
+      << entry("score", piece, "\"tokens\"") << R"(,
+    {"name": "trace", "symbol": "demo_trace", "max_tokens": 16, "scalars": ["tokens", "past"], "arguments": [
+      {"kind": "constants"}, {"kind": "arena"}, {"kind": "state"},
+      {"kind": "input", "name": "tokens", "dtype": "i32", "shape": ["tokens"]},
+      {"kind": "output", "name": "hidden", "dtype": "f32", "shape": ["tokens", 8]}]},
+    {"name": "blend", "symbol": "demo_blend", "scalars": [], "arguments": [
+      {"kind": "input", "name": "a", "dtype": "f32", "shape": [2, 3]},
+      {"kind": "input", "name": "b", "dtype": "i64", "shape": [3]},
+      {"kind": "output", "name": "y", "dtype": "f32", "shape": [2, 3]},
+      {"kind": "output", "name": "positive", "dtype": "bool", "shape": [2]},
+      {"kind": "output", "name": "nothing", "dtype": "f64", "shape": [0]}]}]}
+)";
   return out.str();
 }
 

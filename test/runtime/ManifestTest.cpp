@@ -27,7 +27,9 @@ TEST(Manifest, ReadsTheDemonstrationModule) {
   ASSERT_EQ(read(Demo().manifest(), manifest), "");
   EXPECT_EQ(manifest.vocabulary, 256);
   EXPECT_EQ(manifest.context, 64);
-  EXPECT_EQ(manifest.entries.size(), 4u);
+  EXPECT_EQ(manifest.entries.size(), 6u);
+  EXPECT_EQ(manifest.findEntry("trace")->inputs[0], 3u);
+  EXPECT_EQ(manifest.findEntry("blend")->arguments[1].bytes, 24u);
   EXPECT_EQ(manifest.state[1].bytes, 256u);
   EXPECT_EQ(manifest.entries[0].arguments[3].offset, 8u + 8192u);
 }
@@ -42,8 +44,18 @@ TEST(Manifest, TakesAnyEntryBesidesItsOwn) {
   EXPECT_EQ(read(replaceOnce(
                 Demo().manifest(), "\"entries\": [",
                 R"("entries": [{"name": "verify", "symbol": "v", "scalars": [],
-             "arguments": [{"kind": "input", "name": "anything"}]},)")),
+             "arguments": [{"kind": "input", "name": "anything",
+                            "dtype": "bool", "shape": [2, 0]}]},)")),
             "");
+}
+
+TEST(Manifest, NeedsNoLanguageModel) {
+  std::string manifest = Demo().manifest();
+  size_t model = manifest.find("\"model\"");
+  manifest.erase(model, manifest.find("\"sections\"") - model);
+  size_t first = manifest.find("{\"name\": \"prefill\"");
+  manifest.erase(first, manifest.find("{\"name\": \"trace\"") - first);
+  EXPECT_EQ(read(manifest), "");
 }
 
 struct Damage {
@@ -90,7 +102,7 @@ static const Damage damages[] = {
      "`state[1]` of the manifest is a range"},
     {"\"offset\": 32", "\"offset\": 289", "`state[1].offset` of the manifest"},
     {"\"shape\": [64]", "\"shape\": [70368744177664, 70368744177664, 8]",
-     "past the end of the state"},
+     "larger than any memory"},
     {"\"dtype\": \"f32\"", "\"dtype\": \"f33\"", "`state[0].dtype`"},
     {"\"kernels\": [", "\"kernels\": [[], ", "`kernels[0]` of the manifest"},
     {"\"initialize\"", "\"initialise\"",
@@ -114,14 +126,38 @@ static const Damage damages[] = {
     {"\"name\": \"logits\"", "\"name\": \"tap\"", "has the output `tap`"},
     {"\"dtype\": \"i32\", \"shape\": [\"t",
      "\"dtype\": \"i64\", \"shape\": [\"t", "expected `i32`"},
-    {"[\"tokens\"]}", "[\"rows\"]}", "expected `tokens` or an integer"},
+    {"[\"tokens\"]}", "[\"rows\"]}", "expected `tokens` or an integer, and"},
     {"[\"tokens\"]}", "[\"tokens\", 2]}", "expected [\"tokens\"]"},
     {"[1, 256]", "[2, 256]", "expected [1, vocabulary]"},
     {"[\"tokens\", 256]", "[1, 256]", "expected [\"tokens\", vocabulary]"},
     {"{\"kind\": \"arena\"}, {\"kind\": \"state\"},",
      "{\"kind\": \"input\", \"name\": \"tokens\", \"dtype\": \"i32\", "
      "\"shape\": [\"tokens\"]},",
+     "a second one of the same name"},
+    {"{\"kind\": \"output\", \"name\": \"logits\"",
+     "{\"kind\": \"input\", \"name\": \"logits\"", "binds only `tokens`"},
+    {"\"scalars\": [\"tokens\", \"past\"], \"arguments\": [\n"
+     "    {\"kind\": \"constants\"}, {\"kind\": \"arena\"}, {\"kind\": "
+     "\"state\"},\n"
+     "    {\"kind\": \"input\", \"name\": \"tokens\", \"dtype\": \"i32\", "
+     "\"shape\": [\"tokens\"]},",
+     "\"scalars\": [\"tokens\", \"past\"], \"arguments\": [",
      "with other inputs and outputs"},
+    {"\"model\": {", "\"mode\": {", "[1, vocabulary]"},
+    {"\"dtype\": \"bool\"", "\"dtype\": \"bit\"",
+     "`entries[5].arguments[3].dtype`"},
+    {"\"dtype\": \"i64\", \"shape\": [3]",
+     "\"dtype\": \"i64\", \"shape\": [-3]",
+     "`entries[5].arguments[1].shape[0]`"},
+    {"\"dtype\": \"i64\", \"shape\": [3]",
+     "\"dtype\": \"i64\", \"shape\": [\"tokens\"]",
+     "integers in an entry without `max_tokens`"},
+    {"[\"tokens\", 8]", "[8, \"tokens\"]", "`tokens` or an integer, and"},
+    {"\"dtype\": \"i64\", \"shape\": [3]",
+     "\"dtype\": \"i64\", \"shape\": [9223372036, 9223372036]",
+     "larger than any memory"},
+    {"\"name\": \"positive\"", "\"name\": \"y\"",
+     "a second one of the same name"},
 };
 
 TEST(Manifest, NamesTheDamagedField) {

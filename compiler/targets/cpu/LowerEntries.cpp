@@ -78,12 +78,17 @@ public:
     parallelFor = loadField(24, ptr);
     for (auto [position, argument] : llvm::enumerate(entry.getArguments()))
       values[argument] = load(at(scalars, position), i64);
+    bindSignature("rt.inputs", rt::Memory::Input);
+    bindSignature("rt.outputs", rt::Memory::Output);
     for (Operation &op : entry.getBody().front())
       lowerOp(&op);
     LLVM::ReturnOp::create(builder, loc, constant(0, builder.getI32Type()));
     function->setAttr("rt.bindings", builder.getArrayAttr(bindingTable));
-    if (Attribute most = entry->getAttr("seq.max_tokens"))
-      function->setAttr("seq.max_tokens", most);
+    for (StringRef name : {"rt.inputs", "rt.outputs", "seq.max_tokens"})
+      if (Attribute value = entry->getAttr(name))
+        function->setAttr(name, value);
+    if (entry.getNumArguments() > 0 && !entry->hasAttr("seq.max_tokens"))
+      function->setAttr("seq.max_tokens", builder.getI64IntegerAttr(1));
     entry.erase();
   }
 
@@ -142,14 +147,25 @@ private:
     }
   }
 
-  /// The position of a memory among the entry's bindings.
+  /// Inputs and outputs are bound in their order, also those that no kernel
+  /// reads or writes.
+  void bindSignature(StringRef list, rt::Memory memory) {
+    if (auto tensors = entry->getAttrOfType<ArrayAttr>(list))
+      for (auto tensor : tensors.getAsRange<DictionaryAttr>())
+        bindingOf(memory, tensor.getAs<StringAttr>("name"));
+  }
+
   int64_t bindingOf(rt::BufferOp buffer) {
+    return bindingOf(buffer.getMemory(), buffer.getNameAttr());
+  }
+
+  /// The position of a memory among the entry's bindings.
+  int64_t bindingOf(rt::Memory memory, StringAttr name) {
     auto key = builder.getDictionaryAttr(
-        {builder.getNamedAttr("kind", builder.getStringAttr(rt::stringifyMemory(
-                                          buffer.getMemory()))),
-         builder.getNamedAttr("name", buffer.getNameAttr()
-                                          ? buffer.getNameAttr()
-                                          : builder.getStringAttr(""))});
+        {builder.getNamedAttr(
+             "kind", builder.getStringAttr(rt::stringifyMemory(memory))),
+         builder.getNamedAttr("name",
+                              name ? name : builder.getStringAttr(""))});
     auto *found = llvm::find(bindingTable, key);
     if (found == bindingTable.end()) {
       bindingTable.push_back(key);

@@ -11,6 +11,9 @@
  *   sennit_context_prefill(context, prompt, count, logits, &error);
  *   sennit_context_decode(context, token, logits, &error);
  *
+ * A module that is no language model has entries of its own, which are called
+ * by number with buffers: see "Entries".
+ *
  * Errors. Every function that can refuse returns a `sennit_status` and, where
  * it is not zero, writes one sentence into |out_error|, which the caller owns
  * and which may be NULL. On an error every other out parameter that is a handle
@@ -133,6 +136,8 @@ typedef struct sennit_module_info {
   /* The machine that it was compiled for. */
   const char *machine;
   const char *isa;
+  /* Of a language model; "" and zeros to |has_score| where the module is none.
+   */
   const char *architecture;
   /* Tokens are 0 to |vocabulary| - 1; logits have |vocabulary| values. */
   int64_t vocabulary;
@@ -205,6 +210,102 @@ SENNIT_API sennit_status sennit_context_score(sennit_context *context,
                                               const int32_t *tokens,
                                               int64_t count, float *out_logits,
                                               sennit_error *out_error);
+
+/* --- Entries ------------------------------------------------------------- */
+
+/* What a tensor's elements are. A bool is a byte, 0 or 1; of two elements of 4
+ * bits in a byte the low one is first. */
+typedef enum sennit_element {
+  SENNIT_ELEMENT_F64 = 1,
+  SENNIT_ELEMENT_F32 = 2,
+  SENNIT_ELEMENT_F16 = 3,
+  SENNIT_ELEMENT_BF16 = 4,
+  SENNIT_ELEMENT_I64 = 5,
+  SENNIT_ELEMENT_I32 = 6,
+  SENNIT_ELEMENT_I16 = 7,
+  SENNIT_ELEMENT_I8 = 8,
+  SENNIT_ELEMENT_U64 = 9,
+  SENNIT_ELEMENT_U32 = 10,
+  SENNIT_ELEMENT_U16 = 11,
+  SENNIT_ELEMENT_U8 = 12,
+  SENNIT_ELEMENT_BOOL = 13,
+  SENNIT_ELEMENT_I4 = 14,
+  SENNIT_ELEMENT_U4 = 15,
+  SENNIT_ELEMENT_F8E4M3 = 16,
+  SENNIT_ELEMENT_F8E5M2 = 17
+} sennit_element;
+
+/* The extent of a dimension that is as long as the call has tokens. */
+#define SENNIT_EXTENT_TOKENS (-1)
+
+typedef struct sennit_entry_info {
+  /* sizeof(sennit_entry_info), set by the caller. */
+  uint32_t size;
+  /* 1 where a call reads and updates the context's state, so that its tokens
+   * extend the sequence; else 0. */
+  uint32_t uses_state;
+  /* Belongs to the module, as do the strings and arrays below. */
+  const char *name;
+  /* Most tokens of one call; 0 where no tensor has an extent of tokens. */
+  int64_t max_tokens;
+  uint64_t input_count;
+  uint64_t output_count;
+} sennit_entry_info;
+
+typedef struct sennit_tensor_info {
+  /* sizeof(sennit_tensor_info), set by the caller. */
+  uint32_t size;
+  sennit_element element;
+  const char *name;
+  /* |rank| extents, the first of which may be SENNIT_EXTENT_TOKENS; elements
+   * lie in row-major order without gaps. */
+  const int64_t *shape;
+  uint64_t rank;
+  /* Of the whole tensor; of one token where the first extent is tokens. */
+  uint64_t bytes;
+} sennit_tensor_info;
+
+/* Entries that can be called: 0 to the count - 1, in the artifact's order. A
+ * language model's are among them. */
+SENNIT_API uint64_t sennit_module_entry_count(const sennit_module *module);
+
+/* The number of the entry called |name|. */
+SENNIT_API sennit_status sennit_module_find_entry(const sennit_module *module,
+                                                  const char *name,
+                                                  uint64_t *out_entry,
+                                                  sennit_error *out_error);
+
+/* Each fills the first |out_info->size| bytes of |*out_info|. */
+SENNIT_API sennit_status sennit_module_get_entry(const sennit_module *module,
+                                                 uint64_t entry,
+                                                 sennit_entry_info *out_info,
+                                                 sennit_error *out_error);
+SENNIT_API sennit_status sennit_module_get_input(const sennit_module *module,
+                                                 uint64_t entry, uint64_t index,
+                                                 sennit_tensor_info *out_info,
+                                                 sennit_error *out_error);
+SENNIT_API sennit_status sennit_module_get_output(const sennit_module *module,
+                                                  uint64_t entry,
+                                                  uint64_t index,
+                                                  sennit_tensor_info *out_info,
+                                                  sennit_error *out_error);
+
+/* Memory of the caller for one input or output: aligned to its elements, and of
+ * exactly |bytes| bytes. |data| may be NULL where |bytes| is 0. */
+typedef struct sennit_buffer {
+  void *data;
+  uint64_t bytes;
+} sennit_buffer;
+
+/* Calls an entry: inputs are read, outputs are written, in the order of the
+ * entry's description; they must not overlap. Where the entry has tokens, their
+ * number follows from the buffers' sizes, which must agree. Refuses without a
+ * change where a number or a size is not what the description says, where a
+ * token is outside the vocabulary, or where the sequence grows too long. */
+SENNIT_API sennit_status sennit_context_call(
+    sennit_context *context, uint64_t entry, const sennit_buffer *inputs,
+    uint64_t input_count, const sennit_buffer *outputs, uint64_t output_count,
+    sennit_error *out_error);
 
 /* --- Profiles ------------------------------------------------------------ */
 

@@ -5,8 +5,8 @@ module attributes {seq.model = {chunk = 256 : i64}} {
   // CHECK-NOT: @body
   // CHECK-NOT: @head
   // CHECK-LABEL: func.func @prefill
-  // CHECK-SAME: %{{.*}}: tensor<?xi32>, %{{.*}}: index, %{{.*}}: tensor<3x8xf32> {seq.state = "window"}
-  // CHECK-SAME: -> (tensor<?x4xf32>, tensor<3x8xf32>) attributes {seq.max_tokens = 256 : i64}
+  // CHECK-SAME: %{{.*}}: tensor<?xi32> {seq.name = "tokens"}, %{{.*}}: index, %{{.*}}: tensor<3x8xf32> {seq.state = "window"}
+  // CHECK-SAME: -> (tensor<?x4xf32> {seq.name = "logits"}, tensor<3x8xf32>) attributes {seq.max_tokens = 256 : i64}
   // CHECK: %[[HIDDEN:.*]] = seq.embed
   // CHECK: %[[ROWS:.*]] = tensor.dim %[[HIDDEN]]
   // CHECK: %[[LAST:.*]] = arith.subi %[[ROWS]]

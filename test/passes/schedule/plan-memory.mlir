@@ -7,7 +7,9 @@ func.func private @map(memref<?x64xf32>, memref<?x64xf32>, index)
 func.func private @look_up(memref<?xi32>, memref<?x64xf32>, index)
 // CHECK-LABEL: func.func @dead_places_are_reused(
 // CHECK-SAME: %[[TOKENS:[^:]*]]: index, %{{[^:]*}}: index)
-func.func @dead_places_are_reused(%tokens: tensor<?xi32>, %past: index) -> tensor<?x64xf32> attributes {seq.max_tokens = 16 : i64} {
+// CHECK-SAME: rt.inputs = [{name = "tokens", type = tensor<?xi32>}], rt.outputs = [{name = "logits", type = tensor<?x64xf32>}]
+func.func @dead_places_are_reused(%tokens: tensor<?xi32> {seq.name = "tokens"}, %past: index)
+    -> (tensor<?x64xf32> {seq.name = "logits"}) attributes {seq.max_tokens = 16 : i64} {
   %c0 = arith.constant 0 : index
   %t = tensor.dim %tokens, %c0 : tensor<?xi32>
   // CHECK-DAG: %[[IN:.*]] = rt.buffer input "tokens" at 0 : memref<?xi32>
@@ -75,4 +77,21 @@ func.func @state_in_other_memory(%tokens: tensor<?xi32>, %past: index, %window: 
     -> tensor<?x8xf32>, tensor<3x8xf32>
   // expected-error @+1 {{state `window` is returned from other memory than its own}}
   return %y, %next : tensor<?x8xf32>, tensor<3x8xf32>
+}
+
+// -----
+
+// A function of any inputs and outputs: each has its name or a number, nothing counts tokens.
+func.func private @split(memref<4x8xf16>, memref<4xi64>, memref<4x8xf16>)
+// CHECK-LABEL: func.func @any_function()
+// CHECK-SAME: rt.inputs = [{name = "X", type = tensor<4x8xf16>}, {name = "input1", type = tensor<3xi1>}]
+// CHECK-SAME: rt.outputs = [{name = "output0", type = tensor<4xi64>}, {name = "Y", type = tensor<4x8xf16>}]
+func.func @any_function(%x: tensor<4x8xf16> {seq.name = "X"}, %unread: tensor<3xi1>)
+    -> (tensor<4xi64>, tensor<4x8xf16> {seq.name = "Y"}) {
+  // CHECK-DAG: %[[X:.*]] = rt.buffer input "X" at 0 : memref<4x8xf16>
+  // CHECK-DAG: %[[A:.*]] = rt.buffer output "output0" at 0 : memref<4xi64>
+  // CHECK-DAG: %[[Y:.*]] = rt.buffer output "Y" at 0 : memref<4x8xf16>
+  // CHECK: rt.launch @split(%[[X]], %[[A]], %[[Y]] :
+  %a, %y = rt.dispatch @split(%x : tensor<4x8xf16>) ties [-1, -1] -> tensor<4xi64>, tensor<4x8xf16>
+  return %a, %y : tensor<4xi64>, tensor<4x8xf16>
 }

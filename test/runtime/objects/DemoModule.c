@@ -88,6 +88,39 @@ int32_t demo_decode(sennit_invocation *invocation) {
 
 int32_t demo_score(sennit_invocation *invocation) { return run(invocation, V); }
 
+/* bindings: constants, arena, state, tokens, hidden f32[tokens, D]. */
+int32_t demo_trace(sennit_invocation *invocation) {
+  if (invocation->abi_version != SENNIT_ABI_VERSION)
+    return 1;
+  const float *constants = (const float *)invocation->bindings[0];
+  float *hidden = (float *)invocation->bindings[2];
+  const int32_t *tokens = (const int32_t *)invocation->bindings[3];
+  float *rows = (float *)invocation->bindings[4];
+  int64_t count = invocation->scalars[0], past = invocation->scalars[1];
+  for (int64_t i = 0; i < count; ++i)
+    for (int64_t d = 0; d < D; ++d)
+      rows[i * D + d] = hidden[d] = 0.5f * hidden[d] +
+                                    constants[tokens[i] * D + d] +
+                                    0.01f * (float)(past + i);
+  return 0;
+}
+
+/* bindings: a f32[2, 3], b i64[3], y f32[2, 3] = a b, positive bool[2] of each
+ * row's first, nothing f64[0]; no scalars. */
+int32_t demo_blend(sennit_invocation *invocation) {
+  if (invocation->abi_version != SENNIT_ABI_VERSION)
+    return 1;
+  const float *a = (const float *)invocation->bindings[0];
+  const int64_t *b = (const int64_t *)invocation->bindings[1];
+  float *y = (float *)invocation->bindings[2];
+  char *positive = (char *)invocation->bindings[3];
+  for (int64_t i = 0; i < 6; ++i)
+    y[i] = a[i] * (float)b[i % 3];
+  for (int64_t row = 0; row < 2; ++row)
+    positive[row] = y[row * 3] > 0;
+  return 0;
+}
+
 /* What an entry answers that was compiled for another abi_version. */
 int32_t demo_refuse(sennit_invocation *invocation) {
   (void)invocation;
