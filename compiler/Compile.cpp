@@ -9,6 +9,7 @@
 #include "compiler/Stages.h"
 #include "dialects/rt/Rt.h"
 #include "frontends/hf/Import.h"
+#include "frontends/onnx/Import.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -93,7 +94,30 @@ private:
     return error;
   }
 
+  llvm::Error importOnnx() {
+    std::vector<onnx::StoredTensor> inputs;
+    auto convert = [](const onnx::ImportError &error) {
+      return fail(error.message, error.unsupported ? 4 : 1);
+    };
+    for (const std::string &path : options.inputTensors) {
+      auto tensor = onnx::readTensorFile(path);
+      if (!tensor)
+        return llvm::handleErrors(tensor.takeError(), convert);
+      inputs.push_back(std::move(*tensor));
+    }
+    onnx::ImportOptions import;
+    import.inputs = inputs;
+    auto imported = onnx::importOnnx(options.input, import, context);
+    if (!imported)
+      return llvm::handleErrors(imported.takeError(), convert);
+    module = std::move(imported->module);
+    report.specialised = std::move(imported->specialised);
+    return llvm::Error::success();
+  }
+
   llvm::Error import() {
+    if (StringRef(options.input).ends_with(".onnx"))
+      return importOnnx();
     if (!llvm::sys::fs::is_directory(options.input))
       return parse();
     hf::ImportOptions import;

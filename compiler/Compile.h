@@ -26,8 +26,11 @@ public:
 };
 
 struct CompileOptions {
-  /// A Hugging Face directory, or a file of seq IR text.
+  /// A Hugging Face directory, an ONNX model, or a file of seq IR text.
   std::string input;
+  /// Files of tensors that an ONNX model will be called with, in the order of
+  /// its inputs: their shapes, and where it must know them, their values.
+  std::vector<std::string> inputTensors;
   /// The artifact; written to a temporary name and renamed. Empty: none.
   std::string output;
   std::string target = "cpu:host";
@@ -55,6 +58,8 @@ struct CompileReport {
   int64_t kernels = 0, launches = 0, codeBytes = 0, artifactBytes = 0;
   /// The IR at the end when `stopAfter` was given.
   std::string text;
+  /// Inputs of an ONNX model whose values it was specialised for.
+  std::vector<std::string> specialised;
 };
 
 /// Told of each step: a phase that begins, or kernels done of all.

@@ -12,6 +12,7 @@
 #include "dialects/seq/Seq.h"
 #include "dialects/tile/Tile.h"
 #include "frontends/hf/Import.h"
+#include "frontends/onnx/Import.h"
 #include "passes/fuse/Passes.h"
 #include "passes/lower/Passes.h"
 #include "passes/normalize/Passes.h"
@@ -48,6 +49,9 @@ llvm::ArrayRef<const Target *> getTargets() {
   return targets;
 }
 
-void registerTranslations() { hf::registerImportTranslation(); }
+void registerTranslations() {
+  hf::registerImportTranslation();
+  onnx::registerImportTranslation();
+}
 
 } // namespace sennit

@@ -12,10 +12,12 @@ namespace sennit::tools {
 
 static cl::SubCommand
     command("compile",
-            "compile a Hugging Face directory or seq IR into an artifact");
-static cl::opt<std::string> input(cl::Positional,
-                                  cl::desc("<model directory | file.mlir>"),
-                                  cl::sub(command));
+            "compile a Hugging Face directory, an ONNX model or seq IR "
+            "into an artifact");
+static cl::opt<std::string>
+    input(cl::Positional,
+          cl::desc("<model directory | model.onnx | file.mlir>"),
+          cl::sub(command));
 static cl::opt<std::string>
     output("o", cl::desc("the artifact (default: model.snt)"),
            cl::value_desc("file"), cl::sub(command));
@@ -55,6 +57,11 @@ static cl::opt<std::string>
 static cl::opt<unsigned> jobs("j",
                               cl::desc("threads that emit code (default: all)"),
                               cl::init(0), cl::sub(command));
+static cl::list<std::string>
+    inputTensors("inputs",
+                 cl::desc("files of tensors that an ONNX model is called with, "
+                          "for extents and values it must know"),
+                 cl::value_desc("files"), cl::CommaSeparated, cl::sub(command));
 static cl::opt<std::string>
     plugin("load-pass-plugin", cl::desc("load passes from a shared library"),
            cl::value_desc("file"), cl::sub(command));
@@ -97,6 +104,7 @@ static int run() {
                     usage);
   CompileOptions options;
   options.input = input;
+  options.inputTensors.assign(inputTensors.begin(), inputTensors.end());
   options.output =
       output.empty() ? std::string("model.snt") : output.getValue();
   options.target = target;
@@ -115,6 +123,8 @@ static int run() {
   if (!stopAfter.empty())
     return writeText(report.text);
   printSummary(report);
+  for (const std::string &name : report.specialised)
+    llvm::errs() << "constant input `" << name << "`, by its given value\n";
   llvm::errs() << llvm::format(
       "wrote    %s, %.1f KB (code %.1f KB)\n", options.output.c_str(),
       report.artifactBytes / 1024.0, report.codeBytes / 1024.0);

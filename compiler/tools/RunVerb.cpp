@@ -1,6 +1,7 @@
 // sennit run: an artifact speaks, or is compared with golden values.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
+#include "compiler/tools/Cases.h"
 #include "compiler/tools/Verbs.h"
 #include "llvm/Support/Format.h"
 
@@ -10,9 +11,13 @@ namespace sennit::tools {
 
 static cl::SubCommand
     command("run",
-            "generate text from an artifact, or compare it with golden values");
-static cl::opt<std::string> input(cl::Positional, cl::desc("<artifact>"),
-                                  cl::sub(command));
+            "generate text from an artifact, compare it with golden values, or "
+            "run ONNX test cases");
+static cl::opt<std::string>
+    input(cl::Positional, cl::desc("<artifact | case folder | model.onnx>"),
+          cl::sub(command));
+static cl::list<std::string>
+    moreInputs(cl::Positional, cl::desc("<more cases>"), cl::sub(command));
 static cl::opt<std::string>
     prompt("prompt", cl::desc("text, for byte-level models"), cl::sub(command));
 static cl::list<int32_t> tokens("tokens",
@@ -50,6 +55,13 @@ static cl::opt<double> tolerance(
         "largest error, relative to the row's largest logit (default: 0.001)"),
     cl::init(1e-3), cl::sub(command));
 
+static cl::opt<std::string>
+    data("inputs",
+         cl::desc("folder of input_*.pb and output_*.pb for an ONNX model"),
+         cl::value_desc("folder"), cl::sub(command));
+static cl::opt<bool> json("json", cl::desc("print outcomes of cases as JSON"),
+                          cl::sub(command));
+
 static int compare(Session &session) {
   auto golden = readGolden(expect);
   if (!golden)
@@ -75,6 +87,17 @@ static int run() {
   if (input.empty())
     return complain("run needs an artifact, such as `sennit compile` writes",
                     usage);
+  std::vector<std::string> cases = {input};
+  llvm::append_range(cases, moreInputs);
+  if (isCase(input)) {
+    CaseOptions options;
+    options.inputs = cases;
+    options.data = data;
+    options.json = json;
+    return runCases(options);
+  }
+  if (cases.size() > 1)
+    return complain("run takes one artifact, or several ONNX cases", usage);
   Session session;
   if (int code = openSession(input, threads, session))
     return code;
