@@ -108,10 +108,17 @@ bool isCheapProducer(Operation *op) {
          isa_and_nonnull<RopeOp, tensor::ExtractSliceOp>(op);
 }
 
+bool isMove(Operation *op) {
+  return isa_and_nonnull<tensor::ConcatOp, tensor::PadOp,
+                         tensor::InsertSliceOp>(op);
+}
+
 bool isRoot(Operation *op) {
-  return isContraction(op) ||
-         isa<SequenceMixerOpInterface, RouteOp, DispatchOp, CombineOp, TopKOp,
-             SampleOp, EmbedOp, PackOp>(op);
+  if (isContraction(op) || isMove(op) ||
+      isa<SequenceMixerOpInterface, RouteOp, DispatchOp, CombineOp, TopKOp,
+          SampleOp, EmbedOp, PackOp>(op))
+    return true;
+  return isStructured(op) && !isElementwise(op) && !isRowReduction(op);
 }
 
 bool isScaffold(Operation *op) {

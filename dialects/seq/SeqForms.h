@@ -27,6 +27,20 @@ bool isContraction(mlir::Operation *op);
 mlir::Value getActivations(mlir::Operation *contraction);
 mlir::OpOperand &getMatrix(mlir::Operation *contraction);
 
+/// A `linalg.generic` whose results can be computed part by part, whatever its
+/// maps, reductions and body.
+bool isStructured(mlir::Operation *op);
+
+/// What about `op` keeps it from being structured, or an empty string.
+std::string whyNotStructured(mlir::linalg::GenericOp op);
+
+/// An op that puts whole tensors beside or into each other: concat, pad,
+/// insert_slice.
+bool isMove(mlir::Operation *op);
+
+/// Whether `op` stands in a body and reads elements of a tensor from memory.
+bool readsMemory(mlir::Operation *op);
+
 /// An op that only renames elements: expand_shape, collapse_shape.
 bool isView(mlir::Operation *op);
 
@@ -35,7 +49,8 @@ bool isView(mlir::Operation *op);
 bool isCheapProducer(mlir::Operation *op);
 
 /// An op that decides the loops of a kernel: contractions, mixers, routers,
-/// look-ups and packing.
+/// look-ups, packing, moves, and what is structured but neither elementwise nor
+/// a row reduction.
 bool isRoot(mlir::Operation *op);
 
 /// An op that only serves to state another: constants, extents, empty and

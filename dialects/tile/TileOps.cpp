@@ -165,6 +165,11 @@ LogicalResult ReduceOp::verify() {
   if (shapeOf(getResult()) != ArrayRef<int64_t>(dropDim(from, dim)))
     return emitOpError() << "result " << getResult().getType()
                          << " is not the operand without dim " << dim;
+  bool mergesBits = getKind() == ReduceKind::And || getKind() == ReduceKind::Or;
+  Type element = getElementTypeOrSelf(getValue().getType());
+  if (mergesBits && !isa<IntegerType>(element))
+    return emitOpError() << "`" << stringifyReduceKind(getKind())
+                         << "` merges integers, not " << element;
   return verifySameElement(*this, getValue(), getResult());
 }
 

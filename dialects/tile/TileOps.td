@@ -342,10 +342,10 @@ def MmaOp : TileOp<"mma", [Pure]> {
 def ReduceOp : TileOp<"reduce", [Pure]> {
   let summary = "merge the elements along one dimension";
   let description = [{
-    `max` and `min` propagate NaN. The order of additions is the target's.
+    `max` and `min` propagate NaN and read integers as signed. The order of merges is the target's.
 
     Constraints:
-    - `shape`: the result is the operand without dimension `dim`.
+    - `shape`: the result is the operand without dimension `dim`; `and` and `or` merge integers.
 
     Example:
     ```mlir

@@ -46,7 +46,8 @@ def MmaForm : I32EnumAttr<"MmaForm", "which operands of a product are stored tra
 def MmaFormAttr : EnumAttr<TileDialect, MmaForm, "form">;
 
 def ReduceKind : I32EnumAttr<"ReduceKind", "how a reduction merges two values", [
-    I32EnumAttrCase<"Add", 0, "add">, I32EnumAttrCase<"Max", 1, "max">, I32EnumAttrCase<"Min", 2, "min">]> {
+    I32EnumAttrCase<"Add", 0, "add">, I32EnumAttrCase<"Max", 1, "max">, I32EnumAttrCase<"Min", 2, "min">,
+    I32EnumAttrCase<"Mul", 3, "mul">, I32EnumAttrCase<"And", 4, "and">, I32EnumAttrCase<"Or", 5, "or">]> {
   let cppNamespace = "::sennit::tile";
   let genSpecializedAttr = 0;
 }

@@ -34,7 +34,8 @@ static seq::KernelOp getLastKernel(linalg::GenericOp op) {
 /// of that result can follow.
 static bool storesTiles(Operation *root) {
   return !isa<seq::RouteOp, seq::DispatchOp, seq::TopKOp, seq::SampleOp,
-              seq::PackOp>(root);
+              seq::PackOp>(root) &&
+         !seq::isMove(root);
 }
 
 /// Why `op` cannot follow the kernel's results tile by tile, or empty.

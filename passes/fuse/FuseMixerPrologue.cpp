@@ -11,6 +11,7 @@
 #include "passes/fuse/Passes.h"
 
 #include "dialects/seq/SeqForms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 
@@ -46,6 +47,9 @@ static Operation *findProducer(seq::KernelOp kernel,
                                DenseSet<Operation *> &declined) {
   Operation *found = nullptr;
   kernel.getBody().walk([&](Operation *inner) {
+    // Elements at computed places come from memory.
+    if (isa<tensor::ExtractOp>(inner))
+      return WalkResult::advance();
     for (Value operand : inner->getOperands()) {
       Operation *producer = operand.getDefiningOp();
       if (!producer || kernel->isProperAncestor(producer) ||

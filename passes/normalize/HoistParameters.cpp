@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 
@@ -26,6 +27,13 @@ static bool isTable(Operation *op) {
   auto constant = dyn_cast<arith::ConstantOp>(op);
   return constant && isa<RankedTensorType>(constant.getType()) &&
          !isa<SplatElementsAttr>(constant.getValue());
+}
+
+/// The operands of `op`, and what its bodies read from outside.
+static SetVector<Value> getReadValues(Operation *op) {
+  SetVector<Value> values(op->operand_begin(), op->operand_end());
+  getUsedValuesDefinedAbove(op->getRegions(), values);
+  return values;
 }
 
 namespace {
@@ -50,9 +58,11 @@ public:
     // Whoever is not hoisted reads the constant instead.
     for (Operation &op : llvm::make_early_inc_range(function.getBody().front()))
       if (op.getNumResults() == 0 || !hoistable.contains(op.getResult(0)))
-        for (OpOperand &use : op.getOpOperands())
-          if (hoistable.contains(use.get()))
-            use.set(readConstant(use.get(), &op));
+        op.walk([&](Operation *reader) {
+          for (OpOperand &use : reader->getOpOperands())
+            if (hoistable.contains(use.get()))
+              use.set(readConstant(use.get(), &op));
+        });
     for (Operation &op :
          llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
       if (isOpTriviallyDead(&op))
@@ -68,7 +78,7 @@ private:
         !isa<RankedTensorType>(op->getResult(0).getType()))
       return false;
     bool any = false;
-    for (Value operand : op->getOperands()) {
+    for (Value operand : getReadValues(op)) {
       any |= hoistable.contains(operand);
       Operation *source = operand.getDefiningOp();
       if (!hoistable.contains(operand) && !(source && seq::isScaffold(source)))
@@ -85,7 +95,7 @@ private:
     if (auto weight = dyn_cast<seq::WeightOp>(op))
       if (Value done = weights.lookup(weight.getParameterAttr()))
         return done;
-    for (Value operand : op->getOperands())
+    for (Value operand : getReadValues(op))
       clones.map(operand, cloneIntoInitialize(operand));
     OpBuilder builder(initialize.getBody().front().getTerminator());
     Operation *clone = builder.clone(*op, clones);

@@ -5,6 +5,26 @@
 
 include "mlir/Pass/PassBase.td"
 
+def GeneralizeOps : Pass<"sennit-generalize-ops", "::mlir::ModuleOp"> {
+  let summary = "bring every op on tensors to the forms that later stages know";
+  let description = [{
+    ```mlir
+    %y = linalg.batch_matmul ins(%a, %b) outs(%z)      %p = tensor.pad %x low[1] high[2] { .. }
+    // becomes
+    %y = linalg.generic {..} ins(%a, %b) outs(%z)      %p = tensor.insert_slice %x into %filled[1] ..
+    ```
+
+    Named ops of linalg, elementwise ops on tensors, splats and lists of elements
+    become `linalg.generic`; maps run their loops in the order of their result;
+    what a scalar takes from a tensor is computed in the body that reads it.
+    Declines products of rows and a matrix and fills with constants, which have
+    programs of their own, pads whose value depends on the position, and pads of
+    dynamic or negative extent.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
 def HoistParameters : Pass<"sennit-hoist-parameters", "::mlir::ModuleOp"> {
   let summary = "compute what depends on parameters alone once, at load";
   let description = [{
@@ -67,8 +87,9 @@ def VerifyNormalized : Pass<"sennit-verify-normalized", "::mlir::ModuleOp"> {
   let summary = "check the one form that fusion starts from";
   let description = [{
     Functions hold one block of `seq`, `linalg`, `tensor`, `arith` and `rt` ops;
-    every `linalg` op is a product of rows and a matrix, a fill, an elementwise
-    map or a row reduction; only `@initialize` reads parameters:
+    every `linalg` op is a product of rows and a matrix, a fill, or a
+    `linalg.generic` that can be computed part by part; only `@initialize` reads
+    parameters:
 
     ```mlir
     linalg.conv_2d ...   // error: not normalized: `linalg.conv_2d` is none of the forms that fusion knows

@@ -45,6 +45,18 @@ struct VerifyNormalized : impl::VerifyNormalizedBase<VerifyNormalized> {
   }
 
   LogicalResult verifyOp(Operation *op, StringRef function) {
+    if (auto generic = dyn_cast<linalg::GenericOp>(op))
+      if (std::string reason = seq::whyNotStructured(generic); !reason.empty())
+        return op->emitError("not normalized: this `linalg.generic` cannot be "
+                             "computed part by part: ")
+               << reason;
+    bool isDynamic =
+        seq::isMove(op) &&
+        !cast<RankedTensorType>(op->getResult(0).getType()).hasStaticShape();
+    if (isDynamic)
+      return op->emitError("not normalized: `")
+             << op->getName() << "` makes " << op->getResult(0).getType()
+             << ", and parts are moved between static shapes only";
     if (!isKnownForm(op))
       return op->emitError("not normalized: `")
              << op->getName() << "` is none of the forms that fusion knows";

@@ -10,6 +10,7 @@
 namespace sennit::schedule {
 
 void attachLinalgModels(mlir::MLIRContext *context);
+void attachMoveModels(mlir::MLIRContext *context);
 void attachAttentionModels(mlir::MLIRContext *context);
 void attachRopeModels(mlir::MLIRContext *context);
 void attachRecurrenceModels(mlir::MLIRContext *context);

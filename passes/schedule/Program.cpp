@@ -6,9 +6,11 @@
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/SeqForms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
+#include "passes/schedule/GenericTiles.h"
 
 using namespace mlir;
 
@@ -186,8 +188,17 @@ FailureOr<Value> Program::tile(Value value, const Box &box) {
     if (entry.value == value && entry.box == box &&
         isVisible(entry.tile, builder))
       return entry.tile;
+  auto type = VectorType::get(
+      box.sizes, cast<RankedTensorType>(value.getType()).getElementType());
   FailureOr<Value> result = failure();
-  if (!kernel.isInside(value) || kernel.written.contains(value)) {
+  if (auto splat = getSplatValue(value)) {
+    result = arith::ConstantOp::create(
+                 builder, loc, DenseElementsAttr::get(type, Attribute(*splat)))
+                 .getResult();
+  } else if (value.getDefiningOp<tensor::EmptyOp>()) {
+    result = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type))
+                 .getResult();
+  } else if (!kernel.isInside(value) || kernel.written.contains(value)) {
     result = load(value, box);
   } else {
     auto model = dyn_cast<TileProgramOpInterface>(value.getDefiningOp());

@@ -27,8 +27,14 @@ std::string sennit::test::spell(Element element) {
     return "f16";
   case Element::F64:
     return "f64";
+  case Element::I1:
+    return "i1";
+  case Element::I8:
+    return "i8";
   case Element::I32:
     return "i32";
+  case Element::I64:
+    return "i64";
   case Element::Index:
     return "index";
   }

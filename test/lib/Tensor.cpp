@@ -57,6 +57,8 @@ static const llvm::fltSemantics &semanticsOf(Element element) {
                                  : llvm::APFloat::IEEEsingle();
 }
 
+static bool isInteger(Element element) { return element >= Element::I1; }
+
 static llvm::APFloat convert(Element element, double value) {
   llvm::APFloat number(value);
   bool losesInformation;
@@ -66,7 +68,7 @@ static llvm::APFloat convert(Element element, double value) {
 }
 
 double sennit::test::roundTo(Element element, double value) {
-  if (element == Element::I32 || element == Element::Index)
+  if (isInteger(element))
     return std::trunc(value);
   llvm::APFloat number = convert(element, value);
   bool losesInformation;
@@ -83,7 +85,11 @@ static size_t sizeOf(Element element) {
   case Element::BF16:
   case Element::F16:
     return 2;
+  case Element::I1:
+  case Element::I8:
+    return 1;
   case Element::F64:
+  case Element::I64:
   case Element::Index:
     return 8;
   }
@@ -91,15 +97,19 @@ static size_t sizeOf(Element element) {
 }
 
 static uint64_t bitsOf(Element element, double value) {
-  if (element == Element::I32 || element == Element::Index)
+  if (isInteger(element))
     return static_cast<int64_t>(value);
   return convert(element, value).bitcastToAPInt().getZExtValue();
 }
 
 static double valueOf(Element element, uint64_t bits) {
+  if (element == Element::I1)
+    return bits;
+  if (element == Element::I8)
+    return static_cast<int8_t>(bits);
   if (element == Element::I32)
     return static_cast<int32_t>(bits);
-  if (element == Element::Index)
+  if (isInteger(element))
     return static_cast<int64_t>(bits);
   const llvm::fltSemantics &semantics = semanticsOf(element);
   llvm::APFloat number(
@@ -186,7 +196,8 @@ std::string sennit::test::difference(const Tensor &got, const Tensor &want,
   for (double value : want.values)
     largest = std::max(largest, std::abs(value));
   for (size_t i = 0; i != want.values.size(); ++i) {
-    double error = std::abs(got.values[i] - want.values[i]);
+    bool isEqual = got.values[i] == want.values[i];
+    double error = isEqual ? 0 : std::abs(got.values[i] - want.values[i]);
     // A NaN differs from everything, another NaN too.
     if (!(error <= worst) && worst != INFINITY) {
       worst = std::isnan(error) ? INFINITY : error;

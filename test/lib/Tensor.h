@@ -11,7 +11,7 @@
 namespace sennit::test {
 
 /// What generated code sees in place of the f64 values; `Index` is a scalar.
-enum class Element { F32, BF16, F16, F64, I32, Index };
+enum class Element { F32, BF16, F16, F64, I1, I8, I32, I64, Index };
 
 /// Row-major values of one shape. A result of a formula carries more precision
 /// than its element type says; everything else is exact in that type.

@@ -9,8 +9,11 @@
 #include "dialects/rt/Rt.h"
 #include "test/lib/GuardedMemory.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -44,6 +47,11 @@ llvm::Error TiledProgram::schedule(int64_t mostRows) {
   host = module->lookupSymbol<func::FuncOp>("run");
   host->setAttr("seq.max_tokens",
                 Builder(&context).getI64IntegerAttr(mostRows));
+  PassManager generalize(&context);
+  if (failed(parsePassPipeline("sennit-generalize-ops,sennit-verify-normalized",
+                               generalize)) ||
+      failed(generalize.run(*module)))
+    return llvm::createStringError("the function is in no normal form");
   for (StringRef name : {"fuse", "schedule"}) {
     PassManager manager(&context);
     if (failed(sennit::addStage(*sennit::findStage(name), manager)) ||
@@ -113,8 +121,16 @@ TiledProgram::compile(StringRef text, int64_t mostRows, StringRef target) {
 //===----------------------------------------------------------------------===//
 
 static Element elementOf(Type type) {
-  if (type.isInteger(32))
+  switch (type.isInteger() ? type.getIntOrFloatBitWidth() : 0) {
+  case 1:
+    return Element::I1;
+  case 8:
+    return Element::I8;
+  case 32:
     return Element::I32;
+  case 64:
+    return Element::I64;
+  }
   if (type.isBF16())
     return Element::BF16;
   if (type.isF64())
@@ -142,6 +158,7 @@ private:
   void launch(const TiledProgram::Kernel &kernel,
               llvm::ArrayRef<int64_t> slots);
   llvm::Error computeIndex(Operation &op);
+  llvm::Error hold(arith::ConstantOp constant);
   Tensor read(Value value);
 
   TiledProgram &program;
@@ -158,13 +175,16 @@ static int64_t countElements(llvm::ArrayRef<int64_t> shape) {
   return count;
 }
 
+static size_t getBytes(Type element) {
+  return llvm::divideCeil(element.getIntOrFloatBitWidth(), CHAR_BIT);
+}
+
 /// Every float type has a NaN of all ones; no index into memory is -1.
 static void poison(char *data, size_t bytes) { std::memset(data, 0xff, bytes); }
 
 HostCall::Place HostCall::allocate(RankedTensorType type,
                                    llvm::ArrayRef<int64_t> shape) {
-  size_t bytes =
-      countElements(shape) * type.getElementTypeBitWidth() / CHAR_BIT;
+  size_t bytes = countElements(shape) * getBytes(type.getElementType());
   auto memory = std::make_shared<GuardedMemory>(bytes);
   poison(memory->data(), bytes);
   return {memory, llvm::SmallVector<int64_t>(shape)};
@@ -231,6 +251,24 @@ llvm::Error HostCall::computeIndex(Operation &op) {
   return llvm::Error::success();
 }
 
+// The artifact carries tables; here they are written down for each call.
+llvm::Error HostCall::hold(arith::ConstantOp constant) {
+  auto elements = cast<DenseElementsAttr>(constant.getValue());
+  auto type = cast<RankedTensorType>(constant.getType());
+  Tensor tensor(elementOf(type.getElementType()), type.getShape().vec());
+  for (auto [value, element] :
+       llvm::zip_equal(tensor.values, elements.getValues<Attribute>())) {
+    auto number = dyn_cast<FloatAttr>(element);
+    value = number
+                ? number.getValueAsDouble()
+                : double(cast<IntegerAttr>(element).getValue().getSExtValue());
+  }
+  std::vector<std::byte> bytes = tensor.pack();
+  places[constant] = allocate(type, tensor.shape);
+  std::memcpy(places[constant].memory->data(), bytes.data(), bytes.size());
+  return llvm::Error::success();
+}
+
 llvm::Error HostCall::evaluate(Operation &op) {
   if (auto dispatched = dyn_cast<rt::DispatchOp>(op)) {
     dispatch(dispatched);
@@ -240,6 +278,9 @@ llvm::Error HostCall::evaluate(Operation &op) {
     scalars[dim] = places.at(dim.getSource()).shape[*dim.getConstantIndex()];
     return llvm::Error::success();
   }
+  if (auto constant = dyn_cast<arith::ConstantOp>(op);
+      constant && isa<RankedTensorType>(constant.getType()))
+    return hold(constant);
   if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
     return computeIndex(op);
   Place view = places.at(op.getOperand(0));
@@ -261,7 +302,7 @@ Tensor HostCall::read(Value value) {
   Tensor tensor(elementOf(type.getElementType()),
                 std::vector<int64_t>(place.shape.begin(), place.shape.end()));
   std::vector<std::byte> bytes(tensor.values.size() *
-                               type.getElementTypeBitWidth() / CHAR_BIT);
+                               getBytes(type.getElementType()));
   std::memcpy(bytes.data(), place.memory->data(), bytes.size());
   tensor.unpack(bytes);
   return tensor;

@@ -35,13 +35,25 @@ Value Emitter::combine(ReduceKind kind, Value a, Value b) {
     if (isFloat)
       return arith::MinimumFOp::create(builder, loc, a, b, anyZero);
     return arith::MinSIOp::create(builder, loc, a, b);
+  case ReduceKind::Mul:
+    if (isFloat)
+      return arith::MulFOp::create(builder, loc, a, b);
+    return arith::MulIOp::create(builder, loc, a, b);
+  case ReduceKind::And:
+    return arith::AndIOp::create(builder, loc, a, b);
+  case ReduceKind::Or:
+    return arith::OrIOp::create(builder, loc, a, b);
   }
   llvm_unreachable("all kinds are handled");
 }
 
 TypedAttr Emitter::getIdentity(ReduceKind kind, Type element) {
-  if (kind == ReduceKind::Add)
+  if (kind == ReduceKind::Add || kind == ReduceKind::Or)
     return builder.getZeroAttr(element);
+  if (kind == ReduceKind::Mul)
+    return builder.getOneAttr(element);
+  if (kind == ReduceKind::And)
+    return builder.getIntegerAttr(element, -1);
   bool isMax = kind == ReduceKind::Max;
   if (auto type = dyn_cast<FloatType>(element))
     return FloatAttr::get(

@@ -1,6 +1,6 @@
 // Computes elements of tiles at a point, down to loads and buffers.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/Emitter.h"
+#include "compiler/targets/cpu/EmitterAddress.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/STLExtras.h"
@@ -144,6 +144,12 @@ Value Emitter::emitElementwise(Operation *op, const Point &point) {
   Type type = point.vector ? vectorOf(compute) : compute;
   if (isa<arith::ExtFOp, arith::TruncFOp>(op) && operands[0].getType() == type)
     return roundTo(operands[0], element);
+  if (isa<arith::BitcastOp>(op)) {
+    // Of narrow floats the bits are those in memory.
+    Type from = getElementTypeOrSelf(op->getOperand(0).getType());
+    if (getRawType(from).isInteger(16) || getRawType(element).isInteger(16))
+      return widen(narrow(operands[0], from), element);
+  }
   Operation *clone = op->clone();
   clone->setOperands(operands);
   clone->getResult(0).setType(type);

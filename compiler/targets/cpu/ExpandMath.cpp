@@ -5,12 +5,14 @@
 //   becomes
 //   n = round(x log2(e)), r = x - n ln(2), 2^n p(r)
 //
-// Declines f64, which no kernel computes functions of, and functions that are
-// instructions. Errors in units in the last place are measured by the target's
-// numeric test.
+// Functions of f64, and those that compute in f64, are in ExpandDoubles.cpp.
+// Declines functions that are instructions. Errors in units in the last place
+// are measured by the target's numeric test.
 #include "compiler/targets/cpu/Cpu.h"
+#include "compiler/targets/cpu/ExpandDoubles.h"
 #include "compiler/targets/cpu/Passes.h"
 
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
@@ -309,7 +311,12 @@ struct CpuExpandMath : sennit::impl::CpuExpandMathBase<CpuExpandMath> {
       getOperation()->emitError() << llvm::toString(machine.takeError());
       return signalPassFailure();
     }
+    RewritePatternSet rounded(&getContext());
+    arith::populateCeilFloorDivExpandOpsPatterns(rounded);
+    walkAndApplyPatterns(getOperation(), std::move(rounded));
     RewritePatternSet patterns(&getContext());
+    cpu::populateDoublePatterns(patterns);
+    cpu::populateDivisionPatterns(patterns);
     patterns.add<
         Expand<math::ExpOp, expandExp>, Expand<math::Exp2Op, expandExp2>,
         Expand<math::ExpM1Op, expandExpm1>, Expand<math::LogOp, expandLog>,

@@ -44,9 +44,11 @@ def CpuExpandMath : Pass<"sennit-cpu-expand-math"> {
     %y = 2^%n * polynomial of degree 6 in %r
     ```
 
-    Expands exp, exp2, expm1, log, log2, log1p, tanh, erf and rsqrt on f32,
-    scalars and vectors. Declines when the type is f64, and when there is an
-    instruction (sqrt, fma, floor).
+    Expands exp, exp2, expm1, log, log2, log1p, tanh, erf and rsqrt on f32 and
+    f64, scalars and vectors; all other functions, powers and remainders compute
+    in f64 and round once. Integers of vectors are divided such that lanes
+    without elements do not trap. Declines when there is an instruction (sqrt,
+    fma, floor).
   }];
   let options = [
     Option<"level", "level", "std::string", "\"host\"", "avx2, avx512 or host">

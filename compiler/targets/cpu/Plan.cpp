@@ -86,6 +86,9 @@ bool Planner::canBeInline(Operation *op) {
 static constexpr int64_t costly = 8;
 
 static int64_t getOwnCost(Operation *op) {
+  if (auto load = dyn_cast<tile::LoadOp>(op);
+      load && load.getTileDims().empty())
+    return 1;
   if (auto load = dyn_cast<tile::LoadOp>(op))
     return hasContiguousLanes(cast<MemRefType>(load.getView().getType()),
                               load.getTileDims()) &&

@@ -137,6 +137,14 @@ func.func @reduce_shape(%a: vector<4x8xf32>) {
 
 // -----
 
+func.func @reduce_bits(%a: vector<4x8xf32>) {
+  // expected-error @+1 {{`or` merges integers, not 'f32'}}
+  %b = tile.reduce or %a dim 1 : vector<4x8xf32> -> vector<4xf32>
+  return
+}
+
+// -----
+
 func.func @reduce_dim(%a: vector<4x8xf32>) {
   // expected-error@+1 {{dim 2 out of range for rank 2}}
   %b = tile.reduce add %a dim 2 : vector<4x8xf32> -> vector<4xf32>

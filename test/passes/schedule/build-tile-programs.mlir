@@ -78,6 +78,55 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 
 // -----
 
+// A diagonal is read at computed places, which only memory has.
+#ii = affine_map<(i) -> (i, i)>
+#i = affine_map<(i) -> (i)>
+#ij = affine_map<(i, j) -> (i, j)>
+module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
+    l1_bytes = 32768, l2_bytes = 524288>} {
+  func.func @diagonal_of_what_has_no_memory(%x: tensor<8x8xf32>, %e: tensor<8xf32>) -> tensor<8xf32> {
+    %y = seq.kernel "generic" -> tensor<8xf32> {
+      %0 = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
+          ins(%x : tensor<8x8xf32>) outs(%x : tensor<8x8xf32>) {
+      ^bb0(%a: f32, %old: f32):
+        %negated = arith.negf %a : f32
+        linalg.yield %negated : f32
+      } -> tensor<8x8xf32>
+      // expected-error @+1 {{reads its operand at computed places, but the kernel keeps that operand in no memory}}
+      %1 = linalg.generic {indexing_maps = [#ii, #i], iterator_types = ["parallel"]}
+          ins(%0 : tensor<8x8xf32>) outs(%e : tensor<8xf32>) {
+      ^bb0(%a: f32, %old: f32):
+        linalg.yield %a : f32
+      } -> tensor<8xf32>
+      seq.yield %1 : tensor<8xf32>
+    }
+    return %y : tensor<8xf32>
+  }
+}
+
+// -----
+
+#id = affine_map<(i) -> (i)>
+module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
+    l1_bytes = 32768, l2_bytes = 524288>} {
+  func.func @strides_of_what_has_no_memory(%x: tensor<8xf32>) -> tensor<4xf32> {
+    %y = seq.kernel "rows" -> tensor<4xf32> {
+      %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+          ins(%x : tensor<8xf32>) outs(%x : tensor<8xf32>) {
+      ^bb0(%a: f32, %old: f32):
+        %negated = arith.negf %a : f32
+        linalg.yield %negated : f32
+      } -> tensor<8xf32>
+      // expected-error @+1 {{takes strided elements of a value that the kernel keeps in no memory}}
+      %1 = tensor.extract_slice %0[0] [4] [2] : tensor<8xf32> to tensor<4xf32>
+      seq.yield %1 : tensor<4xf32>
+    }
+    return %y : tensor<4xf32>
+  }
+}
+
+// -----
+
 // expected-error @+1 {{module names no `machine.target` to schedule for}}
 module {
 }

@@ -24,11 +24,46 @@ func.func @functions_of_scalars(%x: f32) -> f32 {
   return %0 : f32
 }
 
-// CHECK-LABEL: func.func @declines_instructions_and_f64
-func.func @declines_instructions_and_f64(%x: vector<16xf32>, %y: f64) -> (vector<16xf32>, f64) {
+// CHECK-LABEL: func.func @functions_of_doubles
+func.func @functions_of_doubles(%x: vector<16xf64>) -> vector<16xf64> {
+  // CHECK-NOT: math.{{exp|log|erf|tanh}}
+  // CHECK: math.fma {{.*}} : vector<16xf64>
+  %0 = math.exp %x : vector<16xf64>
+  %1 = math.log %0 : vector<16xf64>
+  %2 = math.erf %1 : vector<16xf64>
+  %3 = math.tanh %2 : vector<16xf64>
+  return %3 : vector<16xf64>
+}
+
+// CHECK-LABEL: func.func @functions_that_compute_in_doubles
+func.func @functions_that_compute_in_doubles(%x: vector<16xf32>, %y: vector<16xf32>) -> vector<16xf32> {
+  // CHECK-NOT: math.{{sin|powf|atan}}
+  // CHECK: arith.extf %{{.*}} : vector<16xf32> to vector<16xf64>
+  // CHECK: arith.truncf %{{.*}} : vector<16xf64> to vector<16xf32>
+  %0 = math.sin %x : vector<16xf32>
+  %1 = math.powf %0, %y : vector<16xf32>
+  %2 = arith.remf %1, %y : vector<16xf32>
+  %3 = math.atan %2 : vector<16xf32>
+  return %3 : vector<16xf32>
+}
+
+// CHECK-LABEL: func.func @divisions_do_not_trap
+func.func @divisions_do_not_trap(%a: vector<16xi32>, %b: vector<16xi32>, %c: vector<16xi64>, %d: vector<16xi64>) -> (vector<16xi32>, vector<16xi64>) {
+  // CHECK-NOT: arith.divsi {{.*}} : vector<16xi32>
+  // CHECK: arith.divf {{.*}} : vector<16xf64>
+  %0 = arith.divsi %a, %b : vector<16xi32>
+  // CHECK: %[[DIVISOR:.*]] = arith.select {{.*}} : vector<16xi1>, vector<16xi64>
+  // CHECK: arith.divsi %{{.*}}, %[[DIVISOR]] : vector<16xi64>
+  %1 = arith.divsi %c, %d : vector<16xi64>
+  return %0, %1 : vector<16xi32>, vector<16xi64>
+}
+
+// CHECK-LABEL: func.func @declines_instructions
+func.func @declines_instructions(%x: vector<16xf32>, %y: vector<16xi64>) -> (vector<16xf32>, vector<16xi64>) {
   // CHECK: math.sqrt %{{.*}} : vector<16xf32>
   %0 = math.sqrt %x : vector<16xf32>
-  // CHECK: math.exp %{{.*}} : f64
-  %1 = math.exp %y : f64
-  return %0, %1 : vector<16xf32>, f64
+  // CHECK: arith.divsi %{{.*}}, %{{.*}} : vector<16xi64>
+  %three = arith.constant dense<3> : vector<16xi64>
+  %1 = arith.divsi %y, %three : vector<16xi64>
+  return %0, %1 : vector<16xf32>, vector<16xi64>
 }
