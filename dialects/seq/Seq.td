@@ -8,6 +8,7 @@ include "dialects/seq/SeqTypes.td"
 include "dialects/seq/SeqInterfaces.td"
 include "dialects/seq/SeqAttentionOps.td"
 include "dialects/seq/SeqRecurrenceOps.td"
+include "dialects/seq/SeqScanOps.td"
 include "dialects/seq/SeqRoutingOps.td"
 include "dialects/seq/SeqModelOps.td"
 

@@ -106,20 +106,19 @@ Value MeaningBuilder::insertSlice(Value part, Value tensor,
       stridesOf(*this, offsets.size(), lastStride));
 }
 
-/// Offsets and sizes of one row of a tensor of `type`.
+/// Offsets and sizes of one row of `tensor`.
 static std::pair<MeaningBuilder::Extents, MeaningBuilder::Extents>
-rowOf(MeaningBuilder &b, RankedTensorType type, Value row) {
-  MeaningBuilder::Extents offsets{row}, sizes{b.getIndexAttr(1)};
-  for (int64_t size : type.getShape().drop_front()) {
-    offsets.push_back(b.getIndexAttr(0));
-    sizes.push_back(b.getIndexAttr(size));
-  }
+rowOf(MeaningBuilder &b, Value tensor, Value row) {
+  MeaningBuilder::Extents sizes = b.extents(tensor);
+  MeaningBuilder::Extents offsets(sizes.size(), b.getIndexAttr(0));
+  offsets[0] = row;
+  sizes[0] = b.getIndexAttr(1);
   return {offsets, sizes};
 }
 
 Value MeaningBuilder::row(Value tensor, Value row) {
   auto type = cast<RankedTensorType>(tensor.getType());
-  auto [offsets, sizes] = rowOf(*this, type, row);
+  auto [offsets, sizes] = rowOf(*this, tensor, row);
   auto part = RankedTensorType::get(type.getShape().drop_front(),
                                     type.getElementType());
   return tensor::ExtractSliceOp::create(*this, part, tensor, offsets, sizes,
@@ -127,8 +126,7 @@ Value MeaningBuilder::row(Value tensor, Value row) {
 }
 
 Value MeaningBuilder::insertRow(Value part, Value tensor, Value row) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  auto [offsets, sizes] = rowOf(*this, type, row);
+  auto [offsets, sizes] = rowOf(*this, tensor, row);
   return tensor::InsertSliceOp::create(*this, part, tensor, offsets, sizes,
                                        stridesOf(*this, offsets.size(), 1));
 }

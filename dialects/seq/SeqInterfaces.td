@@ -33,6 +33,8 @@ def SequenceMixerOpInterface : OpInterface<"SequenceMixerOpInterface", [Decompos
         "::mlir::MutableOperandRange", "getStatesBeforeMutable">,
     InterfaceMethod<"The results that hold the states after this call, in the order of the operands; types are equal.",
         "::mlir::ResultRange", "getStatesAfter">,
+    InterfaceMethod<"The dimension of tokens in operand 0 and in results that are no state: 1 behind a batch, else 0.",
+        "unsigned", "getTokenDim", (ins), "", [{ return 0; }]>,
     InterfaceMethod<"Floating-point operations of one call over `tokens` tokens after `past`, a multiply-add counted as two.",
         "double", "countFlops", (ins "int64_t":$tokens, "int64_t":$past)>,
     InterfaceMethod<"Special-function evaluations (exp and its kin) of such a call.",

@@ -121,9 +121,9 @@ def KernelOp : SeqOp<"kernel", [SingleBlockImplicitTerminator<"YieldOp">, Recurs
   let assemblyFormat = "$kind (`->` type($outputs)^)? $body attr-dict";
 }
 
-def YieldOp : SeqOp<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["KernelOp", "AttentionOp"]>]> {
+def YieldOp : SeqOp<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["KernelOp", "AttentionOp", "ScanOp"]>]> {
   let summary = "the outputs of a region";
-  let description = [{Example: see `seq.kernel` and `seq.attention`.}];
+  let description = [{Example: see `seq.kernel`, `seq.attention` and `seq.scan`.}];
   let arguments = (ins Variadic<AnyType>:$values);
   let builders = [OpBuilder<(ins), [{ /* no outputs */ }]>];
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";

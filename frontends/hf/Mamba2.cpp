@@ -95,8 +95,9 @@ Value sennit::hf::buildMamba2(ModelBuilder &model, Value x, StringRef name,
       model.state(layer.states + ".state", {heads, shape.states, width});
   auto mixed = seq::LinearAttentionOp::create(
       builder, TypeRange{value.getType(), state.getType()},
-      seq::UpdateRule::Gated, read, write, value, decay, state,
-      llvm::APFloat(1.0f));
+      seq::UpdateRule::Gated, read, write, value, decay, /*beta=*/Value(),
+      /*erase_read=*/Value(), /*erase_write=*/Value(), state,
+      llvm::APFloat(1.0f), /*chunk=*/IntegerAttr());
   model.setNext(state, mixed.getStateAfter());
 
   Value skip = model.weight(name + ".D", heads);

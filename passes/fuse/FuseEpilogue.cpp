@@ -34,8 +34,14 @@ static seq::KernelOp getLastKernel(linalg::GenericOp op) {
 /// of that result can follow.
 static bool storesTiles(Operation *root) {
   return !isa<seq::RouteOp, seq::DispatchOp, seq::TopKOp, seq::SampleOp,
-              seq::PackOp>(root) &&
+              seq::PackOp, seq::ScanOp>(root) &&
          !seq::isMove(root);
+}
+
+/// Whether `value` is a state, which its kernel stores behind the last token.
+static bool isState(Value value) {
+  auto mixer = value.getDefiningOp<seq::SequenceMixerOpInterface>();
+  return mixer && llvm::is_contained(mixer.getStatesAfter(), value);
 }
 
 /// Why `op` cannot follow the kernel's results tile by tile, or empty.
@@ -45,11 +51,15 @@ static std::string whyOtherLoops(linalg::GenericOp op, seq::KernelOp kernel,
   for (OpOperand *input : op.getDpsInputOperands()) {
     if (fuse::getProducingKernel(input->get()) != kernel)
       continue;
+    auto result = cast<OpResult>(input->get());
+    Operation *yield = kernel.getBody().front().getTerminator();
+    if (isState(yield->getOperand(result.getResultNumber())))
+      return "it reads a state, which is stored behind the last token";
     AffineMap map = op.getMatchingIndexingMap(input);
     auto type = cast<RankedTensorType>(input->get().getType());
-    bool isStatistic =
-        !reduces && map.getNumResults() + 1 == map.getNumDims() &&
-        seq::isRowReduction(fuse::getInnerOp(cast<OpResult>(input->get())));
+    bool isStatistic = !reduces &&
+                       map.getNumResults() + 1 == map.getNumDims() &&
+                       seq::isRowReduction(fuse::getInnerOp(result));
     if (!map.isIdentity() && !isStatistic)
       return "it walks other dimensions than the kernel's result";
     if (reduces && type.getShape().back() > rowLimit)

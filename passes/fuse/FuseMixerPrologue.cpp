@@ -41,6 +41,14 @@ static bool isPrivate(Operation *op, seq::KernelOp kernel) {
   });
 }
 
+/// Whether a mixer overwrites this operand, which then needs memory.
+static bool isState(OpOperand &operand) {
+  auto mixer = dyn_cast<seq::SequenceMixerOpInterface>(operand.getOwner());
+  return mixer &&
+         llvm::any_of(mixer.getStatesBeforeMutable(),
+                      [&](OpOperand &state) { return &state == &operand; });
+}
+
 /// The next producer outside `kernel` that one of its ops reads and that can
 /// move in; those that cannot are reported once.
 static Operation *findProducer(seq::KernelOp kernel,
@@ -50,9 +58,9 @@ static Operation *findProducer(seq::KernelOp kernel,
     // Elements at computed places come from memory.
     if (isa<tensor::ExtractOp>(inner))
       return WalkResult::advance();
-    for (Value operand : inner->getOperands()) {
-      Operation *producer = operand.getDefiningOp();
-      if (!producer || kernel->isProperAncestor(producer) ||
+    for (OpOperand &operand : inner->getOpOperands()) {
+      Operation *producer = operand.get().getDefiningOp();
+      if (!producer || isState(operand) || kernel->isProperAncestor(producer) ||
           declined.contains(producer) ||
           !(isInlinable(producer) || leadsToInlinable(producer)))
         continue;
@@ -72,7 +80,8 @@ static Operation *findProducer(seq::KernelOp kernel,
 /// Elements of a mixer's output for one token.
 static int64_t getWidth(Operation *mixer) {
   auto type = cast<RankedTensorType>(mixer->getResult(0).getType());
-  return ShapedType::getNumElements(type.getShape().drop_front());
+  unsigned tokens = cast<seq::SequenceMixerOpInterface>(mixer).getTokenDim();
+  return ShapedType::getNumElements(type.getShape().drop_front(tokens + 1));
 }
 
 /// Why the convolution of `producer` cannot be computed at the mixer's loads,

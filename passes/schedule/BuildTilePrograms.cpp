@@ -64,6 +64,27 @@ static void wrapCopies(func::FuncOp entry) {
   }
 }
 
+/// Whether a mixer may write its next state over `before`: it is a state of the
+/// model, or what only this mixer reads of another kernel.
+static bool isOverwritable(func::FuncOp entry, Value before) {
+  while (before.getDefiningOp() && seq::isView(before.getDefiningOp()) &&
+         before.hasOneUse())
+    before = before.getDefiningOp()->getOperand(0);
+  if (auto argument = dyn_cast<BlockArgument>(before))
+    return bool(entry.getArgAttr(argument.getArgNumber(), seq::kStateAttrName));
+  return before.getDefiningOp<seq::KernelOp>() && before.hasOneUse();
+}
+
+/// Gives mixers states of their own where theirs are read elsewhere too.
+static void ownStates(func::FuncOp entry) {
+  for (auto kernel : llvm::to_vector(entry.getOps<seq::KernelOp>()))
+    for (auto mixer :
+         kernel.getBody().front().getOps<seq::SequenceMixerOpInterface>())
+      for (OpOperand &state : mixer.getStatesBeforeMutable())
+        if (!isOverwritable(entry, state.get()))
+          state.set(copyBefore(kernel, state.get()));
+}
+
 /// The text of a function without its name.
 static std::string printBody(func::FuncOp function) {
   std::string text;
@@ -115,6 +136,7 @@ struct BuildTilePrograms : impl::BuildTileProgramsBase<BuildTilePrograms> {
     SmallVector<func::FuncOp> entries(module.getOps<func::FuncOp>());
     for (func::FuncOp entry : entries) {
       wrapCopies(entry);
+      ownStates(entry);
       schedule::Extents extents(entry);
       SmallVector<seq::KernelOp> kernels(entry.getOps<seq::KernelOp>());
       for (seq::KernelOp kernel : kernels)

@@ -1,7 +1,8 @@
-// The program of the short causal convolution, and the next window.
+// The program of the causal convolution, and the next window.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "passes/schedule/Models.h"
+#include "passes/schedule/RecurrenceTiles.h"
 #include "passes/schedule/TileSizes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -11,70 +12,122 @@ using namespace mlir;
 
 namespace sennit::schedule {
 
+namespace {
+/// A tile of channels of one sequence; no sequence without a batch.
+struct ConvPlace {
+  Value sequence;
+  OpFoldResult channel;
+  int64_t width;
+};
+} // namespace
+
+/// `count` rows of [.., token, channel], gathered by position; negative ones
+/// read zero.
+static Value gatherRows(Program &program, seq::ConvOp op, Value tensor,
+                        Value rows, const ConvPlace &place) {
+  OpBuilder &b = program.builder;
+  int64_t count = cast<VectorType>(rows.getType()).getDimSize(0);
+  auto type = VectorType::get({count, place.width}, b.getF32Type());
+  int64_t channels = op.getChannels();
+  SmallVector<std::pair<int64_t, Value>> bounds;
+  if (channels % place.width != 0)
+    bounds.push_back({1, program.index(channels)});
+  SmallVector<Value> indices{rows, program.value(place.channel)};
+  SmallVector<int64_t> dims{0, 1};
+  if (place.sequence) {
+    indices.insert(indices.begin(), place.sequence);
+    dims = {1, 2};
+  }
+  return tile::LoadOp::create(b, program.loc, type, program.view(tensor),
+                              indices, dims, bounds);
+}
+
 /// Rows `start` .. `start + count` of [window, input], where row 0 is the
 /// input's first and negative rows are the window's: a gather from each, in
 /// which the other's rows read zero.
 static Value loadHistory(Program &program, seq::ConvOp op, Value start,
-                         int64_t count, OpFoldResult channel, int64_t width) {
+                         int64_t count, const ConvPlace &place) {
   OpBuilder &b = program.builder;
-  int64_t taps = op.getWeight().getType().getDimSize(1);
-  auto type = VectorType::get({count, width}, b.getF32Type());
   Value row = program.iota(start, count);
+  Value fromInput = gatherRows(program, op, op.getInput(), row, place);
+  if (!op.getWindow())
+    return fromInput;
   auto rowType = cast<VectorType>(row.getType());
   Value isWindow =
       arith::CmpIOp::create(b, program.loc, arith::CmpIPredicate::slt, row,
                             program.splatInt(rowType, 0));
-  Value shifted = arith::AddIOp::create(b, program.loc, row,
-                                        program.splatInt(rowType, taps - 1));
+  Value shifted = arith::AddIOp::create(
+      b, program.loc, row, program.splatInt(rowType, op.getTaps() - 1));
   Value windowRow = arith::SelectOp::create(b, program.loc, isWindow, shifted,
                                             program.splatInt(rowType, -1));
-  SmallVector<std::pair<int64_t, Value>> bounds;
-  int64_t channels = op.getWeight().getType().getDimSize(0);
-  if (channels % width != 0)
-    bounds.push_back({1, program.index(channels)});
-  Value c = program.value(channel);
-  SmallVector<int64_t> dims{0, 1};
-  Value fromInput =
-      tile::LoadOp::create(b, program.loc, type, program.view(op.getInput()),
-                           ValueRange{row, c}, dims, bounds);
-  Value fromWindow =
-      tile::LoadOp::create(b, program.loc, type, program.view(op.getWindow()),
-                           ValueRange{windowRow, c}, dims, bounds);
+  Value fromWindow = gatherRows(program, op, op.getWindow(), windowRow, place);
   return arith::AddFOp::create(b, program.loc, fromInput, fromWindow);
 }
 
 /// The rows before row `t` that its taps reach.
 static Value loadRowsBefore(Program &program, seq::ConvOp op, Value t,
-                            OpFoldResult channel, int64_t width) {
-  int64_t taps = op.getWeight().getType().getDimSize(1);
+                            const ConvPlace &place) {
   Value start = arith::SubIOp::create(program.builder, program.loc, t,
-                                      program.index(taps - 1));
-  return loadHistory(program, op, start, taps - 1, channel, width);
+                                      program.index(op.getTaps() - 1));
+  return loadHistory(program, op, start, op.getTaps() - 1, place);
+}
+
+/// The taps of the place's channels, [tap, channel].
+static FailureOr<Value> loadTaps(Program &program, seq::ConvOp op,
+                                 const ConvPlace &place) {
+  OpBuilder &b = program.builder;
+  int64_t each = op.getChannels() / op.getFilters(), taps = op.getTaps();
+  int64_t filters = std::max<int64_t>(1, place.width / each);
+  if (place.width % each != 0 && each % place.width != 0)
+    return op.emitOpError()
+           << "has a tile of " << place.width << " channels where " << each
+           << " share a filter; one must divide the other";
+  OpFoldResult first = place.channel;
+  if (each > 1 && !isZeroInteger(first))
+    first = arith::DivUIOp::create(b, program.loc, program.value(first),
+                                   program.index(each))
+                .getResult();
+  FailureOr<Value> weight = program.tileF32(
+      op.getWeight(), Box({first, b.getIndexAttr(0)}, {filters, taps}));
+  if (failed(weight))
+    return failure();
+  auto turned = VectorType::get({taps, filters}, b.getF32Type());
+  Value rows = tile::TransposeOp::create(b, program.loc, turned, *weight,
+                                         ArrayRef<int64_t>{1, 0});
+  if (filters == place.width)
+    return rows;
+  Value repeated =
+      program.broadcast(rows, {taps, filters, place.width / filters}, {0, 1});
+  return program.reshape(repeated, {taps, place.width});
 }
 
 /// The result's tile: bias plus taps over [rows before, rows].
 static FailureOr<Value> emitConvTile(Program &program, seq::ConvOp op,
                                      const Box &box) {
   OpBuilder &b = program.builder;
-  int64_t taps = op.getWeight().getType().getDimSize(1);
-  int64_t rows = box.sizes[0], width = box.sizes[1];
+  unsigned dim = op.getTokenDim();
+  int64_t taps = op.getTaps(), rows = box.sizes[dim],
+          width = box.sizes[dim + 1];
+  if (op.isBatched() && box.sizes[0] != 1)
+    return op.emitOpError("has a tile of several sequences");
+  ConvPlace place{op.isBatched() ? program.value(box.offsets[0]) : Value(),
+                  box.offsets[dim + 1], width};
   FailureOr<Value> input = program.tileF32(op.getInput(), box);
-  FailureOr<Value> weight = program.tileF32(
-      op.getWeight(), Box({box.offsets[1], b.getIndexAttr(0)}, {width, taps}));
-  if (failed(input) || failed(weight))
+  FailureOr<Value> tapRows = loadTaps(program, op, place);
+  if (failed(input) || failed(tapRows))
     return failure();
-  Value before = loadRowsBefore(program, op, program.value(box.offsets[0]),
-                                box.offsets[1], width);
-  auto longType = VectorType::get({rows + taps - 1, width}, b.getF32Type());
-  Value all =
-      tile::ConcatOp::create(b, program.loc, longType, before, *input, 0);
-  auto turned = VectorType::get({taps, width}, b.getF32Type());
-  Value tapRows = tile::TransposeOp::create(b, program.loc, turned, *weight,
-                                            ArrayRef<int64_t>{1, 0});
+  Value all = program.reshape(*input, {rows, width});
+  if (taps > 1) {
+    Value before =
+        loadRowsBefore(program, op, program.value(box.offsets[dim]), place);
+    auto type = VectorType::get({rows + taps - 1, width}, b.getF32Type());
+    all = tile::ConcatOp::create(b, program.loc, type, before, all, 0);
+  }
   auto type = VectorType::get({rows, width}, b.getF32Type());
   Value sum = program.splat(type, 0.0);
   if (op.getBias()) {
-    FailureOr<Value> bias = program.tileF32(op.getBias(), box.project({1}));
+    FailureOr<Value> bias =
+        program.tileF32(op.getBias(), box.project({int64_t(dim) + 1}));
     if (failed(bias))
       return failure();
     sum = program.broadcast(*bias, type.getShape(), {1});
@@ -83,47 +136,61 @@ static FailureOr<Value> emitConvTile(Program &program, seq::ConvOp op,
     Value x = tile::SliceOp::create(b, program.loc, type, all,
                                     ArrayRef<int64_t>{tap, 0});
     auto one = VectorType::get({1, width}, b.getF32Type());
-    Value w = tile::SliceOp::create(b, program.loc, one, tapRows,
+    Value w = tile::SliceOp::create(b, program.loc, one, *tapRows,
                                     ArrayRef<int64_t>{tap, 0});
     w = program.broadcast(program.reshape(w, {width}), type.getShape(), {1});
     sum = arith::AddFOp::create(b, program.loc, sum,
                                 arith::MulFOp::create(b, program.loc, x, w));
   }
-  return sum;
+  return program.reshape(sum, box.sizes);
 }
 
-/// Opens a grid over tiles of channels; returns the first channel and the
-/// width.
-static std::pair<OpFoldResult, int64_t> openChannels(Program &program,
-                                                     seq::ConvOp conv) {
-  int64_t channels = conv.getWeight().getType().getDimSize(0);
+/// Channels of a tile: parts that filters divide or that divide a filter's.
+static int64_t getWidth(seq::ConvOp conv) {
+  int64_t channels = conv.getChannels(), each = channels / conv.getFilters();
+  if (each > 1)
+    return getDivisor(each, 128);
   int64_t width = channels <= 128 ? channels : getDivisor(channels, 128);
-  if (width < 16 && channels > 128)
-    width = 128;
-  SmallVector<Value> item =
-      program.openGrid({program.index(channels)}, {width}, {"channel"});
-  if (width == channels)
-    return {program.builder.getIndexAttr(0), width};
-  return {item[0], width};
+  return width < 16 && channels > 128 ? 128 : width;
+}
+
+/// Opens a grid over sequences and tiles of channels.
+static ConvPlace openPlaces(Program &program, seq::ConvOp conv) {
+  ConvPlace place{{}, program.builder.getIndexAttr(0), getWidth(conv)};
+  SmallVector<Value> upper{program.index(conv.getChannels())};
+  SmallVector<int64_t> steps{place.width};
+  SmallVector<StringRef> dims{"channel"};
+  if (conv.isBatched()) {
+    upper.insert(upper.begin(), program.extent(conv.getInput(), 0));
+    steps.insert(steps.begin(), 1);
+    dims.insert(dims.begin(), "sequence");
+  }
+  SmallVector<Value> item = program.openGrid(upper, steps, dims);
+  if (place.width != conv.getChannels())
+    place.channel = item.back();
+  if (conv.isBatched())
+    place.sequence = item.front();
+  return place;
 }
 
 /// Stores the last inputs. Rows are written in rising order and read from at or
 /// behind their own place, so the window may be overwritten where it stands.
 static void storeWindow(Program &program, seq::ConvOp conv, Value memory,
-                        Value tokens, OpFoldResult channel, int64_t width) {
-  int64_t taps = conv.getWeight().getType().getDimSize(1);
-  Value next = loadRowsBefore(program, conv, tokens, channel, width);
-  program.store(
-      next, conv.getWindow(), memory,
-      Box({program.builder.getIndexAttr(0), channel}, {taps - 1, width}));
+                        Value tokens, const ConvPlace &place) {
+  Value next = loadRowsBefore(program, conv, tokens, place);
+  Box box = addSequence(Box({program.builder.getIndexAttr(0), place.channel},
+                            {conv.getTaps() - 1, place.width}),
+                        place.sequence);
+  program.store(program.reshape(next, box.sizes), conv.getWindow(), memory,
+                box);
 }
 
 LogicalResult buildWindowProgram(KernelBuilder &kernel, seq::ConvOp conv) {
   Program program(kernel, kernel.kernel.getKind().str() + "_window");
-  Value tokens = program.extent(conv.getInput(), 0);
-  auto [channel, width] = openChannels(program, conv);
+  Value tokens = program.extent(conv.getInput(), conv.getTokenDim());
+  ConvPlace place = openPlaces(program, conv);
   Value memory = program.stateView(conv.getWindow(), conv.getWindowAfter());
-  storeWindow(program, conv, memory, tokens, channel, width);
+  storeWindow(program, conv, memory, tokens, place);
   return program.finish();
 }
 
@@ -140,21 +207,26 @@ struct ConvModel
   LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
     auto conv = cast<seq::ConvOp>(op);
     Program program(kernel, kernel.kernel.getKind());
-    int64_t rows = roundUpRows(kernel.rowBound(conv.getInput()), 32);
-    Value tokens = program.extent(conv.getInput(), 0);
-    auto [channel, width] = openChannels(program, conv);
+    unsigned dim = conv.getTokenDim();
+    int64_t rows = roundUpRows(kernel.rowBound(conv.getInput(), dim), 32);
+    Value tokens = program.extent(conv.getInput(), dim);
+    ConvPlace place = openPlaces(program, conv);
     // One item walks all rows of its channels: the window may be overwritten
     // only after its last reader.
-    Value memory = program.stateView(conv.getWindow(), conv.getWindowAfter());
+    Value memory;
+    if (conv.getWindow())
+      memory = program.stateView(conv.getWindow(), conv.getWindowAfter());
     auto step = [&](Value t, ValueRange) -> FailureOr<SmallVector<Value>> {
-      if (failed(program.storeOutputs(Box({t, channel}, {rows, width}))))
+      if (failed(program.storeOutputs(addSequence(
+              Box({t, place.channel}, {rows, place.width}), place.sequence))))
         return failure();
       return SmallVector<Value>{};
     };
     if (failed(buildStream(program, "t", program.index(0), tokens, rows, {},
                            step)))
       return failure();
-    storeWindow(program, conv, memory, tokens, channel, width);
+    if (conv.getWindow())
+      storeWindow(program, conv, memory, tokens, place);
     return program.finish();
   }
 };

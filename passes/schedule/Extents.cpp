@@ -42,23 +42,36 @@ static Value getSameRows(Value tensor) {
   return nullptr;
 }
 
-Value Extents::compute(Value tensor) {
+/// The dimension of a view's source that is dimension `dim` of the view, which
+/// stands alone there and here.
+static int64_t getSourceDim(Operation *view, int64_t dim) {
+  if (auto expand = dyn_cast<tensor::ExpandShapeOp>(view)) {
+    for (auto [source, group] :
+         llvm::enumerate(expand.getReassociationIndices()))
+      if (llvm::is_contained(group, dim))
+        return source;
+  }
+  if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(view))
+    return collapse.getReassociationIndices()[dim].front();
+  return dim;
+}
+
+Value Extents::compute(Value tensor, int64_t dim) {
   if (Value same = getSameRows(tensor))
-    return of(same);
+    return of(same, getSourceDim(tensor.getDefiningOp(), dim));
   Operation *op = tensor.getDefiningOp();
   OpBuilder builder(entry.getContext());
   if (!op) {
     // The tokens: an argument of the entry.
     builder.setInsertionPointToStart(&entry.getBody().front());
-    Value zero = arith::ConstantIndexOp::create(builder, tensor.getLoc(), 0);
-    return tensor::DimOp::create(builder, tensor.getLoc(), tensor, zero);
+    Value position =
+        arith::ConstantIndexOp::create(builder, tensor.getLoc(), dim);
+    return tensor::DimOp::create(builder, tensor.getLoc(), tensor, position);
   }
   return TypeSwitch<Operation *, Value>(op)
-      .Case([&](tensor::EmptyOp empty) {
-        return empty.getDynamicSizes().front();
-      })
+      .Case([&](tensor::EmptyOp empty) { return empty.getDynamicSize(dim); })
       .Case([&](tensor::ExtractSliceOp slice) {
-        return slice.getSizes().front();
+        return slice.getDynamicSize(dim);
       })
       .Case([&](seq::DispatchOp dispatch) {
         int64_t choices = dispatch.getExperts().getType().getDimSize(1);
@@ -72,42 +85,46 @@ Value Extents::compute(Value tensor) {
       .Default([](Operation *) { return Value(); });
 }
 
-Value Extents::of(Value tensor) {
+Value Extents::of(Value tensor, int64_t dim) {
   auto type = cast<RankedTensorType>(tensor.getType());
-  if (!type.isDynamicDim(0)) {
+  if (!type.isDynamicDim(dim)) {
     OpBuilder builder(entry.getContext());
     builder.setInsertionPointToStart(&entry.getBody().front());
     return arith::ConstantIndexOp::create(builder, tensor.getLoc(),
-                                          type.getDimSize(0));
+                                          type.getDimSize(dim));
   }
-  if (Value done = known.lookup(tensor))
+  if (Value done = known.lookup({tensor, dim}))
     return done;
-  Value extent = compute(tensor);
+  Value extent = compute(tensor, dim);
   assert(extent && "every dynamic extent follows from the tokens");
   // A dim of a tensor is the extent of that tensor.
-  while (auto dim = extent.getDefiningOp<tensor::DimOp>()) {
-    if (isa<BlockArgument>(dim.getSource()))
+  while (auto inner = extent.getDefiningOp<tensor::DimOp>()) {
+    if (isa<BlockArgument>(inner.getSource()))
       break;
-    extent = of(dim.getSource());
+    extent = of(inner.getSource(), *inner.getConstantIndex());
   }
-  return known[tensor] = extent;
+  return known[{tensor, dim}] = extent;
 }
 
 void Extents::alias(Value tensor, Value same) {
-  if (cast<RankedTensorType>(tensor.getType()).isDynamicDim(0))
-    known[tensor] = of(same);
+  auto type = cast<RankedTensorType>(tensor.getType());
+  for (int64_t dim = 0; dim != type.getRank(); ++dim)
+    if (type.isDynamicDim(dim))
+      known[{tensor, dim}] = of(same, dim);
 }
 
-int64_t Extents::bound(Value value) {
+int64_t Extents::bound(Value value, int64_t dim) {
   if (auto type = dyn_cast<RankedTensorType>(value.getType()))
-    return type.isDynamicDim(0) ? bound(of(value)) : type.getDimSize(0);
+    return type.isDynamicDim(dim) ? bound(of(value, dim))
+                                  : type.getDimSize(dim);
   APInt constant;
   if (matchPattern(value, m_ConstantInt(&constant)))
     return constant.getSExtValue();
   Operation *op = value.getDefiningOp();
-  if (auto dim = dyn_cast_or_null<tensor::DimOp>(op))
-    return isa<BlockArgument>(dim.getSource()) ? maxTokens
-                                               : bound(of(dim.getSource()));
+  if (auto inner = dyn_cast_or_null<tensor::DimOp>(op))
+    return isa<BlockArgument>(inner.getSource())
+               ? maxTokens
+               : bound(of(inner.getSource(), *inner.getConstantIndex()));
   if (auto mul = dyn_cast_or_null<arith::MulIOp>(op))
     return bound(mul.getLhs()) * bound(mul.getRhs());
   return maxTokens;

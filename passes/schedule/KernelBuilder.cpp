@@ -44,7 +44,7 @@ LogicalResult KernelBuilder::build() {
     return failure();
   // A convolution that was computed at the root's loads has a window to keep.
   for (auto conv : kernel.getBody().front().getOps<seq::ConvOp>())
-    if (!written.contains(conv.getWindowAfter()) &&
+    if (conv.getWindow() && !written.contains(conv.getWindowAfter()) &&
         failed(buildWindowProgram(*this, conv)))
       return failure();
   Operation *yield = kernel.getBody().front().getTerminator();

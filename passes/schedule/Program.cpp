@@ -106,7 +106,7 @@ Value Program::extent(Value tensor, int64_t dim) {
   auto type = cast<RankedTensorType>(tensor.getType());
   if (!type.isDynamicDim(dim))
     return index(type.getDimSize(dim));
-  return scalar(kernel.extents.of(tensor));
+  return scalar(kernel.extents.of(tensor, dim));
 }
 
 SmallVector<std::pair<int64_t, Value>> Program::boundsOf(Value tensor,
@@ -291,8 +291,9 @@ LogicalResult Program::finish() {
     outputs.push_back(argument.output);
     auto type = cast<RankedTensorType>(argument.output.getType());
     outputTypes.push_back(type);
-    if (type.isDynamicDim(0))
-      extents.push_back(kernel.extents.of(argument.output));
+    for (int64_t dim = 0; dim != type.getRank(); ++dim)
+      if (type.isDynamicDim(dim))
+        extents.push_back(kernel.extents.of(argument.output, dim));
   }
   for (Argument &argument : scalars)
     hostScalars.push_back(argument.host);

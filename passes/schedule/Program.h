@@ -141,8 +141,10 @@ public:
   /// The values that the kernel yields, without repeats.
   llvm::SmallVector<mlir::Value> outputs();
   bool isInside(mlir::Value value);
-  /// Most rows (tokens or pairs) of dimension 0 of a tensor.
-  int64_t rowBound(mlir::Value tensor) { return extents.bound(tensor); }
+  /// Most rows (tokens or pairs) of a dimension of a tensor.
+  int64_t rowBound(mlir::Value tensor, int64_t dim = 0) {
+    return extents.bound(tensor, dim);
+  }
   /// Elements of a vector register.
   int64_t lanes() { return core.getLanes(); }
 };

@@ -24,6 +24,7 @@ using namespace sennit::test;
 const llvm::StringLiteral Program::kReference =
     "sennit-decompose, canonicalize, cse,"
     "one-shot-bufferize{bufferize-function-boundaries=true"
+    " allow-return-allocs-from-loops=true"
     " function-boundary-type-conversion=identity-layout-map},"
     "buffer-results-to-out-params{modify-public-functions=true},"
     "buffer-deallocation-pipeline,"

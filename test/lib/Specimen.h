@@ -19,7 +19,7 @@ struct Specimen {
   std::string name;
 
   /// The module, with `tokens` as extent of every token dimension: "?" or a
-  /// number.
+  /// number, behind the sequences of a batch where there are any: "3x?".
   std::function<std::string(const std::string &tokens)> text;
   /// Inputs for `tokens` tokens after `past`. State is arbitrary, not zero.
   std::function<std::vector<Tensor>(int64_t tokens, int64_t past,
@@ -64,11 +64,20 @@ struct AttentionSetting {
 Specimen makeAttention(AttentionSetting setting);
 Specimen makeSelectiveScan(int64_t channels, int64_t states);
 struct LinearAttentionShape {
-  bool gated;
-  int64_t queryHeads, heads, keyWidth, valueWidth;
+  std::string rule;
+  /// Dimensions of the decay beside those of tokens: none, one of heads, or
+  /// also one of key components.
+  int64_t decayRank;
+  int64_t queryHeads, keyHeads, valueHeads, heads, keyWidth, valueWidth;
+  std::optional<int64_t> chunk = std::nullopt;
 };
 Specimen makeLinearAttention(LinearAttentionShape shape);
-Specimen makeConv(int64_t channels, int64_t taps, bool bias, Element weight);
+struct ConvShape {
+  int64_t channels, filters, taps;
+  bool bias, window;
+  Element weight;
+};
+Specimen makeConv(ConvShape shape);
 struct RopeShape {
   int64_t heads, width, planes;
   bool interleaved;
@@ -104,8 +113,16 @@ Specimen makeEmbed(int64_t vocabulary, int64_t width, Element table);
 std::vector<Specimen> makeAttentions();
 std::vector<Specimen> makeAttentionSettings();
 std::vector<Specimen> makeRecurrences();
+std::vector<Specimen> makeLinearAttentions();
+std::vector<Specimen> makeScans();
 std::vector<Specimen> makeMixers();
 std::vector<Specimen> makeRouters();
+
+/// `one` on several sequences; the arguments `shared` have no such dimension.
+Specimen makeBatch(const Specimen &one, int64_t sequences,
+                   const std::vector<unsigned> &shared);
+/// What stands before the tokens in "3x?": "3x".
+std::string spellBatch(const std::string &tokens);
 
 /// `text` with every {name} replaced by its value.
 std::string

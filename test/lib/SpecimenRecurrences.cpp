@@ -37,13 +37,15 @@ Specimen sennit::test::makeSelectiveScan(int64_t channels, int64_t states) {
   specimen.text = [=](const std::string &tokens) {
     return fill(
         R"(
-    func.func @run(%u: {U}, %delta: {U}, %a: {A}, %b: {B}, %c: {B}, %h: {A}) -> ({U}, {A}) {
-      %y, %n = seq.selective_scan %u, %delta, %a, %b, %c state(%h) : {U}, {U}, {A}, {B}, {B}, {A}
-      return %y, %n : {U}, {A}
+    func.func @run(%u: {U}, %delta: {U}, %a: {A}, %b: {B}, %c: {B}, %h: {H}) -> ({U}, {H}) {
+      %y, %n = seq.selective_scan %u, %delta, %a, %b, %c state(%h) : {U}, {U}, {A}, {B}, {B}, {H}
+      return %y, %n : {U}, {H}
     })",
         {{"U", "tensor<{t}x{d}xf32>"},
          {"A", "tensor<{d}x{n}xf32>"},
          {"B", "tensor<{t}x{n}xf32>"},
+         {"H", "tensor<{b}{d}x{n}xf32>"},
+         {"b", spellBatch(tokens)},
          {"t", tokens},
          {"d", str(channels)},
          {"n", str(states)}});
@@ -73,143 +75,81 @@ Specimen sennit::test::makeSelectiveScan(int64_t channels, int64_t states) {
 }
 
 //===----------------------------------------------------------------------===//
-// seq.linear_attention
-//===----------------------------------------------------------------------===//
-
-static constexpr double kScale = 0.375;
-
-static std::string spellLinearAttention(const LinearAttentionShape &shape,
-                                        const std::string &tokens) {
-  return fill(
-      R"(
-    func.func @run(%q: {Q}, %k: {Q}, %v: {V}, %g: {G}, %s: {S}) -> ({V}, {S}) {
-      %o, %n = seq.linear_attention {rule} %q, %k, %v {decay} state(%s)
-        {scale = 0.375 : f32} : {Q}, {Q}, {V}, {S}
-      return %o, %n : {V}, {S}
-    })",
-      {{"rule", shape.gated ? "gated" : "linear"},
-       {"decay", shape.gated ? "decay(%g : {G})" : ""},
-       {"Q", "tensor<{t}x{hq}x{dk}xf32>"},
-       {"V", "tensor<{t}x{h}x{dv}xf32>"},
-       {"G", "tensor<{t}x{h}xf32>"},
-       {"S", "tensor<{h}x{dk}x{dv}xf32>"},
-       {"t", tokens},
-       {"hq", str(shape.queryHeads)},
-       {"h", str(shape.heads)},
-       {"dk", str(shape.keyWidth)},
-       {"dv", str(shape.valueWidth)}});
-}
-
-static Tensors evaluateLinearAttention(bool gated, const Tensors &in) {
-  const Tensor &query = in[0], &key = in[1], &value = in[2], &decay = in[3];
-  Tensor state = in[4], output(Element::F32, value.shape);
-  int64_t group = value.extent(1) / query.extent(1);
-  for (int64_t t = 0; t != value.extent(0); ++t)
-    for (int64_t h = 0; h != value.extent(1); ++h)
-      for (int64_t v = 0; v != value.extent(2); ++v) {
-        double read = 0, kept = gated ? std::exp(decay(t, h)) : 1;
-        for (int64_t k = 0; k != key.extent(2); ++k) {
-          double &cell = state(h, k, v);
-          cell = kept * cell + key(t, h / group, k) * value(t, h, v);
-          read += query(t, h / group, k) * cell;
-        }
-        output(t, h, v) = kScale * read;
-      }
-  return {output, state};
-}
-
-Specimen sennit::test::makeLinearAttention(LinearAttentionShape shape) {
-  Specimen specimen;
-  specimen.name = std::string("linear_attention_") +
-                  (shape.gated ? "gated_" : "linear_") + str(shape.heads) +
-                  "_heads_on_" + str(shape.queryHeads);
-  specimen.text = [=](const std::string &tokens) {
-    return spellLinearAttention(shape, tokens);
-  };
-  specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
-    Random random(seed);
-    Tensor decay = random.normal({tokens, shape.heads});
-    for (double &value : decay.values)
-      value = -std::abs(value);
-    return Tensors{
-        random.normal({tokens, shape.queryHeads, shape.keyWidth}),
-        random.normal({tokens, shape.queryHeads, shape.keyWidth}),
-        random.normal({tokens, shape.heads, shape.valueWidth}), decay,
-        random.normal({shape.heads, shape.keyWidth, shape.valueWidth})};
-  };
-  specimen.formula = [=](const Tensors &in) {
-    return evaluateLinearAttention(shape.gated, in);
-  };
-  specimen.tolerances = {2e-6, 2e-6};
-  specimen.tokenArguments = {0, 1, 2, 3};
-  specimen.tokenResults = {0};
-  specimen.stateArguments = {4};
-  specimen.stateResults = {1};
-  return specimen;
-}
-
-//===----------------------------------------------------------------------===//
 // seq.conv
 //===----------------------------------------------------------------------===//
 
-static std::string spellConv(int64_t channels, int64_t taps, bool bias,
-                             Element weight, const std::string &tokens) {
+static std::string spellConv(const ConvShape &shape,
+                             const std::string &tokens) {
   return fill(
       R"(
-    func.func @run(%x: {X}, %w: {W}, %b: {B}, %h: {H}) -> ({X}, {H}) {
-      %y, %n = seq.conv %x, %w {bias} state(%h) : {X}, {W}, {H}
-      return %y, %n : {X}, {H}
+    func.func @run(%x: {X}, %w: {W}, %b: {B}, %h: {H}) -> {results} {
+      {names} = seq.conv %x, %w {bias} {state} : {X}, {W}
+      return {names} : {types}
     })",
-      {{"bias", bias ? "bias(%b : {B})" : ""},
+      {{"names", shape.window ? "%y, %n" : "%y"},
+       {"results", shape.window ? "({X}, {H})" : "{X}"},
+       {"types", shape.window ? "{X}, {H}" : "{X}"},
+       {"bias", shape.bias ? "bias(%b : {B})" : ""},
+       {"state", shape.window ? "state(%h : {H})" : ""},
        {"X", "tensor<{t}x{d}xf32>"},
-       {"W", "tensor<{d}x{k}x{e}>"},
+       {"W", "tensor<{f}x{k}x{e}>"},
        {"B", "tensor<{d}x{e}>"},
-       {"H", "tensor<{w}x{d}xf32>"},
+       {"H", "tensor<{b}{w}x{d}xf32>"},
+       {"b", spellBatch(tokens)},
        {"t", tokens},
-       {"d", str(channels)},
-       {"k", str(taps)},
-       {"w", str(taps - 1)},
-       {"e", spell(weight)}});
+       {"d", str(shape.channels)},
+       {"f", str(shape.filters)},
+       {"k", str(shape.taps)},
+       {"w", str(std::max<int64_t>(shape.taps - 1, 1))},
+       {"e", spell(shape.weight)}});
 }
 
-static Tensors evaluateConv(bool bias, const Tensors &in) {
+static Tensors evaluateConv(const ConvShape &shape, const Tensors &in) {
   const Tensor &input = in[0], &weight = in[1], &window = in[3];
-  int64_t tokens = input.extent(0), channels = input.extent(1);
-  int64_t taps = weight.extent(1);
+  int64_t tokens = input.extent(0), taps = shape.taps;
   // x at a time before the call comes from the window, whose last row is -1.
-  auto at = [&](int64_t time, int64_t d) {
-    return time >= 0 ? input(time, d) : window(taps - 1 + time, d);
+  auto at = [&](int64_t time, int64_t d) -> double {
+    if (time >= 0)
+      return input(time, d);
+    return shape.window ? window(taps - 1 + time, d) : 0;
   };
   Tensor output(Element::F32, input.shape), after(Element::F32, window.shape);
-  for (int64_t d = 0; d != channels; ++d) {
+  for (int64_t d = 0; d != shape.channels; ++d) {
+    int64_t filter = d / (shape.channels / shape.filters);
     for (int64_t t = 0; t != tokens; ++t) {
-      output(t, d) = bias ? in[2](d) : 0;
+      output(t, d) = shape.bias ? in[2](d) : 0;
       for (int64_t s = 0; s != taps; ++s)
-        output(t, d) += weight(d, s) * at(t - taps + 1 + s, d);
+        output(t, d) += weight(filter, s) * at(t - taps + 1 + s, d);
     }
     for (int64_t s = 0; s != taps - 1; ++s)
       after(s, d) = at(tokens - taps + 1 + s, d);
   }
+  if (!shape.window)
+    return {output};
   return {output, after};
 }
 
-Specimen sennit::test::makeConv(int64_t channels, int64_t taps, bool bias,
-                                Element weight) {
+Specimen sennit::test::makeConv(ConvShape shape) {
   Specimen specimen;
-  specimen.name = "conv_" + str(taps) + "_taps_" + spell(weight) +
-                  (bias ? "_with_bias" : "");
+  specimen.name = "conv_" + str(shape.taps) + "_taps_" + spell(shape.weight) +
+                  (shape.bias ? "_with_bias" : "") +
+                  (shape.window ? "" : "_without_window") +
+                  (shape.filters < shape.channels ? "_shared_filters" : "");
   specimen.text = [=](const std::string &tokens) {
-    return spellConv(channels, taps, bias, weight, tokens);
+    return spellConv(shape, tokens);
   };
   specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
     Random random(seed);
-    return Tensors{random.normal({tokens, channels}),
-                   random.normal({channels, taps}, 1, weight),
-                   random.normal({channels}, 1, weight),
-                   random.normal({taps - 1, channels})};
+    return Tensors{
+        random.normal({tokens, shape.channels}),
+        random.normal({shape.filters, shape.taps}, 1, shape.weight),
+        random.normal({shape.channels}, 1, shape.weight),
+        random.normal({std::max<int64_t>(shape.taps - 1, 1), shape.channels})};
   };
-  specimen.formula = [=](const Tensors &in) { return evaluateConv(bias, in); };
+  specimen.formula = [=](const Tensors &in) { return evaluateConv(shape, in); };
   specimen.tolerances = {1e-6, 0};
+  if (!shape.window)
+    return specimen;
   specimen.tokenArguments = {0};
   specimen.tokenResults = {0};
   specimen.stateArguments = {3};
@@ -218,13 +158,21 @@ Specimen sennit::test::makeConv(int64_t channels, int64_t taps, bool bias,
 }
 
 std::vector<Specimen> sennit::test::makeRecurrences() {
-  return {makeSelectiveScan(13, 5),
-          makeLinearAttention({true, 3, 9, 7, 5}),
-          makeLinearAttention({true, 1, 5, 16, 8}),
-          makeLinearAttention({false, 3, 3, 5, 11}),
-          makeConv(11, 4, true, Element::F32),
-          makeConv(7, 3, false, Element::BF16),
-          makeConv(5, 2, true, Element::BF16)};
+  std::vector<Specimen> all{
+      makeSelectiveScan(13, 5),
+      makeBatch(makeSelectiveScan(7, 3), 3, {2}),
+      makeConv({11, 11, 4, true, true, Element::F32}),
+      makeConv({7, 7, 3, false, true, Element::BF16}),
+      makeConv({5, 5, 2, true, true, Element::F16}),
+      makeConv({6, 6, 1, true, false, Element::F32}),
+      makeConv({9, 9, 4, false, false, Element::F32}),
+      makeConv({12, 3, 5, true, true, Element::F32}),
+      makeBatch(makeConv({5, 5, 4, true, true, Element::F32}), 3, {1, 2})};
+  for (Specimen &attention : makeLinearAttentions())
+    all.push_back(std::move(attention));
+  for (Specimen &scan : makeScans())
+    all.push_back(std::move(scan));
+  return all;
 }
 
 std::vector<Specimen> sennit::test::makeMixers() {

@@ -66,18 +66,26 @@ TEST(Recurrences, CountEveryCellOfTheirState) {
   Mixer scan(makeSelectiveScan(13, 5));
   EXPECT_EQ(scan->countFlops(3, 9), 3 * 6 * 13 * 5);
   EXPECT_EQ(scan->countExponentials(3, 9), 3 * 13 * 5);
-  Mixer gated(makeLinearAttention({true, 3, 9, 7, 5}));
+  Mixer gated(makeLinearAttention({"gated", 1, 3, 3, 9, 9, 7, 5}));
   EXPECT_EQ(gated->countFlops(3, 9), 3 * 5 * 9 * 7 * 5);
   EXPECT_EQ(gated->countExponentials(3, 9), 3 * 9);
-  Mixer linear(makeLinearAttention({false, 3, 3, 5, 11}));
+  Mixer linear(makeLinearAttention({"linear", 0, 3, 3, 3, 3, 5, 11}));
   EXPECT_EQ(linear->countFlops(3, 9), 3 * 4 * 3 * 5 * 11);
   EXPECT_EQ(linear->countExponentials(3, 9), 0);
+  // Six query heads read two states thrice; what is erased is read and counted.
+  Mixer delta(makeLinearAttention({"gated_delta", 2, 6, 2, 2, 2, 5, 7}));
+  EXPECT_EQ(delta->countFlops(3, 9), 3 * (2 + 2 * 3 + 1 + 2) * 2 * 5 * 7);
+  EXPECT_EQ(delta->countExponentials(3, 9), 3 * 2 * 5);
+  Mixer erasing(makeLinearAttention({"rank_one", 1, 2, 2, 2, 2, 5, 7}));
+  EXPECT_EQ(erasing->countFlops(3, 9), 3 * 9 * 2 * 5 * 7);
 }
 
 TEST(Conv, CountsItsTaps) {
-  Mixer conv(makeConv(11, 4, true, Element::F32));
+  Mixer conv(makeConv({11, 11, 4, true, true, Element::F32}));
   EXPECT_EQ(conv->countFlops(3, 9), 3 * 2 * 11 * 4);
   EXPECT_EQ(conv->countExponentials(3, 9), 0);
+  Mixer shared(makeConv({12, 3, 4, true, false, Element::F32}));
+  EXPECT_EQ(shared->countFlops(3, 9), 3 * 2 * 12 * 4);
 }
 
 } // namespace

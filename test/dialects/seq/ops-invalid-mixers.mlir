@@ -1,4 +1,4 @@
-// Each named constraint of seq.selective_scan, linear_attention, conv and rope is enforced, with its message.
+// Each named constraint of seq.selective_scan, conv and rope is enforced, with its message.
 // RUN: sennit-opt %s --split-input-file --verify-diagnostics
 
 func.func @scan_static(%u: tensor<?x?xf32>, %a: tensor<8x4xf32>, %b: tensor<?x4xf32>) {
@@ -40,69 +40,27 @@ func.func @scan_tokens(%u: tensor<3x8xf32>, %d: tensor<?x8xf32>, %a: tensor<8x4x
 
 // -----
 
-// expected-note@+1 {{`query` is 'tensor<?x3x8xf32>'}}
-func.func @linear_head_groups(%q: tensor<?x3x8xf32>, %v: tensor<?x4x8xf32>, %s: tensor<4x8x8xf32>) {
-  // expected-error@+1 {{`value` has 4 heads, not a multiple of the 3 of `query`}}
-  %o, %n = seq.linear_attention linear %q, %q, %v state(%s) {scale = 1.0 : f32}
-    : tensor<?x3x8xf32>, tensor<?x3x8xf32>, tensor<?x4x8xf32>, tensor<4x8x8xf32>
+func.func @scan_ranks(%u: tensor<2x?x8xf32>, %a: tensor<8x4xf32>, %b: tensor<2x?x4xf32>) {
+  // expected-error@+1 {{`state` has 2 dimensions, `input` is 'tensor<2x?x8xf32>', which asks for 3}}
+  %y, %h = seq.selective_scan %u, %u, %a, %b, %b state(%a)
+    : tensor<2x?x8xf32>, tensor<2x?x8xf32>, tensor<8x4xf32>, tensor<2x?x4xf32>, tensor<2x?x4xf32>, tensor<8x4xf32>
   return
 }
 
 // -----
 
-// expected-note@+1 {{`value` is 'tensor<?x4x8xf32>'}}
-func.func @linear_state_heads(%q: tensor<?x2x8xf32>, %v: tensor<?x4x8xf32>, %s: tensor<2x8x8xf32>) {
-  // expected-error@+1 {{`state` has 2 heads, `value` has 4}}
-  %o, %n = seq.linear_attention linear %q, %q, %v state(%s) {scale = 1.0 : f32}
-    : tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<?x4x8xf32>, tensor<2x8x8xf32>
+// expected-note@+1 {{`input` is 'tensor<2x?x8xf32>'}}
+func.func @conv_sequences(%x: tensor<2x?x8xf32>, %w: tensor<8x4xf32>, %h: tensor<3x3x8xf32>) {
+  // expected-error@+1 {{`window` has 3 sequences, `input` has 2}}
+  %y, %n = seq.conv %x, %w state(%h : tensor<3x3x8xf32>) : tensor<2x?x8xf32>, tensor<8x4xf32>
   return
 }
 
 // -----
 
-// expected-note@+1 {{`value` is 'tensor<?x4x6xf32>'}}
-func.func @linear_widths(%q: tensor<?x2x8xf32>, %v: tensor<?x4x6xf32>, %s: tensor<4x8x8xf32>) {
-  // expected-error@+1 {{`state` has 8 value components, `value` has 6}}
-  %o, %n = seq.linear_attention linear %q, %q, %v state(%s) {scale = 1.0 : f32}
-    : tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<?x4x6xf32>, tensor<4x8x8xf32>
-  return
-}
-
-// -----
-
-// expected-note@+1 {{`query` is 'tensor<1x2x8xf32>'}}
-func.func @linear_tokens(%q: tensor<1x2x8xf32>, %v: tensor<2x4x8xf32>, %s: tensor<4x8x8xf32>) {
-  // expected-error@+1 {{`value` has 2 tokens, `query` has 1}}
-  %o, %n = seq.linear_attention linear %q, %q, %v state(%s) {scale = 1.0 : f32}
-    : tensor<1x2x8xf32>, tensor<1x2x8xf32>, tensor<2x4x8xf32>, tensor<4x8x8xf32>
-  return
-}
-
-// -----
-
-func.func @linear_decay_missing(%q: tensor<?x2x8xf32>, %s: tensor<2x8x8xf32>) {
-  // expected-error@+1 {{update rule `gated` has no `decay` operand}}
-  %o, %n = seq.linear_attention gated %q, %q, %q state(%s) {scale = 1.0 : f32}
-    : tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<2x8x8xf32>
-  return
-}
-
-// -----
-
-func.func @linear_decay_useless(%q: tensor<?x2x8xf32>, %g: tensor<?x2xf32>, %s: tensor<2x8x8xf32>) {
-  // expected-error@+1 {{update rule `linear` has a `decay` operand}}
-  %o, %n = seq.linear_attention linear %q, %q, %q decay(%g : tensor<?x2xf32>) state(%s) {scale = 1.0 : f32}
-    : tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<2x8x8xf32>
-  return
-}
-
-// -----
-
-// expected-note@+1 {{`value` is 'tensor<?x2x8xf32>'}}
-func.func @linear_decay_heads(%q: tensor<?x2x8xf32>, %g: tensor<?x1xf32>, %s: tensor<2x8x8xf32>) {
-  // expected-error@+1 {{`decay` has 1 heads, `value` has 2}}
-  %o, %n = seq.linear_attention gated %q, %q, %q decay(%g : tensor<?x1xf32>) state(%s) {scale = 1.0 : f32}
-    : tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<2x8x8xf32>
+func.func @conv_channels_filters(%x: tensor<?x8xf32>, %w: tensor<3x4xf32>) {
+  // expected-error@+1 {{`input` has 8 channels, not a multiple of the 3 filters of `weight`}}
+  %y = seq.conv %x, %w : tensor<?x8xf32>, tensor<3x4xf32>
   return
 }
 
@@ -111,15 +69,15 @@ func.func @linear_decay_heads(%q: tensor<?x2x8xf32>, %g: tensor<?x1xf32>, %s: te
 // expected-note@+1 {{`input` is 'tensor<?x8xf32>'}}
 func.func @conv_channels(%x: tensor<?x8xf32>, %w: tensor<8x4xf32>, %b: tensor<9xf32>, %h: tensor<3x8xf32>) {
   // expected-error@+1 {{`bias` has 9 channels, `input` has 8}}
-  %y, %n = seq.conv %x, %w bias(%b : tensor<9xf32>) state(%h) : tensor<?x8xf32>, tensor<8x4xf32>, tensor<3x8xf32>
+  %y, %n = seq.conv %x, %w bias(%b : tensor<9xf32>) state(%h : tensor<3x8xf32>) : tensor<?x8xf32>, tensor<8x4xf32>
   return
 }
 
 // -----
 
 func.func @conv_window_taps(%x: tensor<?x8xf32>, %w: tensor<8x1xf32>, %h: tensor<0x8xf32>) {
-  // expected-error@+1 {{`weight` has 1 taps, fewer than 2 carry no window}}
-  %y, %n = seq.conv %x, %w state(%h) : tensor<?x8xf32>, tensor<8x1xf32>, tensor<0x8xf32>
+  // expected-error@+1 {{has a `window`, one tap needs none}}
+  %y, %n = seq.conv %x, %w state(%h : tensor<0x8xf32>) : tensor<?x8xf32>, tensor<8x1xf32>
   return
 }
 
@@ -128,7 +86,7 @@ func.func @conv_window_taps(%x: tensor<?x8xf32>, %w: tensor<8x1xf32>, %h: tensor
 // expected-note@+1 {{`weight` is 'tensor<8x4xf32>'}}
 func.func @conv_window_rows(%x: tensor<?x8xf32>, %w: tensor<8x4xf32>, %h: tensor<4x8xf32>) {
   // expected-error@+1 {{`window` has 4 rows, 4 taps need 3}}
-  %y, %n = seq.conv %x, %w state(%h) : tensor<?x8xf32>, tensor<8x4xf32>, tensor<4x8xf32>
+  %y, %n = seq.conv %x, %w state(%h : tensor<4x8xf32>) : tensor<?x8xf32>, tensor<8x4xf32>
   return
 }
 

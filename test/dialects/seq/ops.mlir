@@ -45,11 +45,10 @@ func.func @linear_attention(%q: tensor<?x2x32xf32>, %v: tensor<?x8x64xf32>, %g: 
 // CHECK-LABEL: func.func @conv
 func.func @conv(%x: tensor<?x512xf32>, %w: tensor<512x4xbf16>, %b: tensor<512xbf16>, %h: tensor<3x512xf32>)
     -> (tensor<?x512xf32>, tensor<3x512xf32>) {
-  // CHECK: seq.conv %{{.*}}, %{{.*}} bias(%{{.*}} : tensor<512xbf16>) state(%{{.*}}) : tensor<?x512xf32>,
-  %y, %h1 = seq.conv %x, %w bias(%b : tensor<512xbf16>) state(%h)
-    : tensor<?x512xf32>, tensor<512x4xbf16>, tensor<3x512xf32>
-  // CHECK: seq.conv %{{.*}}, %{{.*}} state(%{{.*}}) : tensor<?x512xf32>,
-  %z, %h2 = seq.conv %y, %w state(%h1) : tensor<?x512xf32>, tensor<512x4xbf16>, tensor<3x512xf32>
+  // CHECK: seq.conv %{{.*}}, %{{.*}} bias(%{{.*}} : tensor<512xbf16>) state(%{{.*}} : tensor<3x512xf32>) : tensor<?x512xf32>,
+  %y, %h1 = seq.conv %x, %w bias(%b : tensor<512xbf16>) state(%h : tensor<3x512xf32>) : tensor<?x512xf32>, tensor<512x4xbf16>
+  // CHECK: seq.conv %{{.*}}, %{{.*}} state(%{{.*}} : tensor<3x512xf32>) : tensor<?x512xf32>,
+  %z, %h2 = seq.conv %y, %w state(%h1 : tensor<3x512xf32>) : tensor<?x512xf32>, tensor<512x4xbf16>
   return %z, %h2 : tensor<?x512xf32>, tensor<3x512xf32>
 }
 

@@ -24,7 +24,7 @@ func.func @mixer_yields_its_state_too(%x: tensor<?x8xf32>, %w: tensor<8x4xf32>, 
     -> (tensor<?x8xf32>, tensor<3x8xf32>) {
   // CHECK: %[[KERNEL:.*]]:2 = seq.kernel "conv" -> tensor<?x8xf32>, tensor<3x8xf32> {
   // CHECK: return %[[KERNEL]]#0, %[[KERNEL]]#1
-  %y, %next = seq.conv %x, %w state(%h) : tensor<?x8xf32>, tensor<8x4xf32>, tensor<3x8xf32>
+  %y, %next = seq.conv %x, %w state(%h : tensor<3x8xf32>) : tensor<?x8xf32>, tensor<8x4xf32>
   return %y, %next : tensor<?x8xf32>, tensor<3x8xf32>
 }
 

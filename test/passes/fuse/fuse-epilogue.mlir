@@ -108,3 +108,18 @@ func.func @second_view_of_the_product_stands_in_the_way(%x: !x, %w: !w, %start: 
   } -> !y
   return %z, %heads : !y, tensor<?x4x8xf32>
 }
+
+// CHECK-LABEL: func.func @map_of_a_state_is_left_out
+func.func @map_of_a_state_is_left_out(%x: tensor<?x8xf32>, %w: tensor<8x4xf32>, %h: tensor<3x8xf32>) -> tensor<3x8xf32> {
+  // CHECK: seq.kernel "conv" ->
+  // CHECK: linalg.generic
+  %y, %n = seq.conv %x, %w state(%h : tensor<3x8xf32>) : tensor<?x8xf32>, tensor<8x4xf32>
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseEpilogue {{.*}}it reads a state, which is stored behind the last token
+  %z = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%n : tensor<3x8xf32>) outs(%h : tensor<3x8xf32>) {
+  ^bb0(%a: f32, %old: f32):
+    %negated = arith.negf %a : f32
+    linalg.yield %negated : f32
+  } -> tensor<3x8xf32>
+  return %z : tensor<3x8xf32>
+}

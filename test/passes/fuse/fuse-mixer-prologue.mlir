@@ -66,7 +66,7 @@ func.func @convolution_of_the_values_joins(%x: tensor<?x16xf32>, %w: tensor<16x4
   // CHECK: %[[VALUES:.*]] = tensor.expand_shape %[[CONVOLVED]]
   // CHECK: seq.linear_attention {{.*}}, %[[VALUES]]
   // REMARK: [[@LINE+1]]:{{.*}}[Passed] FuseMixerPrologue {{.*}}into seq.linear_attention
-  %u, %hn = seq.conv %x, %w state(%h) : tensor<?x16xf32>, tensor<16x4xf32>, tensor<3x16xf32>
+  %u, %hn = seq.conv %x, %w state(%h : tensor<3x16xf32>) : tensor<?x16xf32>, tensor<16x4xf32>
   %v = tensor.expand_shape %u [[0], [1, 2]] output_shape [%t, 2, 8] : tensor<?x16xf32> into !heads
   %o, %sn = seq.linear_attention linear %q, %q, %v state(%s) {scale = 1.0 : f32}
     : tensor<?x2x4xf32>, tensor<?x2x4xf32>, !heads, !state
@@ -81,9 +81,27 @@ func.func @convolution_of_shared_keys_stays(%x: tensor<?x4xf32>, %w: tensor<4x4x
   // CHECK: seq.kernel "conv"
   // CHECK: seq.kernel "linear_attention"
   // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseMixerPrologue {{.*}}the mixer reads the convolution once a head
-  %u, %hn = seq.conv %x, %w state(%h) : tensor<?x4xf32>, tensor<4x4xf32>, tensor<3x4xf32>
+  %u, %hn = seq.conv %x, %w state(%h : tensor<3x4xf32>) : tensor<?x4xf32>, tensor<4x4xf32>
   %k = tensor.expand_shape %u [[0], [1, 2]] output_shape [%t, 1, 4] : tensor<?x4xf32> into tensor<?x1x4xf32>
   %o, %sn = seq.linear_attention linear %q, %k, %v state(%s) {scale = 1.0 : f32}
     : tensor<?x1x4xf32>, tensor<?x1x4xf32>, !heads, !state
   return %o : !heads
+}
+
+// CHECK-LABEL: func.func @state_is_computed_outside
+func.func @state_is_computed_outside(%q: tensor<?x1x4xf32>, %h: tensor<4x4xf32>) -> tensor<?x1x4xf32> {
+  // CHECK: linalg.generic
+  // CHECK: seq.kernel "linear_attention"
+  // CHECK-NOT: linalg.generic
+  // CHECK: return
+  %negated = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%h : tensor<4x4xf32>) outs(%h : tensor<4x4xf32>) {
+  ^bb0(%a: f32, %old: f32):
+    %b = arith.negf %a : f32
+    linalg.yield %b : f32
+  } -> tensor<4x4xf32>
+  %s = tensor.expand_shape %negated [[0, 1], [2]] output_shape [1, 4, 4] : tensor<4x4xf32> into tensor<1x4x4xf32>
+  %o, %sn = seq.linear_attention linear %q, %q, %q state(%s) {scale = 1.0 : f32}
+    : tensor<?x1x4xf32>, tensor<?x1x4xf32>, tensor<?x1x4xf32>, tensor<1x4x4xf32>
+  return %o : tensor<?x1x4xf32>
 }

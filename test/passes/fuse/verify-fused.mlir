@@ -25,6 +25,6 @@ func.func @map_outside_every_kernel(%x: tensor<8xf32>) -> tensor<8xf32> {
 
 func.func @mixer_outside_every_kernel(%x: tensor<?x8xf32>, %w: tensor<8x4xf32>, %h: tensor<3x8xf32>) -> tensor<?x8xf32> {
   // expected-error @+1 {{not fused: `seq.conv` stands outside every kernel}}
-  %y, %next = seq.conv %x, %w state(%h) : tensor<?x8xf32>, tensor<8x4xf32>, tensor<3x8xf32>
+  %y, %next = seq.conv %x, %w state(%h : tensor<3x8xf32>) : tensor<?x8xf32>, tensor<8x4xf32>
   return %y : tensor<?x8xf32>
 }

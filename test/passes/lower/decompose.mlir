@@ -87,7 +87,7 @@ func.func @conv_slides_over_window_and_input(%x: tensor<1x8xf32>, %w: tensor<8x4
   // CHECK: linalg.generic {{.*}}%[[ALL]]
   // CHECK: arith.extf
   // CHECK: tensor.extract_slice %[[ALL]][1, 0] [3, 8] [1, 1]
-  %y, %n = seq.conv %x, %w state(%h) : tensor<1x8xf32>, tensor<8x4xbf16>, tensor<3x8xf32>
+  %y, %n = seq.conv %x, %w state(%h : tensor<3x8xf32>) : tensor<1x8xf32>, tensor<8x4xbf16>
   return %y, %n : tensor<1x8xf32>, tensor<3x8xf32>
 }
 

@@ -10,7 +10,7 @@ func.func @initialize() {
 }
 func.func @mixers_and_extents_remain(%x: tensor<?x8xf32>, %w: tensor<8x4xf32>, %h: tensor<3x8xf32>) -> index {
   %c0 = arith.constant 0 : index
-  %y, %next = seq.conv %x, %w state(%h) : tensor<?x8xf32>, tensor<8x4xf32>, tensor<3x8xf32>
+  %y, %next = seq.conv %x, %w state(%h : tensor<3x8xf32>) : tensor<?x8xf32>, tensor<8x4xf32>
   %t = tensor.dim %y, %c0 : tensor<?x8xf32>
   return %t : index
 }

@@ -66,6 +66,36 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
     l1_bytes = 32768, l2_bytes = 524288>} {
+  // CHECK-LABEL: func.func @state_of_the_model_is_overwritten
+  // CHECK-SAME: %[[X:[^:]*]]: tensor<4x8xf32>, %[[W:[^:]*]]: tensor<8x3xf32>, %[[H:[^:]*]]: tensor<2x8xf32>
+  func.func @state_of_the_model_is_overwritten(%x: tensor<4x8xf32>, %w: tensor<8x3xf32>,
+                                               %h: tensor<2x8xf32> {seq.state = "h"}) -> tensor<2x8xf32> {
+    // CHECK-NEXT: %{{.*}} = rt.dispatch @conv{{.*}}(%[[H]], %[[X]], %[[W]] : {{.*}} ties [0, -1]
+    %y, %n = seq.kernel "conv" -> tensor<4x8xf32>, tensor<2x8xf32> {
+      %0, %1 = seq.conv %x, %w state(%h : tensor<2x8xf32>) : tensor<4x8xf32>, tensor<8x3xf32>
+      seq.yield %0, %1 : tensor<4x8xf32>, tensor<2x8xf32>
+    }
+    return %n : tensor<2x8xf32>
+  }
+
+  // CHECK-LABEL: func.func @state_from_elsewhere_is_copied
+  // CHECK-SAME: %[[X:[^:]*]]: tensor<4x8xf32>, %[[W:[^:]*]]: tensor<8x3xf32>, %[[H:[^:]*]]: tensor<2x8xf32>
+  func.func @state_from_elsewhere_is_copied(%x: tensor<4x8xf32>, %w: tensor<8x3xf32>, %h: tensor<2x8xf32>)
+      -> tensor<2x8xf32> {
+    // CHECK-NEXT: %[[OWN:.*]] = rt.dispatch @copy{{.*}}(%[[H]] : tensor<2x8xf32>) ties [-1]
+    // CHECK-NEXT: %{{.*}} = rt.dispatch @conv{{.*}}(%[[OWN]], %[[X]], %[[W]] :
+    %y, %n = seq.kernel "conv" -> tensor<4x8xf32>, tensor<2x8xf32> {
+      %0, %1 = seq.conv %x, %w state(%h : tensor<2x8xf32>) : tensor<4x8xf32>, tensor<8x3xf32>
+      seq.yield %0, %1 : tensor<4x8xf32>, tensor<2x8xf32>
+    }
+    return %n : tensor<2x8xf32>
+  }
+}
+
+// -----
+
+module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
+    l1_bytes = 32768, l2_bytes = 524288>} {
   func.func @root_without_a_program(%x: tensor<8x64xf32>, %past: index) -> tensor<8x64xf32> attributes {seq.max_tokens = 8 : i64} {
     %y = seq.kernel "transpose" -> tensor<8x64xf32> {
       // expected-error @+1 {{has no tile program}}
@@ -73,6 +103,21 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
       seq.yield %0 : tensor<8x64xf32>
     }
     return %y : tensor<8x64xf32>
+  }
+}
+
+module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
+    l1_bytes = 32768, l2_bytes = 524288>} {
+  func.func @scan_of_scalars(%x: tensor<8xf32>) -> tensor<8xf32> {
+    %y = seq.kernel "scan" -> tensor<8xf32> {
+      // expected-error @+1 {{has a slice or a state without dimensions}}
+      %0 = seq.scan general inputs(%x : tensor<8xf32>) {
+      ^bb0(%a: tensor<f32>):
+        seq.yield %a : tensor<f32>
+      } -> tensor<8xf32>
+      seq.yield %0 : tensor<8xf32>
+    }
+    return %y : tensor<8xf32>
   }
 }
 
