@@ -44,15 +44,21 @@ static Value gatherRows(Program &program, seq::ConvOp op, Value tensor,
 
 /// Rows `start` .. `start + count` of [window, input], where row 0 is the
 /// input's first and negative rows are the window's: a gather from each, in
-/// which the other's rows read zero.
+/// which the other's rows read zero, as do rows behind the input's last.
 static Value loadHistory(Program &program, seq::ConvOp op, Value start,
                          int64_t count, const ConvPlace &place) {
   OpBuilder &b = program.builder;
   Value row = program.iota(start, count);
-  Value fromInput = gatherRows(program, op, op.getInput(), row, place);
+  auto rowType = cast<VectorType>(row.getType());
+  Value tokens = program.extent(op.getInput(), op.getTokenDim());
+  Value isInside =
+      arith::CmpIOp::create(b, program.loc, arith::CmpIPredicate::slt, row,
+                            program.broadcast(tokens, rowType.getShape(), {}));
+  Value inputRow = arith::SelectOp::create(b, program.loc, isInside, row,
+                                           program.splatInt(rowType, -1));
+  Value fromInput = gatherRows(program, op, op.getInput(), inputRow, place);
   if (!op.getWindow())
     return fromInput;
-  auto rowType = cast<VectorType>(row.getType());
   Value isWindow =
       arith::CmpIOp::create(b, program.loc, arith::CmpIPredicate::slt, row,
                             program.splatInt(rowType, 0));
@@ -64,6 +70,9 @@ static Value loadHistory(Program &program, seq::ConvOp op, Value start,
   return arith::AddFOp::create(b, program.loc, fromInput, fromWindow);
 }
 
+/// More taps than this are walked block by block.
+static constexpr int64_t tapBlock = 16;
+
 /// The rows before row `t` that its taps reach.
 static Value loadRowsBefore(Program &program, seq::ConvOp op, Value t,
                             const ConvPlace &place) {
@@ -72,11 +81,12 @@ static Value loadRowsBefore(Program &program, seq::ConvOp op, Value t,
   return loadHistory(program, op, start, op.getTaps() - 1, place);
 }
 
-/// The taps of the place's channels, [tap, channel].
+/// `taps` taps of the place's channels from tap `from` on, [tap, channel].
 static FailureOr<Value> loadTaps(Program &program, seq::ConvOp op,
-                                 const ConvPlace &place) {
+                                 const ConvPlace &place, OpFoldResult from,
+                                 int64_t taps) {
   OpBuilder &b = program.builder;
-  int64_t each = op.getChannels() / op.getFilters(), taps = op.getTaps();
+  int64_t each = op.getChannels() / op.getFilters();
   int64_t filters = std::max<int64_t>(1, place.width / each);
   if (place.width % each != 0 && each % place.width != 0)
     return op.emitOpError()
@@ -87,8 +97,8 @@ static FailureOr<Value> loadTaps(Program &program, seq::ConvOp op,
     first = arith::DivUIOp::create(b, program.loc, program.value(first),
                                    program.index(each))
                 .getResult();
-  FailureOr<Value> weight = program.tileF32(
-      op.getWeight(), Box({first, b.getIndexAttr(0)}, {filters, taps}));
+  FailureOr<Value> weight =
+      program.tileF32(op.getWeight(), Box({first, from}, {filters, taps}));
   if (failed(weight))
     return failure();
   auto turned = VectorType::get({taps, filters}, b.getF32Type());
@@ -101,29 +111,91 @@ static FailureOr<Value> loadTaps(Program &program, seq::ConvOp op,
   return program.reshape(repeated, {taps, place.width});
 }
 
-/// The result's tile: bias plus taps over [rows before, rows].
-static FailureOr<Value> emitConvTile(Program &program, seq::ConvOp op,
-                                     const Box &box) {
+/// sum + taps over `inputs`, whose row r is what tap 0 of result row r reads.
+static Value addTaps(Program &program, Value sum, Value inputs, Value taps) {
+  OpBuilder &b = program.builder;
+  auto type = cast<VectorType>(sum.getType());
+  int64_t width = type.getDimSize(1);
+  auto one = VectorType::get({1, width}, b.getF32Type());
+  for (int64_t tap = 0; tap != cast<VectorType>(taps.getType()).getDimSize(0);
+       ++tap) {
+    Value x = tile::SliceOp::create(b, program.loc, type, inputs,
+                                    ArrayRef<int64_t>{tap, 0});
+    Value w = tile::SliceOp::create(b, program.loc, one, taps,
+                                    ArrayRef<int64_t>{tap, 0});
+    w = program.broadcast(program.reshape(w, {width}), type.getShape(), {1});
+    sum = arith::AddFOp::create(b, program.loc, sum,
+                                arith::MulFOp::create(b, program.loc, x, w));
+  }
+  return sum;
+}
+
+/// All taps at once over [rows before, rows].
+static FailureOr<Value> addAllTaps(Program &program, seq::ConvOp op, Value sum,
+                                   const Box &box, const ConvPlace &place) {
   OpBuilder &b = program.builder;
   unsigned dim = op.getTokenDim();
-  int64_t taps = op.getTaps(), rows = box.sizes[dim],
-          width = box.sizes[dim + 1];
+  int64_t rows = box.sizes[dim], count = op.getTaps();
+  FailureOr<Value> input = program.tileF32(op.getInput(), box);
+  FailureOr<Value> taps =
+      loadTaps(program, op, place, b.getIndexAttr(0), count);
+  if (failed(input) || failed(taps))
+    return failure();
+  Value all = program.reshape(*input, {rows, place.width});
+  if (count > 1) {
+    Value before =
+        loadRowsBefore(program, op, program.value(box.offsets[dim]), place);
+    auto type =
+        VectorType::get({rows + count - 1, place.width}, b.getF32Type());
+    all = tile::ConcatOp::create(b, program.loc, type, before, all, 0);
+  }
+  return addTaps(program, sum, all, *taps);
+}
+
+/// Blocks of taps, each over the rows that it reads; the last taps, fewer than
+/// a block, come by themselves, so that nothing later than a row touches it.
+static FailureOr<Value> addTapBlocks(Program &program, seq::ConvOp op,
+                                     Value sum, const Box &box,
+                                     const ConvPlace &place) {
+  unsigned dim = op.getTokenDim();
+  Value first = arith::SubIOp::create(program.builder, program.loc,
+                                      program.value(box.offsets[dim]),
+                                      program.index(op.getTaps() - 1));
+  auto addBlock = [&](Value tap, int64_t count, Value sum) -> FailureOr<Value> {
+    FailureOr<Value> taps = loadTaps(program, op, place, tap, count);
+    if (failed(taps))
+      return failure();
+    Value inputs = loadHistory(program, op, program.add(first, tap),
+                               box.sizes[dim] + count - 1, place);
+    return addTaps(program, sum, inputs, *taps);
+  };
+  auto step = [&](Value tap,
+                  ValueRange carries) -> FailureOr<SmallVector<Value>> {
+    FailureOr<Value> next = addBlock(tap, tapBlock, carries[0]);
+    if (failed(next))
+      return failure();
+    return SmallVector<Value>{*next};
+  };
+  int64_t rest = op.getTaps() % tapBlock, whole = op.getTaps() - rest;
+  auto last = buildStream(program, "tap", program.index(0),
+                          program.index(whole), tapBlock, sum, step);
+  if (failed(last))
+    return failure();
+  if (rest == 0)
+    return (*last)[0];
+  return addBlock(program.index(whole), rest, (*last)[0]);
+}
+
+/// The result's tile: bias plus taps.
+static FailureOr<Value> emitConvTile(Program &program, seq::ConvOp op,
+                                     const Box &box) {
+  unsigned dim = op.getTokenDim();
   if (op.isBatched() && box.sizes[0] != 1)
     return op.emitOpError("has a tile of several sequences");
   ConvPlace place{op.isBatched() ? program.value(box.offsets[0]) : Value(),
-                  box.offsets[dim + 1], width};
-  FailureOr<Value> input = program.tileF32(op.getInput(), box);
-  FailureOr<Value> tapRows = loadTaps(program, op, place);
-  if (failed(input) || failed(tapRows))
-    return failure();
-  Value all = program.reshape(*input, {rows, width});
-  if (taps > 1) {
-    Value before =
-        loadRowsBefore(program, op, program.value(box.offsets[dim]), place);
-    auto type = VectorType::get({rows + taps - 1, width}, b.getF32Type());
-    all = tile::ConcatOp::create(b, program.loc, type, before, all, 0);
-  }
-  auto type = VectorType::get({rows, width}, b.getF32Type());
+                  box.offsets[dim + 1], box.sizes[dim + 1]};
+  auto type = VectorType::get({box.sizes[dim], place.width},
+                              program.builder.getF32Type());
   Value sum = program.splat(type, 0.0);
   if (op.getBias()) {
     FailureOr<Value> bias =
@@ -132,17 +204,12 @@ static FailureOr<Value> emitConvTile(Program &program, seq::ConvOp op,
       return failure();
     sum = program.broadcast(*bias, type.getShape(), {1});
   }
-  for (int64_t tap = 0; tap < taps; ++tap) {
-    Value x = tile::SliceOp::create(b, program.loc, type, all,
-                                    ArrayRef<int64_t>{tap, 0});
-    auto one = VectorType::get({1, width}, b.getF32Type());
-    Value w = tile::SliceOp::create(b, program.loc, one, *tapRows,
-                                    ArrayRef<int64_t>{tap, 0});
-    w = program.broadcast(program.reshape(w, {width}), type.getShape(), {1});
-    sum = arith::AddFOp::create(b, program.loc, sum,
-                                arith::MulFOp::create(b, program.loc, x, w));
-  }
-  return program.reshape(sum, box.sizes);
+  FailureOr<Value> result = op.getTaps() <= tapBlock
+                                ? addAllTaps(program, op, sum, box, place)
+                                : addTapBlocks(program, op, sum, box, place);
+  if (failed(result))
+    return failure();
+  return program.reshape(*result, box.sizes);
 }
 
 /// Channels of a tile: parts that filters divide or that divide a filter's.

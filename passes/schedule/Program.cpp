@@ -183,6 +183,38 @@ static bool isVisible(Value tile, OpBuilder &builder) {
       builder.getInsertionBlock()->getParentOp());
 }
 
+/// Where the tile at `inner` starts in the tile at `outer`, when both places
+/// are known here and the one lies in the other.
+static std::optional<SmallVector<int64_t>> findInside(const Box &inner,
+                                                      const Box &outer) {
+  SmallVector<int64_t> offsets;
+  for (int64_t dim = 0; dim != inner.rank(); ++dim) {
+    std::optional<int64_t> start = getConstantIntValue(inner.offsets[dim]),
+                           base = getConstantIntValue(outer.offsets[dim]);
+    if (!start || !base || *start < *base ||
+        *start + inner.sizes[dim] > *base + outer.sizes[dim])
+      return std::nullopt;
+    offsets.push_back(*start - *base);
+  }
+  return offsets;
+}
+
+FailureOr<Value> Program::takePart(Value value, const Box &box) {
+  for (Remembered &entry : memory) {
+    if (entry.value != value || !isVisible(entry.tile, builder))
+      continue;
+    if (auto offsets = findInside(box, entry.box)) {
+      auto type = VectorType::get(
+          box.sizes, cast<VectorType>(entry.tile.getType()).getElementType());
+      return tile::SliceOp::create(builder, loc, type, entry.tile, *offsets)
+          .getResult();
+    }
+  }
+  return emitError(value.getLoc())
+         << "is read at a place that is not known at compile time, or lies "
+            "outside its tile";
+}
+
 FailureOr<Value> Program::tile(Value value, const Box &box) {
   for (Remembered &entry : memory)
     if (entry.value == value && entry.box == box &&
@@ -200,6 +232,8 @@ FailureOr<Value> Program::tile(Value value, const Box &box) {
                  .getResult();
   } else if (!kernel.isInside(value) || kernel.written.contains(value)) {
     result = load(value, box);
+  } else if (isa<BlockArgument>(value)) {
+    result = takePart(value, box);
   } else {
     auto model = dyn_cast<TileProgramOpInterface>(value.getDefiningOp());
     if (!model)

@@ -105,6 +105,8 @@ private:
   llvm::SmallVector<std::pair<int64_t, mlir::Value>>
   boundsOf(mlir::Value tensor, const Box &box);
   mlir::Value addArgument(mlir::Type type);
+  /// The part of a tile that was stated of a region's argument.
+  llvm::FailureOr<mlir::Value> takePart(mlir::Value argument, const Box &box);
 
   struct Remembered {
     mlir::Value value;

@@ -174,26 +174,71 @@ Value RecurrenceTiles::multiplyDecayed(Value x, Value gx, Value y, Value g,
   return multiply(products, exp2(difference));
 }
 
-Value RecurrenceTiles::multiplyDecayedComponents(Value x, Value gx, Value y,
-                                                 Value g, bool strict) {
+// Lanes run along the components: each exponential then serves one element of
+// a sum that is needed.
+Value RecurrenceTiles::multiplyDecayedBlock(Value x, Value gx, Value y, Value g,
+                                            bool strict) {
   int64_t rows = typeOf(x).getDimSize(0), columns = typeOf(y).getDimSize(0),
           width = typeOf(x).getDimSize(1);
-  SmallVector<int64_t> shape{rows, width, columns};
+  SmallVector<int64_t> shape{rows, columns, width};
   auto ofRows = [&](Value tile) {
-    return program.broadcast(tile, shape, {0, 1});
+    return program.broadcast(tile, shape, {0, 2});
   };
   auto ofColumns = [&](Value tile) {
-    return program.broadcast(transpose(tile), shape, {1, 2});
+    return program.broadcast(tile, shape, {1, 2});
   };
   Value difference = subtract(ofRows(gx), ofColumns(g));
   difference =
-      arith::SelectOp::create(builder, loc, seen(shape, 0, 2, strict),
+      arith::SelectOp::create(builder, loc, seen(shape, 0, 1, strict),
                               difference, splatLike(difference, -INFINITY));
   Value products =
       multiply(multiply(ofRows(x), ofColumns(y)), exp2(difference));
   auto type = VectorType::get({rows, columns}, builder.getF32Type());
   return tile::ReduceOp::create(builder, loc, type, tile::ReduceKind::Add,
-                                products, 1);
+                                products, 2);
+}
+
+// e^(Gx_i - G_j) = e^(Gx_i - ref) e^(ref - G_j) with ref the decay before a
+// block of rows: both exponents are at most 0 for every column before the
+// block, which makes a product of those columns. Within the block nothing
+// bounds them both.
+Value RecurrenceTiles::multiplyDecayedComponents(Value x, Value gx, Value y,
+                                                 Value g, bool strict) {
+  static constexpr int64_t block = 8;
+  int64_t columns = typeOf(y).getDimSize(0), width = typeOf(x).getDimSize(1);
+  int64_t readers = typeOf(x).getDimSize(0) / columns;
+  if (columns <= block)
+    return multiplyDecayedBlock(x, gx, y, g, strict);
+  auto rowsOf = [&](Value tile, int64_t from, int64_t count) {
+    return slice(tile, {from, 0}, {count, width});
+  };
+  Value all;
+  for (int64_t from = 0; from < columns; from += block) {
+    int64_t first = from * readers, count = block * readers;
+    Value own = rowsOf(x, first, count), decay = rowsOf(gx, first, count);
+    Value row = multiplyDecayedBlock(own, decay, rowsOf(y, from, block),
+                                     rowsOf(g, from, block), strict);
+    if (from > 0) {
+      Value before = program.reshape(rowsOf(g, from - 1, 1), {width});
+      Value since =
+          subtract(decay, program.broadcast(before, {count, width}, {1}));
+      Value until = subtract(program.broadcast(before, {from, width}, {1}),
+                             rowsOf(g, 0, from));
+      Value earlier = schedule::multiply(program, decayRows(own, since),
+                                         decayRows(rowsOf(y, 0, from), until),
+                                         nullptr, tile::MmaForm::NT);
+      row = concat(earlier, row, 1);
+    }
+    int64_t later = columns - from - block;
+    if (later > 0)
+      row = concat(
+          row,
+          program.splat(VectorType::get({count, later}, builder.getF32Type()),
+                        0.0),
+          1);
+    all = all ? concat(all, row, 0) : row;
+  }
+  return all;
 }
 
 Value RecurrenceTiles::identity(int64_t size) {

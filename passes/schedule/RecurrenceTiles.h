@@ -66,6 +66,9 @@ private:
   /// `shape` along which they run.
   mlir::Value seen(llvm::ArrayRef<int64_t> shape, int64_t rows, int64_t columns,
                    bool strict);
+  /// The product where each component decays by itself: at once, and of blocks.
+  mlir::Value multiplyDecayedBlock(mlir::Value x, mlir::Value gx, mlir::Value y,
+                                   mlir::Value g, bool strict);
   mlir::Value multiplyDecayedComponents(mlir::Value x, mlir::Value gx,
                                         mlir::Value y, mlir::Value g,
                                         bool strict);

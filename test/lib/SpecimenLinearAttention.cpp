@@ -157,7 +157,9 @@ Specimen sennit::test::makeLinearAttention(Shape shape) {
   specimen.formula = [=](const Tensors &in) {
     return evaluateLinearAttention(shape, in);
   };
-  specimen.tolerances = {2e-6, 2e-6};
+  // What is erased cancels: sums are smaller than their terms.
+  bool erases = isDelta(shape) || shape.rule == "rank_one";
+  specimen.tolerances.assign(2, erases ? 5e-6 : 2e-6);
   specimen.tokenArguments = {0, 1, 2, 3, 4, 5, 6};
   specimen.tokenResults = {0};
   specimen.stateArguments = {7};
@@ -179,6 +181,7 @@ std::vector<Specimen> sennit::test::makeLinearAttentions() {
           makeLinearAttention({"gated_delta", 1, 4, 1, 1, 1, 16, 9, 64}),
           makeLinearAttention({"gated_delta", 2, 2, 2, 2, 2, 7, 5}),
           makeLinearAttention({"gated_delta", 2, 2, 1, 2, 2, 7, 5, 16}),
+          makeLinearAttention({"gated_delta", 2, 4, 2, 2, 2, 17, 5, 32}),
           makeLinearAttention({"rank_one", 2, 2, 2, 2, 2, 7, 5}),
           makeLinearAttention({"rank_one", 2, 2, 2, 2, 2, 7, 5, 8}),
           makeLinearAttention({"rank_one", 1, 2, 1, 2, 2, 7, 5, 16}),

@@ -167,6 +167,9 @@ std::vector<Specimen> sennit::test::makeRecurrences() {
       makeConv({6, 6, 1, true, false, Element::F32}),
       makeConv({9, 9, 4, false, false, Element::F32}),
       makeConv({12, 3, 5, true, true, Element::F32}),
+      makeConv({5, 5, 39, true, true, Element::F32}),
+      makeConv({12, 3, 150, false, true, Element::BF16}),
+      makeConv({5, 5, 64, true, false, Element::F32}),
       makeBatch(makeConv({5, 5, 4, true, true, Element::F32}), 3, {1, 2})};
   for (Specimen &attention : makeLinearAttentions())
     all.push_back(std::move(attention));
