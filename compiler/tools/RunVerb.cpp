@@ -61,6 +61,14 @@ static cl::opt<std::string>
          cl::value_desc("folder"), cl::sub(command));
 static cl::opt<bool> json("json", cl::desc("print outcomes of cases as JSON"),
                           cl::sub(command));
+static cl::opt<bool> reference(
+    "reference",
+    cl::desc("interpret a model, not an artifact, in f64 (greedy by default)"),
+    cl::sub(command));
+static cl::opt<std::string> against(
+    "against",
+    cl::desc("compare with what the reference computes from this model"),
+    cl::value_desc("model"), cl::sub(command));
 
 static int compare(Session &session) {
   auto golden = readGolden(expect);
@@ -83,6 +91,21 @@ static int compare(Session &session) {
                            failed);
 }
 
+static GenerateOptions readGenerateOptions() {
+  GenerateOptions options;
+  options.prompt.assign(tokens.begin(), tokens.end());
+  for (unsigned char byte : prompt)
+    options.prompt.push_back(byte);
+  options.maxTokens = maxTokens;
+  bool likeliest =
+      greedy || (reference && temperature.getNumOccurrences() == 0);
+  options.temperature = likeliest ? 0.0 : temperature;
+  options.topK = topK;
+  options.topP = topP;
+  options.seed = seed;
+  return options;
+}
+
 static int run() {
   if (input.empty())
     return complain("run needs an artifact, such as `sennit compile` writes",
@@ -98,28 +121,24 @@ static int run() {
   }
   if (cases.size() > 1)
     return complain("run takes one artifact, or several ONNX cases", usage);
+  GenerateOptions options = readGenerateOptions();
+  bool comparesWithoutPrompt = !expect.empty() || !against.empty();
+  if (options.prompt.empty() && !comparesWithoutPrompt)
+    return complain("run needs --prompt=TEXT or --tokens=1,2,3", usage);
+  if (reference)
+    return runReference({input, options, !prompt.empty(), expect, tolerance});
   Session session;
   if (int code = openSession(input, threads, session))
     return code;
+  if (!prompt.empty() && !session.info.byte_level)
+    return complain("the model's tokens are not bytes; give --tokens=1,2,3 "
+                    "instead of --prompt",
+                    usage);
   if (!expect.empty())
     return compare(session);
-  GenerateOptions options;
-  options.prompt.assign(tokens.begin(), tokens.end());
-  if (!prompt.empty()) {
-    if (!session.info.byte_level)
-      return complain("the model's tokens are not bytes; give --tokens=1,2,3 "
-                      "instead of --prompt",
-                      usage);
-    for (unsigned char byte : prompt)
-      options.prompt.push_back(byte);
-  }
-  if (options.prompt.empty())
-    return complain("run needs --prompt=TEXT or --tokens=1,2,3", usage);
-  options.maxTokens = maxTokens;
-  options.temperature = greedy ? 0.0 : temperature;
-  options.topK = topK;
-  options.topP = topP;
-  options.seed = seed;
+  if (!against.empty())
+    return compareWithReference(session,
+                                {against, options, false, {}, tolerance});
   return generate(session, options);
 }
 

@@ -118,6 +118,25 @@ struct GenerateOptions {
 /// error.
 int generate(Session &session, const GenerateOptions &options);
 
+struct ReferenceOptions {
+  /// What `sennit compile` takes.
+  std::string source;
+  /// Prompt, and what the reference says after it; temperature 0 is the
+  /// default there.
+  GenerateOptions generate;
+  /// The prompt was text.
+  bool isText = false;
+  /// golden.safetensors to compare with instead; empty: none.
+  std::string expect;
+  double tolerance = 1e-3;
+};
+
+/// The model speaks, or is compared with golden values, in f64.
+int runReference(const ReferenceOptions &options);
+/// The largest difference between the session's logits and the reference's, on
+/// the prompt.
+int compareWithReference(Session &session, const ReferenceOptions &options);
+
 /// One row of measurements.
 struct BenchRow {
   std::string test;
