@@ -109,6 +109,11 @@ Specimen makeCombine(int64_t topK, int64_t width);
 /// Some tokens lie outside the table.
 Specimen makeEmbed(int64_t vocabulary, int64_t width, Element table);
 
+/// Two to four random layers of mixers and experts over one stream of tokens,
+/// with states of `capacity` tokens where they have one. It has no formula: the
+/// reference is its meaning.
+Specimen makeHybrid(uint64_t seed, int64_t capacity);
+
 /// Every op at shapes that leave nothing even: odd heads, prime widths.
 std::vector<Specimen> makeAttentions();
 std::vector<Specimen> makeAttentionSettings();
