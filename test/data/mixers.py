@@ -1,0 +1,121 @@
+"""Writes golden values of recurrent mixers, computed by the naive functions of the packages that define them.
+
+Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+    pip download --no-deps flash-linear-attention fla-core mamba-ssm
+    (unpack the wheels and the source archive below one folder)
+    python3 mixers.py FOLDER
+
+The packages' own imports need a GPU's compiler, the naive functions do not: each is taken alone out of its
+file and run on the CPU. They compute in float32. Each file mixers/NAME.safetensors holds the inputs, the
+state before (`state`), and what came out (`output`, `state_after`); dimension 0 is the token, there is no batch.
+Where a function scales by itself, so does Sennit: by the reciprocal root of the key width.
+"""
+
+import ast
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional
+from einops import rearrange, repeat
+from safetensors.torch import save_file
+
+HERE = Path(__file__).resolve().parent / "mixers"
+TOKENS, HEADS, STATE_HEADS, KEY, VALUE = 19, 2, 4, 6, 5
+
+
+def take(folder, path, name):
+    """The function |name| of the one file below |folder| whose path ends with |path|."""
+    found = sorted(file for file in folder.rglob("*.py") if file.as_posix().endswith(path))
+    assert len(found) == 1, f"{path}: found {found}"
+    tree = ast.parse(found[0].read_text())
+    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    assert tree.body, f"{found[0]} has no {name}"
+    scope = {"torch": torch, "F": torch.nn.functional, "rearrange": rearrange, "repeat": repeat}
+    exec(compile(tree, str(found[0]), "exec"), scope)
+    return scope[name]
+
+
+def normal(*shape, deviation=1.0):
+    return deviation * torch.randn(shape)
+
+
+def unit(*shape):
+    return torch.nn.functional.normalize(torch.randn(shape), dim=-1)
+
+
+def log_decay(*shape):
+    return -torch.rand(shape)
+
+
+def heads_first(tensor):
+    return tensor[None].transpose(1, 2)
+
+
+def token_major(function, inputs):
+    """Runs functions of [batch, token, head, width]."""
+    batch = {name: value[None] for name, value in inputs.items()}
+    output, state = function(initial_state=batch.pop("state"), output_final_state=True, **batch)
+    return output[0], state[0]
+
+
+def head_major(order):
+    """Runs functions of [batch, head, token, width], whose inputs come in |order|."""
+    def run(function, inputs):
+        output, state = function(*(heads_first(inputs[name]) for name in order), initial_state=inputs["state"][None])
+        return output[0].transpose(0, 1), state[0]
+    return run
+
+
+def channels_first(function, inputs):
+    """Runs the selective scan, whose state begins as zeros: [batch, channel, token]."""
+    over = {name: inputs[name].T[None] for name in ("u", "delta", "B", "C")}
+    output, state = function(over["u"], over["delta"], inputs["A"], over["B"], over["C"], return_last_state=True)
+    return output[0].T, state[0]
+
+
+def attention(heads, **more):
+    return dict(q=normal(TOKENS, HEADS, KEY), k=unit(TOKENS, HEADS, KEY), v=normal(TOKENS, heads, VALUE),
+                state=normal(heads, KEY, VALUE, deviation=0.5), **more)
+
+
+def cases():
+    yield ("linear", "fla/ops/linear_attn/naive.py", "naive_recurrent_linear_attn", token_major, attention(HEADS))
+    yield ("gated", "fla/ops/simple_gla/naive.py", "naive_recurrent_simple_gla", token_major,
+           attention(HEADS, g=log_decay(TOKENS, HEADS)))
+    yield ("gated-components", "fla/ops/gla/naive.py", "naive_recurrent_gla", token_major,
+           attention(HEADS, gk=log_decay(TOKENS, HEADS, KEY)))
+    yield ("delta", "fla/ops/delta_rule/naive.py", "delta_rule_recurrence", head_major(("q", "k", "v", "beta")),
+           attention(HEADS, beta=torch.rand(TOKENS, HEADS)))
+    yield ("gated-delta", "fla/ops/gated_delta_rule/naive.py", "naive_recurrent_gated_delta_rule", token_major,
+           attention(HEADS, g=log_decay(TOKENS, HEADS), beta=torch.rand(TOKENS, HEADS)))
+    yield ("kda", "fla/ops/kda/naive.py", "naive_recurrent_kda", token_major,
+           attention(STATE_HEADS, g=log_decay(TOKENS, STATE_HEADS, KEY), beta=torch.rand(TOKENS, STATE_HEADS)))
+    erased, rate = unit(TOKENS, HEADS, KEY), torch.rand(TOKENS, HEADS, KEY)
+    yield ("rwkv7", "fla/ops/generalized_delta_rule/dplr/naive.py", "dplr_recurrence",
+           head_major(("q", "k", "v", "a", "b", "w")),
+           attention(HEADS, a=-erased, b=erased * rate, w=log_decay(TOKENS, HEADS, KEY)))
+    channels, states = 7, 5
+    yield ("selective-scan", "mamba_ssm/ops/selective_scan_interface.py", "selective_scan_ref", channels_first,
+           dict(u=normal(TOKENS, channels), delta=torch.rand(TOKENS, channels), A=-torch.exp(normal(channels, states)),
+                B=normal(TOKENS, states), C=normal(TOKENS, states), state=torch.zeros(channels, states)))
+
+
+def main():
+    folder = Path(sys.argv[1])
+    HERE.mkdir(exist_ok=True)
+    torch.set_num_threads(1)
+    torch.manual_seed(7)
+    for name, path, function, run, inputs in cases():
+        output, state = run(take(folder, path, function), inputs)
+        # One key of metadata only: the file writer does not keep the order of several.
+        made = f"{path} {function}, torch {torch.__version__}"
+        tensors = {**inputs, "output": output, "state_after": state}
+        save_file({key: value.float().contiguous() for key, value in tensors.items()},
+                  HERE / f"{name}.safetensors", metadata={"made_by": made})
+        print(f"{name}: output up to {output.abs().max():.2f}, state up to {state.abs().max():.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+// The meaning of the recurrences is what the naive functions of the packages
+// that define them compute.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "test/lib/Reference.h"
+#include "test/lib/Specimen.h"
+
+#include "frontends/hf/Safetensors.h"
+
+#include "gtest/gtest.h"
+
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <cstring>
+
+using namespace sennit::test;
+
+using Tensors = std::vector<Tensor>;
+
+namespace {
+
+/// An op that reads the golden file's tensors `inputs` in order.
+struct Rule {
+  std::string name, op, inputs;
+};
+
+class Mixers : public testing::TestWithParam<Rule> {
+protected:
+  /// The tensors of these names.
+  static Tensors read(const std::string &names) {
+    std::string path = std::getenv("SENNIT_TEST_DATA") +
+                       std::string("/mixers/") + GetParam().name +
+                       ".safetensors";
+    auto stored = sennit::hf::readSafetensors(path);
+    auto file = llvm::MemoryBuffer::getFile(path);
+    if (!stored || !file) {
+      ADD_FAILURE() << llvm::toString(stored.takeError());
+      return {};
+    }
+    Tensors tensors;
+    llvm::SmallVector<llvm::StringRef> wanted;
+    llvm::StringRef(names).split(wanted, ' ');
+    for (llvm::StringRef name : wanted) {
+      auto found = llvm::find_if(*stored, [&](const auto &each) {
+        return each.name == name && each.elementType == "F32";
+      });
+      if (found == stored->end()) {
+        ADD_FAILURE() << path << " has no " << name.str();
+        continue;
+      }
+      Tensor tensor(Element::F32, {found->shape.begin(), found->shape.end()});
+      std::vector<std::byte> bytes(found->end - found->begin);
+      std::memcpy(bytes.data(), (*file)->getBufferStart() + found->begin,
+                  bytes.size());
+      tensor.unpack(bytes);
+      tensors.push_back(std::move(tensor));
+    }
+    return tensors;
+  }
+
+  static std::string typeOf(const Tensor &tensor) {
+    std::string type = "tensor<";
+    for (int64_t extent : tensor.shape)
+      type += std::to_string(extent) + "x";
+    return type + "f32>";
+  }
+};
+
+TEST_P(Mixers, MeanWhatThePackagesCompute) {
+  Tensors inputs = read(GetParam().inputs), want = read("output state_after");
+  ASSERT_EQ(2u, want.size());
+  std::string op = GetParam().op, arguments;
+  llvm::SmallVector<llvm::StringRef> names;
+  llvm::StringRef(GetParam().inputs).split(names, ' ');
+  ASSERT_EQ(names.size(), inputs.size());
+  for (auto [name, tensor] : llvm::zip_equal(names, inputs)) {
+    op = fill(op, {{name.str(), typeOf(tensor)}});
+    arguments +=
+        (arguments.empty() ? "%" : ", %") + name.str() + ": " + typeOf(tensor);
+  }
+  auto reference = Reference::compile(fill(
+      R"(func.func @run({arguments}) -> ({O}, {S}) {
+      %y, %n = {op}
+      return %y, %n : {O}, {S}
+    })",
+      {{"arguments", arguments},
+       {"O", typeOf(want[0])},
+       {"S", typeOf(want[1])},
+       {"op", op}}));
+  ASSERT_TRUE(bool(reference)) << llvm::toString(reference.takeError());
+  auto got = (*reference)->call(inputs);
+  ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+  // The golden values are of f32 arithmetic.
+  EXPECT_EQ("", difference((*got)[0], want[0], 1e-6));
+  EXPECT_EQ("", difference((*got)[1], want[1], 1e-6));
+}
+
+/// A setting of linear attention; the packages scale by the reciprocal root of
+/// the key width, 6.
+Rule makeRule(const std::string &name, const std::string &rule,
+              const std::string &more, const std::string &names) {
+  return {name,
+          "seq.linear_attention " + rule + " %q, %k, %v " + more +
+              " state(%state) {scale = 0.408248290463863 : f32} : {q}, {k}, "
+              "{v}, {state}",
+          "q k v " + (names.empty() ? "" : names + " ") + "state"};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Packages, Mixers,
+    testing::Values(
+        makeRule("linear", "linear", "", ""),
+        makeRule("gated", "gated", "decay(%g : {g})", "g"),
+        Rule{"selective-scan",
+             "seq.selective_scan %u, %delta, %A, %B, %C state(%state) : {u}, "
+             "{delta}, {A}, {B}, {C}, {state}",
+             "u delta A B C state"}),
+    [](const testing::TestParamInfo<Rule> &info) {
+      std::string name = info.param.name;
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
+
+} // namespace
