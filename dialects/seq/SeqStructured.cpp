@@ -88,7 +88,7 @@ static std::string whyNotCaptured(Value value) {
 
 static std::string whyNotBody(linalg::GenericOp op) {
   std::string reason;
-  op.getBody()->walk([&](Operation *inner) {
+  op.getBody()->walk<WalkOrder::PreOrder>([&](Operation *inner) {
     if (isa<linalg::YieldOp>(inner))
       return WalkResult::advance();
     reason = whyNotMany(inner);

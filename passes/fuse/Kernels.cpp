@@ -65,8 +65,10 @@ std::string whyNotAbsorbConsumer(seq::KernelOp kernel, Operation *consumer) {
     Operation *inBlock = kernel->getBlock()->findAncestorOpInBlock(*user);
     if (inBlock && inBlock != consumer && inBlock->isBeforeInBlock(consumer))
       return "another user of the kernel comes before it";
-    // What is read at computed places needs memory of its own.
-    if (inBlock == consumer && user != consumer)
+    // What is read at computed places needs memory of its own; a kernel's body
+    // reads it like any operand.
+    if (inBlock == consumer && user != consumer &&
+        !isa<seq::KernelOp>(consumer))
       return "its body reads elements of the kernel's result";
   }
   return "";

@@ -123,8 +123,10 @@ LogicalResult BodyEmitter::emitOp(Operation *inner) {
 LogicalResult BodyEmitter::run(ArrayRef<Operation *> skipped) {
   for (OpOperand &operand : op->getOpOperands()) {
     BlockArgument argument = op.getMatchingBlockArgument(&operand);
+    // A merge takes its accumulator elsewhere, but its element from here.
+    bool isInput = op.isDpsInput(&operand);
     bool isRead = llvm::any_of(argument.getUsers(), [&](Operation *user) {
-      return !llvm::is_contained(skipped, user);
+      return isInput || !llvm::is_contained(skipped, user);
     });
     if (!isRead || mapping.contains(argument))
       continue;

@@ -327,7 +327,7 @@ std::string Hybrid::addConv(const std::string &input) {
   int64_t taps = 2 + random.below(4);
   std::string w = weight({width, taps}), before = state({taps - 1, width});
   std::string value = fresh();
-  emit("{v}:2 = seq.conv {x}, {w} state({s}) : {X}, {W}, {S}",
+  emit("{v}:2 = seq.conv {x}, {w} state({s} : {S}) : {X}, {W}",
        {{"v", value},
         {"x", input},
         {"w", w},

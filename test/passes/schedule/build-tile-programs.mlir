@@ -106,6 +106,8 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
   }
 }
 
+// -----
+
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
     l1_bytes = 32768, l2_bytes = 524288>} {
   func.func @scan_of_scalars(%x: tensor<8xf32>) -> tensor<8xf32> {
