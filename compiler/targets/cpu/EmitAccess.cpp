@@ -155,6 +155,19 @@ Value Emitter::getMask(Value limit) {
                                laneNumbers(32), splat(count));
 }
 
+// The same number, of which LLVM knows nothing.
+Value Emitter::hide(Value index) {
+  Value number = toInteger(index, 64);
+  auto asmOp = LLVM::InlineAsmOp::create(
+      builder, loc, TypeRange{number.getType()}, ValueRange{number},
+      /*asm_string=*/"", /*constraints=*/"=r,0", /*has_side_effects=*/false,
+      /*is_align_stack=*/false, LLVM::TailCallKind::None,
+      LLVM::AsmDialectAttr::get(builder.getContext(), LLVM::AsmDialect::AD_ATT),
+      /*operand_attrs=*/ArrayAttr());
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                    asmOp.getResult(0));
+}
+
 Value Emitter::both(Value a, Value b) {
   if (!a || !b)
     return a ? a : b;

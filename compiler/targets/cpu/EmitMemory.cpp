@@ -275,6 +275,10 @@ void Emitter::storeVector(tile::StoreOp store, const Point &point,
   builder.setInsertionPointToStart(whole.thenBlock());
   storeRaw(address.pointer, value);
   builder.setInsertionPointToStart(whole.elseBlock());
+  // LLVM 22 writes four bytes for a single lane that was narrowed when it knows
+  // that it is the only one.
+  if (getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth() < 32)
+    limit = hide(limit);
   storeRaw(address.pointer, value, getMask(limit));
 }
 

@@ -137,6 +137,7 @@ private:
   void storeRaw(mlir::Value pointer, mlir::Value value, mlir::Value mask = {});
   mlir::Value getPadPointer(mlir::TypedAttr pad);
   mlir::Value getMask(mlir::Value limit);
+  mlir::Value hide(mlir::Value index);
   mlir::Value getLanePointers(const Address &address);
   mlir::Value both(mlir::Value a, mlir::Value b);
   mlir::Value getBufferPointer(const Buffer &buffer,
