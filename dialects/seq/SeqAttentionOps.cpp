@@ -23,11 +23,16 @@ AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
                               SmallVectorImpl<Type> &types) {
   AttentionOp::Adaptor adaptor(operands, attributes, properties, regions);
   auto query = dyn_cast<RankedTensorType>(adaptor.getQuery().getType());
-  auto value = dyn_cast<RankedTensorType>(adaptor.getValue().getType());
-  if (!query || !value || query.getRank() != value.getRank())
+  if (!query || query.getRank() == 0)
     return failure();
   SmallVector<int64_t> shape(query.getShape());
-  shape.back() = value.getShape().back();
+  if (adaptor.getValue())
+    shape.back() =
+        cast<RankedTensorType>(adaptor.getValue().getType()).getShape().back();
+  else if (adaptor.getValueWidth())
+    shape.back() = *adaptor.getValueWidth();
+  else
+    return failure();
   types.push_back(RankedTensorType::get(shape, query.getElementType()));
   llvm::append_range(types, adaptor.getCaches().getTypes());
   return success();
@@ -41,74 +46,125 @@ struct Named {
 };
 } // namespace
 
-/// query, key, value, and the caches when there are any.
-static SmallVector<Named> getTensors(AttentionOp op) {
-  SmallVector<Named> tensors{
-      {"query", op.getQuery()}, {"key", op.getKey()}, {"value", op.getValue()}};
+/// The call's rows: query, key, and value where it is not part of the keys.
+static SmallVector<Named> getRows(AttentionOp op) {
+  SmallVector<Named> rows{{"query", op.getQuery()}, {"key", op.getKey()}};
+  if (op.getValue())
+    rows.push_back({"value", op.getValue()});
+  return rows;
+}
+
+/// The caches of key and value, as far as there are any.
+static SmallVector<Named> getNamedCaches(AttentionOp op) {
+  SmallVector<Named> caches;
   for (auto [name, cache] : llvm::zip(
            ArrayRef<StringRef>{"key_cache", "value_cache"}, op.getCaches()))
-    tensors.push_back({name, cache});
-  return tensors;
+    caches.push_back({name, cache});
+  return caches;
+}
+
+static LogicalResult verifyValue(AttentionOp op) {
+  if (static_cast<bool>(op.getValue()) == op.getValueWidth().has_value())
+    return op.emitOpError("has both or neither of `value` and `value_width`");
+  int64_t width = typeOf(op.getKey()).getShape().back(),
+          size = op.getValueSize();
+  if (!op.getValue() && (size < 1 || size > width))
+    return op.emitOpError() << "`value_width` is " << size << ", the keys have "
+                            << width << " components";
+  return success();
 }
 
 static LogicalResult verifyCaches(AttentionOp op) {
-  size_t count = op.getCaches().size();
-  if (count != 0 && count != 2)
-    return op.emitOpError()
-           << "has " << count << " states, they are key cache and value cache";
+  size_t count = op.getCaches().size(), wanted = op.getValue() ? 2 : 1;
+  if (count != 0 && count != wanted)
+    return op.emitOpError() << "has " << count << " states, expected "
+                            << (wanted == 2 ? "key cache and value cache"
+                                            : "the cache of the keys, of which "
+                                              "the values are a part");
   if (count != 0 && !op.getPast())
     return op.emitOpError("has a state but no `past`, the row to write to");
+  if (count == 0 && op.getPages())
+    return op.emitOpError("has `pages` but no state that they are pages of");
+  return success();
+}
+
+static LogicalResult verifyRanks(AttentionOp op) {
   int64_t rank = typeOf(op.getQuery()).getRank();
-  for (auto [name, value] : getTensors(op))
+  for (auto [name, value] : getRows(op))
     if (typeOf(value).getRank() != rank)
       return op.emitOpError() << "`" << name << "` is " << value.getType()
                               << ", `query` has rank " << rank;
-  return success();
+  int64_t wanted = op.getPages() ? 4 : rank;
+  for (auto [name, value] : getNamedCaches(op))
+    if (typeOf(value).getRank() != wanted)
+      return op.emitOpError() << "`" << name << "` is " << value.getType()
+                              << ", expected rank " << wanted;
+  if (!op.getPages())
+    return success();
+  if (typeOf(op.getPages()).getRank() != rank - 2)
+    return op.emitOpError() << "`pages` is " << op.getPages().getType()
+                            << ", expected one row a sequence";
+  return verifyStatic(op, "pages", op.getPages(), op.isBatched() ? 1 : 0);
 }
 
 /// Everything but the batch and the call's tokens is static.
 static LogicalResult verifyExtents(AttentionOp op) {
-  int64_t leading = op.getHeadDim();
-  for (auto [index, tensor] : llvm::enumerate(getTensors(op)))
-    for (int64_t dim = 0; dim != leading + 2; ++dim) {
-      bool isCache = index > 2;
-      bool mayVary = isCache ? dim + 1 < leading : dim < leading;
-      if (typeOf(tensor.value).isDynamicDim(dim) && !mayVary)
-        return op.emitOpError() << "dimension " << dim << " of `" << tensor.name
-                                << "` is dynamic in " << tensor.value.getType();
-    }
+  for (auto [name, value] : getRows(op))
+    if (failed(verifyStatic(op, name, value, op.getHeadDim())))
+      return failure();
+  bool mayVary = op.isBatched() && !op.getPages();
+  for (auto [name, value] : getNamedCaches(op))
+    if (failed(verifyStatic(op, name, value, mayVary ? 1 : 0)))
+      return failure();
   return success();
+}
+
+/// The caches against the call's rows.
+static LogicalResult verifyCacheShapes(AttentionOp op) {
+  SmallVector<Named> rows = getRows(op), caches = getNamedCaches(op);
+  if (caches.empty())
+    return success();
+  auto fromLast = [](Named tensor, int64_t back) {
+    return Extent{tensor.name, tensor.value,
+                  static_cast<unsigned>(typeOf(tensor.value).getRank() - back)};
+  };
+  for (auto [row, cache] : llvm::zip(llvm::drop_begin(rows), caches))
+    if (failed(verifySame(op, "heads", fromLast(rows[1], 2),
+                          fromLast(cache, 2))) ||
+        failed(verifySame(op, "components a head", fromLast(row, 1),
+                          fromLast(cache, 1))) ||
+        failed(
+            verifySame(op, "rows", fromLast(caches[0], 3), fromLast(cache, 3))))
+      return failure();
+  if (op.isBatched() && !op.getPages())
+    for (Named cache : caches)
+      if (failed(verifySame(op, "sequences", {"query", op.getQuery(), 0},
+                            {cache.name, cache.value, 0})))
+        return failure();
+  return verifySame(op, "tokens", fromLast(rows[0], 3), fromLast(rows[1], 3));
 }
 
 /// Heads in groups, widths by pairs, tokens and batches alike.
 static LogicalResult verifyShapes(AttentionOp op) {
   unsigned token = op.getTokenDim(), head = op.getHeadDim(), width = head + 1;
-  SmallVector<Named> tensors = getTensors(op);
-  auto dim = [&](unsigned tensor, unsigned dim) {
-    return Extent{tensors[tensor].name, tensors[tensor].value, dim};
-  };
-  auto same = [&](StringRef what, Extent left, Extent right) {
-    return verifySame(op, what, left, right);
-  };
-  if (failed(verifyGroups(op, dim(1, head), dim(0, head))))
+  Extent keyHeads{"key", op.getKey(), head};
+  if (failed(verifyGroups(op, keyHeads, {"query", op.getQuery(), head})))
     return failure();
-  for (unsigned i = 2; i < tensors.size(); ++i)
-    if (failed(same("heads", dim(1, head), dim(i, head))))
+  for (auto [name, value] : llvm::drop_begin(getRows(op)))
+    if (failed(verifySame(op, "heads", keyHeads, {name, value, head})) ||
+        (op.isBatched() &&
+         failed(verifySame(op, "sequences", {"query", op.getQuery(), 0},
+                           {name, value, 0}))))
       return failure();
-  if (failed(same("components a head", dim(0, width), dim(1, width))))
+  if (failed(verifySame(op, "components a head",
+                        {"query", op.getQuery(), width},
+                        {"key", op.getKey(), width})) ||
+      failed(verifyCacheShapes(op)))
     return failure();
-  if (op.hasState() &&
-      (failed(same("components a head", dim(0, width), dim(3, width))) ||
-       failed(same("components a head", dim(2, width), dim(4, width))) ||
-       failed(same("tokens", dim(0, token), dim(1, token))) ||
-       failed(same("rows", dim(3, token), dim(4, token)))))
-    return failure();
-  if (failed(same("tokens", dim(1, token), dim(2, token))))
-    return failure();
-  for (unsigned i = 1; op.isBatched() && i < tensors.size(); ++i)
-    if (failed(same("sequences", dim(0, 0), dim(i, 0))))
-      return failure();
-  return success();
+  if (!op.getValue())
+    return success();
+  return verifySame(op, "tokens", {"key", op.getKey(), token},
+                    {"value", op.getValue(), token});
 }
 
 /// One number a sequence, for `past` and `lengths`.
@@ -126,7 +182,8 @@ static LogicalResult verifySequences(AttentionOp op, StringRef name,
 }
 
 LogicalResult AttentionOp::verify() {
-  if (failed(verifyCaches(*this)) || failed(verifyExtents(*this)) ||
+  if (failed(verifyValue(*this)) || failed(verifyCaches(*this)) ||
+      failed(verifyRanks(*this)) || failed(verifyExtents(*this)) ||
       failed(verifyShapes(*this)) ||
       failed(verifySequences(*this, "past", getPast())) ||
       failed(verifySequences(*this, "lengths", getLengths())))
@@ -192,8 +249,7 @@ static double countPairs(AttentionOp op, int64_t tokens, int64_t past) {
 }
 
 double AttentionOp::countFlops(int64_t tokens, int64_t past) {
-  double width = typeOf(getQuery()).getShape().back() +
-                 typeOf(getValue()).getShape().back();
+  double width = typeOf(getQuery()).getShape().back() + getValueSize();
   return 2 * width * typeOf(getQuery()).getDimSize(getHeadDim()) *
          countPairs(*this, tokens, past);
 }

@@ -42,16 +42,28 @@ def AttentionOp : SeqMixerOp<"attention", [AttrSizedOperandSegments, IsolatedFro
     rows `past ..`, and the keys are the caches' first past + tokens rows.
     Without, they are the rows of `key` and `value`, as many as there are.
 
+    With `pages` the caches are pools [page, row, key-value head, width] that
+    sequences share: key j of a sequence lies in row j mod R of the page
+    pages[j / R], R rows a page (Kwon et al. 2023). Every page named exists, and pages of one sequence are
+    distinct from those that another writes to.
+
+    Without `value` the values are the first `value_width` components of the
+    keys, and there is one cache: multi-head latent attention in its absorbed
+    form (DeepSeek-AI 2024).
+
     All tensors may have a leading dimension, the sequences of a batch; `past`
     and `lengths` are then one index for all or one number a sequence. Method:
     Milakov and Gimelshein 2018; Dao et al. 2022; rules of ONNX `Attention`.
 
     Constraints:
-    - `ranks`: every tensor has the batch dimension, or none has.
+    - `ranks`: every tensor has the batch dimension, or none has; pools have four dimensions.
     - `head_groups`: the query heads are a multiple of the key-value heads.
     - `widths`: query, key and key cache have one width; value and value cache another.
+    - `value`: `value` or `value_width`, at most the width of the keys.
     - `tokens`: key and value have the same extent of tokens; with `state`, the query too.
-    - `caches`: none, or key cache and value cache with the same static number of rows, and `past`.
+    - `caches`: none, or one of the keys and one of the values, if there are any, with the same static number of
+      rows, and `past`.
+    - `pages`: come with caches; one row a sequence.
     - `windows`: not negative.
     - `sequences`: `past` and `lengths` are an index or one number a sequence of the batch.
     - `sinks`: one number a query head.
@@ -82,26 +94,38 @@ def AttentionOp : SeqMixerOp<"attention", [AttrSizedOperandSegments, IsolatedFro
   let arguments = (ins
     TensorRankOf<[F32], [3, 4]>:$query, // [batch, token, query head, key width]
     TensorRankOf<[F32], [3, 4]>:$key,   // [batch, token, key-value head, key width]
-    TensorRankOf<[F32], [3, 4]>:$value, // [batch, token, key-value head, value width]
+    Optional<TensorRankOf<[F32], [3, 4]>>:$value, // [batch, token, key-value head, value width]
     Optional<IndexOrSequences>:$past,
     Optional<IndexOrSequences>:$lengths,
     Optional<1DTensorOf<[F32]>>:$sinks, // [query head]
     Variadic<TensorRankOf<[F32], [3, 4]>>:$caches, // key and value cache: [batch, capacity, key-value head, width]
+    Optional<TensorRankOf<[I32], [1, 2]>>:$pages, // [batch, page of the sequence]
     Variadic<AnyType>:$captures,
-    F32Attr:$scale, OptionalAttr<I64Attr>:$window_left, OptionalAttr<I64Attr>:$window_right);
+    F32Attr:$scale, OptionalAttr<I64Attr>:$value_width, OptionalAttr<I64Attr>:$window_left, OptionalAttr<I64Attr>:$window_right);
   let results = (outs TensorRankOf<[F32], [3, 4]>:$output, Variadic<TensorRankOf<[F32], [3, 4]>>:$caches_after);
   let regions = (region MaxSizedRegion<1>:$score);
   let assemblyFormat = [{
-    $query `,` $key `,` $value (`past` `(` $past^ `:` type($past) `)`)?
+    $query `,` $key (`,` $value^)? (`past` `(` $past^ `:` type($past) `)`)?
     (`lengths` `(` $lengths^ `:` type($lengths) `)`)? (`sinks` `(` $sinks^ `:` type($sinks) `)`)?
-    (`state` `(` $caches^ `:` type($caches) `)`)? (`captures` `(` $captures^ `:` type($captures) `)`)?
-    (`score` $score^)? attr-dict `:` type($query) `,` type($key) `,` type($value)
+    (`state` `(` $caches^ `:` type($caches) `)`)? (`pages` `(` $pages^ `:` type($pages) `)`)?
+    (`captures` `(` $captures^ `:` type($captures) `)`)?
+    (`score` $score^)? attr-dict `:` type($query) `,` type($key) (`,` type($value)^)?
   }];
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     /// Whether the tensors have a leading batch dimension.
     bool isBatched() { return ::llvm::cast<::mlir::ShapedType>(getQuery().getType()).getRank() == 4; }
     bool hasState() { return !getCaches().empty(); }
+    /// Components of a value head.
+    int64_t getValueSize() {
+      if (getValue())
+        return ::llvm::cast<::mlir::ShapedType>(getValue().getType()).getShape().back();
+      return *getValueWidth();
+    }
+    /// Rows of a page; only with pages.
+    int64_t getPageRows() {
+      return ::llvm::cast<::mlir::ShapedType>(getCaches().front().getType()).getDimSize(1);
+    }
     /// The dimensions of tokens and of heads in all tensors.
     unsigned getTokenDim() { return isBatched() ? 1 : 0; }
     unsigned getHeadDim() { return getTokenDim() + 1; }

@@ -30,14 +30,19 @@ public:
         groupSize(typeOf(op.getQuery()).getDimSize(op.getHeadDim()) / groups) {}
 
   SmallVector<Value> build() {
-    Value keys = withBatch(op.getKey()), values = withBatch(op.getValue());
+    Value keys = withBatch(op.getKey());
+    Value values = op.getValue() ? withBatch(op.getValue()) : Value();
     SmallVector<Value> caches;
     if (op.hasState()) {
-      caches = {append(keys, withBatch(op.getCaches()[0])),
-                append(values, withBatch(op.getCaches()[1]))};
-      keys = firstRows(caches[0]);
-      values = firstRows(caches[1]);
+      caches.push_back(append(keys, op.getCaches()[0]));
+      keys = readRows(caches[0]);
     }
+    if (op.hasState() && values) {
+      caches.push_back(append(values, op.getCaches()[1]));
+      values = readRows(caches[1]);
+    }
+    if (!values)
+      values = firstComponents(keys);
     Value query = b.splitHeads(withBatch(op.getQuery()), groups, /*dim=*/2);
     Value weights = buildSoftmax(buildScores(query, keys));
     Extents extents = b.extents(query);
@@ -45,8 +50,7 @@ public:
     Value output = b.contract("bthgj,bjhv->bthgv", weights, values,
                               b.filled(extents, b.f32(0)));
     SmallVector<Value> results{withoutBatch(b.joinHeads(output, /*dim=*/2))};
-    for (Value cache : caches)
-      results.push_back(withoutBatch(cache));
+    llvm::append_range(results, caches);
     return b.asResults(results);
   }
 
@@ -67,33 +71,96 @@ private:
     return b.toIndex(b.extract(value, sequence));
   }
 
-  /// Writes the call's rows into a cache at rows `past ..`.
-  Value append(Value rows, Value cache) {
-    OpFoldResult zero = b.getIndexAttr(0);
-    if (isUniform())
-      return b.insertSlice(rows, cache, {zero, op.getPast(), zero, zero});
-    Value sequences = b.toValue(b.extent(cache, 0));
-    return b
-        .loop(b.index(0), sequences, cache,
-              [&](Value sequence, ValueRange carried) -> SmallVector<Value> {
-                Extents one = b.extents(rows);
-                one.front() = b.getIndexAttr(1);
-                Value own = b.slice(rows, {sequence, zero, zero, zero}, one);
-                Value past = ofSequence(op.getPast(), sequence);
-                return {b.insertSlice(own, carried[0],
-                                      {sequence, past, zero, zero})};
-              })
-        .front();
+  Value firstComponents(Value keys) {
+    Extents sizes = b.extents(keys);
+    sizes.back() = b.getIndexAttr(op.getValueSize());
+    return b.slice(keys, Extents(4, b.getIndexAttr(0)), sizes);
   }
 
-  /// The rows of a cache that exist, where all sequences have as many.
-  Value firstRows(Value cache) {
-    if (!isUniform())
-      return cache;
+  /// Writes the call's rows, [sequence, token, head, width], into a cache at
+  /// rows `past ..`.
+  Value append(Value rows, Value cache) {
+    if (op.getPages())
+      return appendToPages(rows, cache);
     OpFoldResult zero = b.getIndexAttr(0);
-    Extents sizes = b.extents(cache);
+    cache = withBatch(cache);
+    if (isUniform())
+      return withoutBatch(
+          b.insertSlice(rows, cache, {zero, op.getPast(), zero, zero}));
+    Value sequences = b.toValue(b.extent(cache, 0));
+    ValueRange written = b.loop(
+        b.index(0), sequences, cache,
+        [&](Value sequence, ValueRange carried) -> SmallVector<Value> {
+          Extents one = b.extents(rows);
+          one.front() = b.getIndexAttr(1);
+          Value own = b.slice(rows, {sequence, zero, zero, zero}, one);
+          Value past = ofSequence(op.getPast(), sequence);
+          return {b.insertSlice(own, carried[0], {sequence, past, zero, zero})};
+        });
+    return withoutBatch(written.front());
+  }
+
+  /// Page and row of key j of a sequence.
+  std::pair<Value, Value> locate(Value sequence, Value j) {
+    Value rows = b.index(op.getPageRows());
+    SmallVector<Value> place{arith::DivUIOp::create(b, j, rows)};
+    if (op.isBatched())
+      place.insert(place.begin(), sequence);
+    Value page = b.toIndex(b.extract(op.getPages(), place));
+    return {page, arith::RemUIOp::create(b, j, rows)};
+  }
+
+  /// One row into its page.
+  Value appendRow(Value rows, Value sequence, Value t, Value pool) {
+    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+    Extents size = b.extents(rows);
+    size[0] = size[1] = one;
+    Value row = b.slice(rows, {sequence, t, zero, zero}, size);
+    Value j = arith::AddIOp::create(b, ofSequence(op.getPast(), sequence), t);
+    auto [page, place] = locate(sequence, j);
+    return b.insertSlice(row, pool, {page, place, zero, zero});
+  }
+
+  Value appendToPages(Value rows, Value pool) {
+    Value sequences = b.toValue(b.extent(rows, 0)),
+          tokens = b.toValue(b.extent(rows, 1));
+    auto perSequence = [&](Value sequence,
+                           ValueRange outer) -> SmallVector<Value> {
+      return SmallVector<Value>(
+          b.loop(b.index(0), tokens, outer,
+                 [&](Value t, ValueRange inner) -> SmallVector<Value> {
+                   return {appendRow(rows, sequence, t, inner[0])};
+                 }));
+    };
+    return b.loop(b.index(0), sequences, pool, perSequence).front();
+  }
+
+  /// The keys or values of all sequences, [sequence, key, head, width]; where
+  /// sequences have as many, no more than exist.
+  Value readRows(Value cache) {
+    OpFoldResult zero = b.getIndexAttr(0);
+    Value rows = op.getPages() ? gatherPages(cache) : withBatch(cache);
+    if (!isUniform())
+      return rows;
+    Extents sizes = b.extents(rows);
     sizes[1] = b.sum(op.getPast(), b.extent(op.getQuery(), op.getTokenDim()));
-    return b.slice(cache, {zero, zero, zero, zero}, sizes);
+    return b.slice(rows, {zero, zero, zero, zero}, sizes);
+  }
+
+  Value gatherPages(Value pool) {
+    RankedTensorType type = typeOf(pool);
+    int64_t pages = typeOf(op.getPages()).getShape().back();
+    OpFoldResult sequences = b.getIndexAttr(1);
+    if (op.isBatched())
+      sequences = b.extent(op.getQuery(), 0);
+    Extents extents{sequences, b.getIndexAttr(pages * type.getDimSize(1)),
+                    b.getIndexAttr(type.getDimSize(2)),
+                    b.getIndexAttr(type.getDimSize(3))};
+    Value rows = b.empty(extents, type.getElementType());
+    return b.generic("->bjhd", {}, rows, [&](ValueRange) -> Value {
+      auto [page, row] = locate(b.loopIndex(0), b.loopIndex(1));
+      return b.extract(pool, {page, row, b.loopIndex(2), b.loopIndex(3)});
+    });
   }
 
   Value compare(arith::CmpIPredicate predicate, Value left, Value right) {

@@ -78,7 +78,9 @@ Value sennit::hf::buildAttention(ModelBuilder &model, Value x,
   IntegerAttr left = window ? builder.getI64IntegerAttr(*window - 1) : nullptr;
   auto attention = seq::AttentionOp::create(
       builder, query, key, value, model.past(), /*lengths=*/nullptr,
-      /*sinks=*/nullptr, ValueRange{keys, values}, /*captures=*/{}, scale, left,
+      /*sinks=*/nullptr, ValueRange{keys, values}, /*pages=*/nullptr,
+      /*captures=*/{}, scale,
+      /*value_width=*/nullptr, left,
       /*window_right=*/builder.getI64IntegerAttr(0));
   model.setNext(keys, attention.getCachesAfter()[0]);
   model.setNext(values, attention.getCachesAfter()[1]);

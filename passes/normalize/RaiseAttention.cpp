@@ -54,7 +54,8 @@ public:
         b, query, joinHeads(arrange(found.keys, k)),
         joinHeads(arrange(found.values, v)), /*past=*/nullptr,
         /*lengths=*/nullptr, /*sinks=*/nullptr, /*caches=*/ValueRange{},
-        captures, b.getF32FloatAttr(found.scale), nullptr,
+        /*pages=*/nullptr, captures, b.getF32FloatAttr(found.scale),
+        /*value_width=*/nullptr, /*window_left=*/nullptr,
         found.isCausal ? b.getI64IntegerAttr(0) : nullptr);
     buildScore(attention);
     return restore(attention.getOutput(), o);

@@ -71,11 +71,44 @@ static int64_t tokenBound(KernelBuilder &kernel, seq::AttentionOp op,
   return op.isBatched() ? type.getDimSize(1) : kernel.rowBound(tensor);
 }
 
-/// Stores this call's keys and values behind those of the cache.
+/// Page and row of key j of a sequence, in a pool.
+static std::pair<Value, Value> locate(Program &program, seq::AttentionOp op,
+                                      Value sequence, Value j) {
+  OpBuilder &b = program.builder;
+  Value rows = program.index(op.getPageRows());
+  SmallVector<Value> place{arith::DivUIOp::create(b, program.loc, j, rows)};
+  if (op.isBatched())
+    place.insert(place.begin(), sequence);
+  Value page = memref::LoadOp::create(b, program.loc,
+                                      program.view(op.getPages()), place);
+  page = arith::IndexCastOp::create(b, program.loc, b.getIndexType(), page);
+  return {page, arith::RemUIOp::create(b, program.loc, j, rows)};
+}
+
+/// The box of `rows` rows from key j on of one key-value head in a cache.
+static Box makeCacheBox(Program &program, seq::AttentionOp op, Value sequence,
+                        Value j, Value head, int64_t rows, int64_t width) {
+  OpFoldResult zero = program.builder.getIndexAttr(0);
+  if (!op.getPages())
+    return makeBox(op, sequence, {j, head, zero}, {rows, 1, width});
+  auto [page, row] = locate(program, op, sequence, j);
+  return Box({page, row, head, zero}, {1, rows, 1, width});
+}
+
+static SmallVector<Value> getOffsets(Program &program, const Box &box) {
+  return llvm::map_to_vector(
+      box.offsets, [&](OpFoldResult offset) { return program.value(offset); });
+}
+
+/// Stores this call's keys and values behind those of the cache: a tile of
+/// rows, or a row where pages may end anywhere.
 static LogicalResult buildAppend(KernelBuilder &kernel, seq::AttentionOp op) {
   Program program(kernel, kernel.kernel.getKind().str() + "_append");
   int64_t heads = op.getKey().getType().getDimSize(op.getHeadDim());
-  int64_t rows = roundUpRows(tokenBound(kernel, op, op.getKey()), queryRows);
+  int64_t rows =
+      op.getPages()
+          ? 1
+          : roundUpRows(tokenBound(kernel, op, op.getKey()), queryRows);
   Value tokens = program.extent(op.getKey(), op.getTokenDim());
   SmallVector<Value> item =
       openGrid(program, op, {tokens, program.index(heads)}, {rows, 1},
@@ -83,7 +116,9 @@ static LogicalResult buildAppend(KernelBuilder &kernel, seq::AttentionOp op) {
   Value sequence = item[0], token = item[1], head = item[2];
   Value past = ofSequence(program, op.getPast(), sequence);
   Value end = program.add(past, tokens), start = program.add(past, token);
-  Value sources[] = {op.getKey(), op.getValue()};
+  SmallVector<Value> sources{op.getKey()};
+  if (op.getValue())
+    sources.push_back(op.getValue());
   for (auto [source, before, after] :
        llvm::zip_equal(sources, op.getCaches(), op.getCachesAfter())) {
     int64_t width = cast<RankedTensorType>(source.getType()).getShape().back();
@@ -93,16 +128,13 @@ static LogicalResult buildAppend(KernelBuilder &kernel, seq::AttentionOp op) {
     FailureOr<Value> tile = program.tile(source, box);
     if (failed(tile))
       return failure();
-    Box target =
-        makeBox(op, sequence, {start, head, program.builder.getIndexAttr(0)},
-                {rows, 1, width});
+    Box target = makeCacheBox(program, op, sequence, start, head, rows, width);
     SmallVector<std::pair<int64_t, Value>> bounds;
     if (rows > 1)
       bounds.push_back({op.getTokenDim(), end});
     tile::StoreOp::create(
-        program.builder, program.loc, *tile, program.stateView(before, after),
-        llvm::map_to_vector(target.offsets,
-                            [&](OpFoldResult o) { return program.value(o); }),
+        program.builder, program.loc, program.reshape(*tile, target.sizes),
+        program.stateView(before, after), getOffsets(program, target),
         llvm::to_vector(llvm::seq<int64_t>(0, target.rank())), bounds);
   }
   return program.finish();
@@ -124,7 +156,7 @@ public:
   Attend(KernelBuilder &kernel, seq::AttentionOp op)
       : op(op), program(kernel, kernel.kernel.getKind()),
         width(op.getQuery().getType().getShape().back()),
-        valueWidth(op.getValue().getType().getShape().back()),
+        valueWidth(op.getValueSize()),
         group(op.getQuery().getType().getDimSize(op.getHeadDim()) /
               op.getKey().getType().getDimSize(op.getHeadDim())),
         heads(getHeadsPerItem(group)) {
@@ -132,6 +164,9 @@ public:
     tokens = roundUpRows(most, std::max<int64_t>(1, queryRows / heads));
     rows = tokens * heads;
     keys = most == 1 ? stepKeyRows : keyRows;
+    // A step stays in one page.
+    if (op.getPages())
+      keys = std::min<int64_t>(keys, op.getPageRows() & -op.getPageRows());
   }
 
   LogicalResult build() {
@@ -201,6 +236,13 @@ private:
     if (auto left = op.getWindowLeft())
       lower = clamp(zero, arith::SubIOp::create(b, program.loc, first,
                                                 program.index(*left)));
+    // Steps begin at the first row of a page, or in whole steps after it.
+    if (op.getPages() && op.getWindowLeft()) {
+      Value step = program.index(keys);
+      lower = arith::MulIOp::create(
+          b, program.loc, arith::DivUIOp::create(b, program.loc, lower, step),
+          step);
+    }
     upper = clamp(lower, upper);
   }
 
@@ -215,9 +257,10 @@ private:
   FailureOr<Value> loadKeys(unsigned which, Value j, int64_t columns) {
     Value rowsOfCall = which == 0 ? op.getKey() : op.getValue();
     Value source = op.hasState() ? op.getCachesAfter()[which] : rowsOfCall;
-    OpFoldResult zero = program.builder.getIndexAttr(0);
-    Box box = makeBox(op, sequence, {j, keyHead, zero}, {keys, 1, columns});
     if (!op.hasState() && program.kernel.isInside(source)) {
+      Box box =
+          makeBox(op, sequence, {j, keyHead, program.builder.getIndexAttr(0)},
+                  {keys, 1, columns});
       box.aligned[op.getTokenDim()] = false;
       FailureOr<Value> tile = program.tileF32(source, box);
       if (failed(tile))
@@ -225,16 +268,38 @@ private:
       return zeroRowsPast(program, program.reshape(*tile, {keys, columns}), j,
                           upper);
     }
+    Box box =
+        op.hasState()
+            ? makeCacheBox(program, op, sequence, j, keyHead, keys, columns)
+            : makeBox(op, sequence,
+                      {j, keyHead, program.builder.getIndexAttr(0)},
+                      {keys, 1, columns});
+    int64_t dim = box.rank() - 3;
     auto type = VectorType::get(
         {keys, columns},
         cast<RankedTensorType>(source.getType()).getElementType());
-    int64_t dim = op.getTokenDim();
+    // In a page the row of the last visible key counts from the page's first.
+    Value bound = upper;
+    if (op.getPages())
+      bound = program.add(
+          cast<Value>(box.offsets[1]),
+          arith::SubIOp::create(program.builder, program.loc, upper, j));
     return Value(tile::LoadOp::create(
         program.builder, program.loc, type, program.view(source),
-        llvm::map_to_vector(box.offsets,
-                            [&](OpFoldResult o) { return program.value(o); }),
-        ArrayRef<int64_t>{dim, dim + 2},
-        ArrayRef<std::pair<int64_t, Value>>{{0, upper}}));
+        getOffsets(program, box), ArrayRef<int64_t>{dim, dim + 2},
+        ArrayRef<std::pair<int64_t, Value>>{{0, bound}}));
+  }
+
+  /// The values of keys j ..: their own rows, or the keys' first components.
+  FailureOr<Value> loadValues(Value j, Value k) {
+    if (op.getValue())
+      return loadKeys(1, j, valueWidth);
+    if (valueWidth == width)
+      return k;
+    auto type =
+        VectorType::get({keys, valueWidth}, getElementTypeOrSelf(k.getType()));
+    return Value(tile::SliceOp::create(program.builder, program.loc, type, k,
+                                       ArrayRef<int64_t>{0, 0}));
   }
 
   /// A tile of one value a query, or a query head, of the item.
@@ -313,8 +378,11 @@ private:
   FailureOr<SmallVector<Value>> step(Value j, ValueRange carries) {
     OpBuilder &b = program.builder;
     Location loc = program.loc;
-    FailureOr<Value> k = loadKeys(0, j, width), v = loadKeys(1, j, valueWidth);
-    if (failed(k) || failed(v))
+    FailureOr<Value> k = loadKeys(0, j, width);
+    if (failed(k))
+      return failure();
+    FailureOr<Value> v = loadValues(j, *k);
+    if (failed(v))
       return failure();
     FailureOr<Value> scores = score(j, *k);
     if (failed(scores))

@@ -58,6 +58,10 @@ struct AttentionSetting {
   int64_t queryHeads, heads, keyWidth, valueWidth;
   int64_t keys = 77, batch = 0;
   std::optional<int64_t> left = std::nullopt, right = std::nullopt;
+  /// Rows of a page of the caches; 0: contiguous.
+  int64_t pageRows = 0;
+  /// Whether the values are the first components of the keys.
+  bool sharesValue = false;
   bool hasState = false, hasPast = false, hasLengths = false, hasSinks = false,
        hasScore = false;
 };

@@ -20,18 +20,32 @@ static std::string str(int64_t value) { return std::to_string(value); }
 namespace {
 struct Slots {
   explicit Slots(const AttentionSetting &setting) {
-    unsigned next = setting.hasState ? 5 : 3;
+    unsigned next = 2;
     for (auto [slot, has] :
-         {std::pair(&past, setting.hasPast || setting.hasState),
+         {std::pair(&value, !setting.sharesValue),
+          std::pair(&keyCache, setting.hasState),
+          std::pair(&valueCache, setting.hasState && !setting.sharesValue),
+          std::pair(&past, setting.hasPast || setting.hasState),
           std::pair(&lengths, setting.hasLengths),
           std::pair(&sinks, setting.hasSinks),
+          std::pair(&pages, setting.pageRows != 0),
           std::pair(&bias, setting.hasScore),
           std::pair(&documents, setting.hasScore)})
       *slot = has ? next++ : 0;
   }
-  unsigned past, lengths, sinks, bias, documents;
+  unsigned value, keyCache, valueCache, past, lengths, sinks, pages, bias,
+      documents;
 };
 } // namespace
+
+static int64_t countSequences(const AttentionSetting &setting) {
+  return std::max<int64_t>(1, setting.batch);
+}
+
+/// Pages of the pool: those of the sequences, and one that is nobody's.
+static int64_t countPages(const AttentionSetting &setting) {
+  return countSequences(setting) * (kCapacity / setting.pageRows) + 1;
+}
 
 static std::string spellScore(const AttentionSetting &setting) {
   if (!setting.hasScore)
@@ -65,8 +79,13 @@ static std::string spellAttention(const AttentionSetting &setting,
                                   const std::string &tokens) {
   std::string arguments, clauses, results = "%o", types = "{O}";
   std::string past = setting.batch ? "tensor<{b}xi32>" : "index";
+  std::string states = setting.sharesValue ? "{KC}" : "{KC}, {VC}";
+  if (!setting.sharesValue)
+    arguments += ", %v: {V}";
   if (setting.hasState)
-    arguments += ", %kc: {KC}, %vc: {VC}";
+    arguments += ", %kc: {KC}";
+  if (setting.hasState && !setting.sharesValue)
+    arguments += ", %vc: {VC}";
   if (setting.hasPast || setting.hasState) {
     arguments += ", %past: " + past;
     clauses += " past(%past : " + past + ")";
@@ -80,39 +99,53 @@ static std::string spellAttention(const AttentionSetting &setting,
     clauses += " sinks(%sinks : tensor<{hq}xf32>)";
   }
   if (setting.hasState) {
-    clauses += " state(%kc, %vc : {KC}, {VC})";
-    results += ", %kn, %vn";
-    types += ", {KC}, {VC}";
+    clauses += std::string(" state(") +
+               (setting.sharesValue ? "%kc" : "%kc, %vc") + " : " + states +
+               ")";
+    results += setting.sharesValue ? ", %kn" : ", %kn, %vn";
+    types += ", " + states;
+  }
+  if (setting.pageRows) {
+    arguments += ", %pages: {P}";
+    clauses += " pages(%pages : {P})";
   }
   if (setting.hasScore)
     arguments +=
         ", %bias: tensor<{hq}x{keys}xf32>, %documents: tensor<{keys}xi32>";
   std::string attributes = "scale = 0.375 : f32";
+  if (setting.sharesValue)
+    attributes += ", value_width = " + str(setting.valueWidth);
   if (setting.left)
     attributes += ", window_left = " + str(*setting.left);
   if (setting.right)
     attributes += ", window_right = " + str(*setting.right);
   std::string batch = setting.batch ? str(setting.batch) + "x" : "";
-  return fill("func.func @run(%q: {Q}, %k: {K}, %v: {V}" + arguments +
-                  ") -> (" + types + ") {\n" + results +
-                  (setting.hasState ? "" : "") + " = seq.attention %q, %k, %v" +
-                  clauses + spellScore(setting) + " {" + attributes +
-                  "} : {Q}, {K}, {V}\nreturn " + results + " : " + types +
-                  "\n}",
-              {{"Q", "tensor<" + batch + "{t}x{hq}x{dk}xf32>"},
-               {"K", "tensor<" + batch + "{n}x{h}x{dk}xf32>"},
-               {"V", "tensor<" + batch + "{n}x{h}x{dv}xf32>"},
-               {"O", "tensor<" + batch + "{t}x{hq}x{dv}xf32>"},
-               {"KC", "tensor<" + batch + "{keys}x{h}x{dk}xf32>"},
-               {"VC", "tensor<" + batch + "{keys}x{h}x{dv}xf32>"},
-               {"n", setting.hasState ? "{t}" : "{keys}"},
-               {"keys", str(setting.hasState ? kCapacity : setting.keys)},
-               {"b", str(setting.batch)},
-               {"t", tokens},
-               {"hq", str(setting.queryHeads)},
-               {"h", str(setting.heads)},
-               {"dk", str(setting.keyWidth)},
-               {"dv", str(setting.valueWidth)}});
+  std::string value = setting.sharesValue ? "" : ", %v",
+              valueType = setting.sharesValue ? "" : ", {V}";
+  std::string cache =
+      setting.pageRows ? str(countPages(setting)) + "x" + str(setting.pageRows)
+                       : batch + "{keys}";
+  return fill(
+      "func.func @run(%q: {Q}, %k: {K}" + arguments + ") -> (" + types +
+          ") {\n" + results + " = seq.attention %q, %k" + value + clauses +
+          spellScore(setting) + " {" + attributes + "} : {Q}, {K}" + valueType +
+          "\nreturn " + results + " : " + types + "\n}",
+      {{"Q", "tensor<" + batch + "{t}x{hq}x{dk}xf32>"},
+       {"K", "tensor<" + batch + "{n}x{h}x{dk}xf32>"},
+       {"V", "tensor<" + batch + "{n}x{h}x{dv}xf32>"},
+       {"O", "tensor<" + batch + "{t}x{hq}x{dv}xf32>"},
+       {"KC", "tensor<" + cache + "x{h}x{dk}xf32>"},
+       {"VC", "tensor<" + cache + "x{h}x{dv}xf32>"},
+       {"P", "tensor<" + batch + "{pages}xi32>"},
+       {"pages", setting.pageRows ? str(kCapacity / setting.pageRows) : ""},
+       {"n", setting.hasState ? "{t}" : "{keys}"},
+       {"keys", str(setting.hasState ? kCapacity : setting.keys)},
+       {"b", str(setting.batch)},
+       {"t", tokens},
+       {"hq", str(setting.queryHeads)},
+       {"h", str(setting.heads)},
+       {"dk", str(setting.keyWidth)},
+       {"dv", str(setting.valueWidth)}});
 }
 
 namespace {
@@ -120,15 +153,16 @@ namespace {
 class Formula {
 public:
   Formula(const AttentionSetting &setting, const Tensors &in)
-      : setting(setting), in(in), slots(setting), keys(in[1]), values(in[2]),
+      : setting(setting), in(in), slots(setting), keys(in[1]),
+        values(setting.sharesValue ? in[1] : in[slots.value]),
         tokens(in[0].extent(setting.batch ? 1 : 0)) {}
 
   Tensors evaluate() {
     if (setting.hasState) {
-      keys = in[3];
-      values = in[4];
-      append(in[1], keys);
-      append(in[2], values);
+      keys = appended(in[1], in[slots.keyCache]);
+      values = setting.sharesValue
+                   ? keys
+                   : appended(in[slots.value], in[slots.valueCache]);
     }
     std::vector<int64_t> shape = in[0].shape;
     shape.back() = setting.valueWidth;
@@ -137,13 +171,16 @@ public:
       for (int64_t t = 0; t != tokens; ++t)
         for (int64_t h = 0; h != setting.queryHeads; ++h)
           attend(b, t, h, output);
-    if (setting.hasState)
-      return {output, keys, values};
-    return {output};
+    if (!setting.hasState)
+      return {output};
+    if (setting.sharesValue)
+      return {output, stored(keys, in[slots.keyCache])};
+    return {output, stored(keys, in[slots.keyCache]),
+            stored(values, in[slots.valueCache])};
   }
 
 private:
-  int64_t batch() const { return std::max<int64_t>(1, setting.batch); }
+  int64_t batch() const { return countSequences(setting); }
 
   static double &at(Tensor &tensor, int64_t b, int64_t t, int64_t h,
                     int64_t d) {
@@ -161,12 +198,44 @@ private:
     return slots.past ? in[slots.past].values[setting.batch ? b : 0] : 0;
   }
 
-  void append(const Tensor &rows, Tensor &cache) const {
+  /// Where row j of a sequence lies in a pool, counted in rows.
+  int64_t place(int64_t b, int64_t j) const {
+    int64_t rows = setting.pageRows, each = kCapacity / rows;
+    return in[slots.pages].values[b * each + j / rows] * rows + j % rows;
+  }
+
+  /// The rows of a cache as they stand in sequences, and the way back.
+  Tensor dense(const Tensor &cache) const {
+    if (!setting.pageRows)
+      return cache;
+    int64_t size = cache.shape[2] * cache.shape[3];
+    Tensor rows(Element::F32,
+                {batch(), kCapacity, cache.shape[2], cache.shape[3]});
+    for (int64_t b = 0; b != batch(); ++b)
+      for (int64_t j = 0; j != kCapacity; ++j)
+        std::copy_n(&cache.values[place(b, j) * size], size,
+                    &rows.values[(b * kCapacity + j) * size]);
+    return rows;
+  }
+  Tensor stored(const Tensor &rows, Tensor cache) const {
+    if (!setting.pageRows)
+      return rows;
+    int64_t size = cache.shape[2] * cache.shape[3];
+    for (int64_t b = 0; b != batch(); ++b)
+      for (int64_t j = 0; j != kCapacity; ++j)
+        std::copy_n(&rows.values[(b * kCapacity + j) * size], size,
+                    &cache.values[place(b, j) * size]);
+    return cache;
+  }
+
+  Tensor appended(const Tensor &rows, const Tensor &cache) const {
+    Tensor all = dense(cache);
     for (int64_t b = 0; b != batch(); ++b)
       for (int64_t t = 0; t != tokens; ++t)
         for (int64_t h = 0; h != setting.heads; ++h)
           for (int64_t d = 0; d != rows.shape.back(); ++d)
-            at(cache, b, past(b) + t, h, d) = at(rows, b, t, h, d);
+            at(all, b, past(b) + t, h, d) = at(rows, b, t, h, d);
+    return all;
   }
 
   bool isSeen(int64_t b, int64_t t, int64_t j) const {
@@ -232,6 +301,19 @@ static Tensor makeNumbers(const AttentionSetting &setting, int64_t first,
   return numbers;
 }
 
+/// Pages in no order; page 0 is nobody's.
+static Tensor makePages(const AttentionSetting &setting) {
+  int64_t each = kCapacity / setting.pageRows, count = countPages(setting) - 1;
+  std::vector<int64_t> shape{each};
+  if (setting.batch)
+    shape.insert(shape.begin(), setting.batch);
+  Tensor pages(Element::I32, shape);
+  // 7 divides no count of pages used here.
+  for (int64_t i = 0; i != count; ++i)
+    pages.values[i] = 1 + (7 * i + 3) % count;
+  return pages;
+}
+
 static Tensors makeArguments(const AttentionSetting &setting, int64_t tokens,
                              int64_t past, uint64_t seed) {
   Random random(seed);
@@ -244,12 +326,19 @@ static Tensors makeArguments(const AttentionSetting &setting, int64_t tokens,
   int64_t keys = setting.hasState ? kCapacity : setting.keys;
   int64_t rows = setting.hasState ? tokens : keys;
   Tensors in{tensor(tokens, setting.queryHeads, setting.keyWidth),
-             tensor(rows, setting.heads, setting.keyWidth),
-             tensor(rows, setting.heads, setting.valueWidth)};
-  if (setting.hasState) {
-    in.push_back(tensor(keys, setting.heads, setting.keyWidth));
-    in.push_back(tensor(keys, setting.heads, setting.valueWidth));
-  }
+             tensor(rows, setting.heads, setting.keyWidth)};
+  if (!setting.sharesValue)
+    in.push_back(tensor(rows, setting.heads, setting.valueWidth));
+  auto cache = [&](int64_t width) {
+    return setting.pageRows
+               ? random.normal({countPages(setting), setting.pageRows,
+                                setting.heads, width})
+               : tensor(keys, setting.heads, width);
+  };
+  if (setting.hasState)
+    in.push_back(cache(setting.keyWidth));
+  if (setting.hasState && !setting.sharesValue)
+    in.push_back(cache(setting.valueWidth));
   // Without a cache, some sequences begin before their first key.
   if (setting.hasState)
     in.push_back(makeNumbers(setting, past, 3));
@@ -259,6 +348,8 @@ static Tensors makeArguments(const AttentionSetting &setting, int64_t tokens,
     in.push_back(makeNumbers(setting, 2 + past, 9));
   if (setting.hasSinks)
     in.push_back(random.normal({setting.queryHeads}));
+  if (setting.pageRows)
+    in.push_back(makePages(setting));
   if (setting.hasScore) {
     in.push_back(random.normal({setting.queryHeads, keys}));
     in.push_back(random.below(4, {keys}));
@@ -280,11 +371,13 @@ Specimen sennit::test::makeAttention(AttentionSetting setting) {
     return Formula(setting, in).evaluate();
   };
   specimen.tolerances = {3e-6};
-  if (!setting.hasState)
-    return specimen;
-  specimen.tolerances = {3e-6, 0, 0};
-  specimen.stateArguments = {3, 4};
-  specimen.stateResults = {1, 2};
+  Slots slots(setting);
+  for (unsigned slot : {slots.keyCache, slots.valueCache})
+    if (slot) {
+      specimen.tolerances.push_back(0);
+      specimen.stateArguments.push_back(slot);
+      specimen.stateResults.push_back(specimen.tolerances.size() - 1);
+    }
   return specimen;
 }
 
@@ -319,10 +412,24 @@ std::vector<Specimen> sennit::test::makeAttentionSettings() {
   AttentionSetting sinks = causal;
   sinks.name = "with_sinks";
   sinks.hasSinks = true;
+  AttentionSetting latent{"of_latent_keys", 8, 1, 24, 16};
+  latent.sharesValue = true;
+  latent.right = 0;
+  AttentionSetting cachedLatent = latent;
+  cachedLatent.name = "of_a_latent_cache";
+  cachedLatent.hasState = true;
+  AttentionSetting paged = everything;
+  paged.name = "with_pages_and_everything";
+  paged.pageRows = 16;
+  AttentionSetting oddPages = plain;
+  oddPages.name = "with_pages_of_20_rows";
+  oddPages.pageRows = 20;
+  oddPages.hasState = true;
+  oddPages.right = 0;
   std::vector<Specimen> all;
   for (const AttentionSetting &setting :
-       {plain, causal, wide, banded, scored, batched, ragged, cached, sinks,
-        everything})
+       {latent, cachedLatent, paged, oddPages, plain, causal, wide, banded,
+        scored, batched, ragged, cached, sinks, everything})
     all.push_back(makeAttention(setting));
   return all;
 }

@@ -80,7 +80,7 @@ func.func @windows(%q: tensor<?x2x8xf32>) {
 // -----
 
 func.func @caches_come_in_pairs(%q: tensor<?x2x8xf32>, %c: tensor<9x2x8xf32>, %past: index) {
-  // expected-error@+1 {{has 1 states, they are key cache and value cache}}
+  // expected-error@+1 {{has 1 states, expected key cache and value cache}}
   %o, %kn = seq.attention %q, %q, %q past(%past : index) state(%c : tensor<9x2x8xf32>) {scale = 1.0 : f32}
     : tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<?x2x8xf32>
   return
@@ -98,7 +98,7 @@ func.func @caches_need_a_row_to_write_to(%q: tensor<?x2x8xf32>, %c: tensor<9x2x8
 // -----
 
 func.func @ranks(%q: tensor<2x?x2x8xf32>, %c: tensor<9x2x8xf32>, %past: index) {
-  // expected-error@+1 {{`key_cache` is 'tensor<9x2x8xf32>', `query` has rank 4}}
+  // expected-error@+1 {{`key_cache` is 'tensor<9x2x8xf32>', expected rank 4}}
   %o, %kn, %vn = seq.attention %q, %q, %q past(%past : index) state(%c, %c : tensor<9x2x8xf32>, tensor<9x2x8xf32>) {scale = 1.0 : f32}
     : tensor<2x?x2x8xf32>, tensor<2x?x2x8xf32>, tensor<2x?x2x8xf32>
   return
@@ -166,10 +166,53 @@ func.func @captures_without_reader(%q: tensor<3x2x8xf32>) {
 
 // -----
 
+func.func @value_is_given_or_part_of_the_keys(%q: tensor<3x2x8xf32>) {
+  // expected-error@+1 {{has both or neither of `value` and `value_width`}}
+  %o = seq.attention %q, %q, %q {scale = 1.0 : f32, value_width = 4} : tensor<3x2x8xf32>, tensor<3x2x8xf32>, tensor<3x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @value_width(%q: tensor<3x2x8xf32>) {
+  // expected-error@+1 {{`value_width` is 9, the keys have 8 components}}
+  %o = seq.attention %q, %q {scale = 1.0 : f32, value_width = 9} : tensor<3x2x8xf32>, tensor<3x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @one_cache_of_latent_keys(%q: tensor<3x2x8xf32>, %c: tensor<9x2x8xf32>, %past: index) {
+  // expected-error@+1 {{has 2 states, expected the cache of the keys, of which the values are a part}}
+  %o, %a, %b = seq.attention %q, %q past(%past : index) state(%c, %c : tensor<9x2x8xf32>, tensor<9x2x8xf32>)
+    {scale = 1.0 : f32, value_width = 4} : tensor<3x2x8xf32>, tensor<3x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @pages_without_state(%q: tensor<3x2x8xf32>, %p: tensor<4xi32>) {
+  // expected-error@+1 {{has `pages` but no state that they are pages of}}
+  %o = seq.attention %q, %q, %q pages(%p : tensor<4xi32>) {scale = 1.0 : f32}
+    : tensor<3x2x8xf32>, tensor<3x2x8xf32>, tensor<3x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @pages_of_a_sequence(%q: tensor<3x2x8xf32>, %c: tensor<9x4x2x8xf32>, %p: tensor<2x4xi32>, %past: index) {
+  // expected-error@+1 {{`pages` is 'tensor<2x4xi32>', expected one row a sequence}}
+  %o, %a = seq.attention %q, %q past(%past : index) state(%c : tensor<9x4x2x8xf32>) pages(%p : tensor<2x4xi32>)
+    {scale = 1.0 : f32, value_width = 4} : tensor<3x2x8xf32>, tensor<3x2x8xf32>
+  return
+}
+
+// -----
+
 func.func @results(%q: tensor<?x2x8xf32>) {
   // expected-error@+2 {{failed to infer returned types}}
   // expected-error@+1 {{are incompatible with return type(s) of operation}}
-  %o = "seq.attention"(%q, %q, %q) <{scale = 1.0 : f32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0>}> ({})
+  %o = "seq.attention"(%q, %q, %q) <{scale = 1.0 : f32, operandSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0, 0, 0>}> ({})
     : (tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<?x2x8xf32>) -> tensor<?x2x4xf32>
   return
 }
