@@ -219,11 +219,14 @@ private:
                           .getAsRange<DictionaryAttr>()) {
       auto type =
           cast<RankedTensorType>(entry.getAs<TypeAttr>("type").getValue());
-      state.push_back(
-          json::Object{{"name", entry.getAs<StringAttr>("name").getValue()},
-                       {"offset", entry.getAs<IntegerAttr>("offset").getInt()},
-                       {"dtype", nameOf(type.getElementType())},
-                       {"shape", shapeOf(type)}});
+      json::Object described{
+          {"name", entry.getAs<StringAttr>("name").getValue()},
+          {"offset", entry.getAs<IntegerAttr>("offset").getInt()},
+          {"dtype", nameOf(type.getElementType())},
+          {"shape", shapeOf(type)}};
+      if (auto way = entry.getAs<StringAttr>("roll_back"))
+        described["roll_back"] = way.getValue();
+      state.push_back(std::move(described));
     }
     return state;
   }

@@ -53,6 +53,8 @@ public:
     report.machine = machine->second;
     if (auto error = phase("import", [&] { return import(); }))
       return error;
+    if (auto error = requestVerify())
+      return error;
     (*module)->setAttr("machine.target", report.machine.core);
     if (auto error = dump("import"))
       return error;
@@ -148,6 +150,23 @@ private:
                   4);
     module = parseSourceFile<ModuleOp>(options.input, &context);
     return module ? llvm::Error::success() : fail(diagnostics);
+  }
+
+  /// Notes in `seq.model` how many tokens the entry `verify` takes.
+  llvm::Error requestVerify() {
+    auto model = (*module)->getAttrOfType<DictionaryAttr>("seq.model");
+    if (options.verify == 0)
+      return llvm::Error::success();
+    if (options.verify < 0 || !model)
+      return fail("`verify` of " + Twine(options.verify) +
+                      " tokens needs a positive number and a model in "
+                      "`seq.model`",
+                  2);
+    NamedAttrList facts(model);
+    facts.set("verify",
+              IntegerAttr::get(IntegerType::get(&context, 64), options.verify));
+    (*module)->setAttr("seq.model", facts.getDictionary(&context));
+    return llvm::Error::success();
   }
 
   llvm::Error runStage(const Stage &stage) {

@@ -37,6 +37,8 @@ struct CompileOptions {
   /// Tokens that the state holds and most tokens of one call; 0: the model's
   /// own.
   int64_t context = 0, chunk = 0;
+  /// Most tokens of one call of the entry `verify`; 0: none is made.
+  int64_t verify = 0;
   bool embedWeights = false;
   /// The last stage that runs; empty: all, and an artifact.
   std::string stopAfter;

@@ -33,6 +33,11 @@ static cl::opt<int64_t> context(
 static cl::opt<int64_t>
     chunk("chunk", cl::desc("most tokens of one prefill call (default: 256)"),
           cl::init(0), cl::sub(command));
+static cl::opt<int64_t>
+    verify("verify",
+           cl::desc("most tokens offered at once for speculation (default: 0, "
+                    "none)"),
+           cl::init(0), cl::sub(command));
 static cl::opt<bool> embed("embed-weights",
                            cl::desc("copy the weights into the artifact"),
                            cl::sub(command));
@@ -110,6 +115,7 @@ static int run() {
   options.target = target;
   options.context = context;
   options.chunk = chunk;
+  options.verify = verify;
   options.embedWeights = embed;
   options.stopAfter = stopAfter;
   options.dumpStagesTo = dumpTo;

@@ -4,6 +4,7 @@
 #include "compiler/tools/Cases.h"
 #include "compiler/tools/Verbs.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace cl = llvm::cl;
 
@@ -65,6 +66,11 @@ static cl::opt<bool> reference(
     "reference",
     cl::desc("interpret a model, not an artifact, in f64 (greedy by default)"),
     cl::sub(command));
+static cl::opt<int64_t> offered(
+    "speculate",
+    cl::desc("offer so many tokens a call that the text so far suggests; needs "
+             "an artifact of --verify, and takes the likeliest tokens"),
+    cl::init(0), cl::sub(command));
 static cl::opt<std::string> against(
     "against",
     cl::desc("compare with what the reference computes from this model"),
@@ -97,13 +103,32 @@ static GenerateOptions readGenerateOptions() {
   for (unsigned char byte : prompt)
     options.prompt.push_back(byte);
   options.maxTokens = maxTokens;
-  bool likeliest =
-      greedy || (reference && temperature.getNumOccurrences() == 0);
+  bool likeliest = greedy || ((reference || offered) &&
+                              temperature.getNumOccurrences() == 0);
   options.temperature = likeliest ? 0.0 : temperature;
   options.topK = topK;
   options.topP = topP;
   options.seed = seed;
   return options;
+}
+
+static int runSpeculation(Session &session, const GenerateOptions &options) {
+  if (options.temperature != 0)
+    return complain(
+        "--speculate takes the likeliest token; --temperature=" +
+            llvm::Twine(llvm::formatv("{0}", temperature.getValue()).str()) +
+            " would sample",
+        usage);
+  if (session.info.verify_tokens == 0)
+    return complain("the artifact has no entry `verify`; compile it with "
+                    "--verify=N",
+                    unsupported);
+  if (offered < 1)
+    return complain("--speculate of " + llvm::Twine(offered) +
+                        " tokens; at least 1 is needed",
+                    usage);
+  return speculate(session, options,
+                   std::min<int64_t>(offered, session.info.verify_tokens));
 }
 
 static int run() {
@@ -139,7 +164,8 @@ static int run() {
   if (!against.empty())
     return compareWithReference(session,
                                 {against, options, false, {}, tolerance});
-  return generate(session, options);
+  return offered ? runSpeculation(session, options)
+                 : generate(session, options);
 }
 
 Verb getRunVerb() {

@@ -124,8 +124,7 @@ int compareWithGolden(Session &session, const Golden &golden,
   return done;
 }
 
-/// Prints a token as soon as it is known.
-static void printToken(const Session &session, int32_t token) {
+void printToken(const Session &session, int32_t token) {
   if (session.info.byte_level)
     llvm::outs() << char(token);
   else
@@ -133,7 +132,7 @@ static void printToken(const Session &session, int32_t token) {
   llvm::outs().flush();
 }
 
-static bool endsText(const Session &session, int32_t token) {
+bool endsText(const Session &session, int32_t token) {
   for (uint64_t i = 0; i < session.info.end_of_text_count; ++i)
     if (session.info.end_of_text[i] == token)
       return true;

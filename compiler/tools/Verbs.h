@@ -137,6 +137,17 @@ int runReference(const ReferenceOptions &options);
 /// the prompt.
 int compareWithReference(Session &session, const ReferenceOptions &options);
 
+/// As `generate` with the likeliest tokens, but offers the model up to
+/// `offered` tokens a call, which its own text suggests.
+int speculate(Session &session, const GenerateOptions &options,
+              int64_t offered);
+
+/// Prints a token as soon as it is known: a byte for byte-level models, a
+/// number otherwise.
+void printToken(const Session &session, int32_t token);
+/// Whether the token ends a text of the model.
+bool endsText(const Session &session, int32_t token);
+
 /// One row of measurements.
 struct BenchRow {
   std::string test;

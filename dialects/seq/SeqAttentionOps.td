@@ -126,6 +126,7 @@ def AttentionOp : SeqMixerOp<"attention", [AttrSizedOperandSegments, IsolatedFro
     int64_t getPageRows() {
       return ::llvm::cast<::mlir::ShapedType>(getCaches().front().getType()).getDimSize(1);
     }
+    bool rollsBackByPosition() { return true; }
     /// The dimensions of tokens and of heads in all tensors.
     unsigned getTokenDim() { return isBatched() ? 1 : 0; }
     unsigned getHeadDim() { return getTokenDim() + 1; }

@@ -38,7 +38,12 @@ def SequenceMixerOpInterface : OpInterface<"SequenceMixerOpInterface", [Decompos
     InterfaceMethod<"Floating-point operations of one call over `tokens` tokens after `past`, a multiply-add counted as two.",
         "double", "countFlops", (ins "int64_t":$tokens, "int64_t":$past)>,
     InterfaceMethod<"Special-function evaluations (exp and its kin) of such a call.",
-        "double", "countExponentials", (ins "int64_t":$tokens, "int64_t":$past)>
+        "double", "countExponentials", (ins "int64_t":$tokens, "int64_t":$past)>,
+    InterfaceMethod<[{
+        Whether to take tokens back it is enough to count fewer of them: what
+        the states hold past `past` is never read before it is written. Else the
+        states before a call must be kept to take its tokens back.
+      }], "bool", "rollsBackByPosition", (ins), "", "return false;">
   ];
 }
 

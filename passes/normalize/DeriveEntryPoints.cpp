@@ -2,7 +2,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
 //   @body, @head   =>   @prefill (head of the last row), @decode (one token),
-//   @score (head of every row)
+//   @score (head of every row), @verify (the same, of few tokens) on demand
 //
 // Declines a module without the two functions.
 
@@ -49,6 +49,22 @@ static Value takeLastRow(OpBuilder &builder, Location loc, Value hidden) {
       ArrayRef<OpFoldResult>{unit, unit});
 }
 
+/// Marks the states that need no copy to take tokens back.
+static void markRollBack(func::FuncOp body) {
+  Builder builder(body.getContext());
+  for (BlockArgument argument : body.getArguments()) {
+    bool byPosition = !argument.use_empty() &&
+                      llvm::all_of(argument.getUsers(), [&](Operation *user) {
+                        auto mixer =
+                            dyn_cast<seq::SequenceMixerOpInterface>(user);
+                        return mixer && mixer.rollsBackByPosition();
+                      });
+    if (byPosition && body.getArgAttr(argument.getArgNumber(), "seq.state"))
+      body.setArgAttr(argument.getArgNumber(), "seq.roll_back",
+                      builder.getStringAttr("position"));
+  }
+}
+
 namespace {
 struct DeriveEntryPoints : impl::DeriveEntryPointsBase<DeriveEntryPoints> {
   void runOnOperation() override {
@@ -64,9 +80,12 @@ struct DeriveEntryPoints : impl::DeriveEntryPointsBase<DeriveEntryPoints> {
           "`seq.model` names no `chunk`, the most tokens of one call");
       return signalPassFailure();
     }
+    markRollBack(body);
     derive(body, head, "prefill", chunk.getInt(), /*lastRowOnly=*/true);
     derive(body, head, "decode", 1, /*lastRowOnly=*/false);
     derive(body, head, "score", chunk.getInt(), /*lastRowOnly=*/false);
+    if (auto offered = model.getAs<IntegerAttr>("verify"))
+      derive(body, head, "verify", offered.getInt(), /*lastRowOnly=*/false);
     body.erase();
     head.erase();
   }

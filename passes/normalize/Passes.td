@@ -51,10 +51,13 @@ def DeriveEntryPoints : Pass<"sennit-derive-entry-points", "::mlir::ModuleOp"> {
     func.func @prefill(%tokens, %past, %states..) attributes {seq.max_tokens = 256}  // head of the last row
     func.func @decode (%tokens, %past, %states..) attributes {seq.max_tokens = 1}
     func.func @score  (%tokens, %past, %states..) attributes {seq.max_tokens = 256}  // head of every row
+    func.func @verify (%tokens, %past, %states..) attributes {seq.max_tokens = 8}    // the same, of few tokens
     ```
 
     One definition, every form: what differs between the entries follows from
-    `seq.max_tokens`, the most tokens that a call may bring. Declines a module
+    `seq.max_tokens`, the most tokens that a call may bring. `@verify` is made when
+    `seq.model` says how many tokens it takes. States whose mixers all say so are
+    marked `seq.roll_back = "position"`. Declines a module
     without `@body` and `@head`, which it leaves as it is.
   }];
   let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];

@@ -106,11 +106,14 @@ private:
     Place &place = shared.states[name];
     if (!place.name) {
       place = {rt::Memory::State, name, shared.stateBytes};
-      shared.stateTable.push_back(builder.getDictionaryAttr(
-          {builder.getNamedAttr("name", name),
-           builder.getNamedAttr("offset",
-                                builder.getI64IntegerAttr(place.offset)),
-           builder.getNamedAttr("type", TypeAttr::get(argument.getType()))}));
+      NamedAttrList row;
+      row.set("name", name);
+      row.set("offset", builder.getI64IntegerAttr(place.offset));
+      row.set("type", TypeAttr::get(argument.getType()));
+      if (Attribute way =
+              entry.getArgAttr(argument.getArgNumber(), "seq.roll_back"))
+        row.set("roll_back", way);
+      shared.stateTable.push_back(row.getDictionary(builder.getContext()));
       shared.stateBytes += llvm::alignTo(getBytes(argument.getType(), 0), 64);
     }
     places[argument] = place;

@@ -151,11 +151,28 @@ static Status readMemory(const JsonField &root, Manifest &manifest) {
   return readBytes(memory, "scratch", manifest.scratchBytes);
 }
 
+/// How a state is taken back: by the context's position, or, where nothing is
+/// said, by a copy.
+static Status readRollBack(const JsonField &element, ManifestState &state) {
+  JsonField rollBack = element;
+  bool present;
+  std::string_view way;
+  SENNIT_RETURN_IF_ERROR(
+      element.optionalMember("roll_back", rollBack, present));
+  state.rollsBackByPosition = present;
+  if (!present)
+    return {};
+  SENNIT_RETURN_IF_ERROR(rollBack.readString(way));
+  return way == "position" ? Status()
+                           : rollBack.refuse("unknown", "`position`");
+}
+
 static Status readStateElement(const JsonField &element, Manifest &manifest) {
   ManifestState state;
   ManifestTensor tensor;
   int64_t offset;
   SENNIT_RETURN_IF_ERROR(element.readString("name", state.name));
+  SENNIT_RETURN_IF_ERROR(readRollBack(element, state));
   SENNIT_RETURN_IF_ERROR(readTensor(element, tensor));
   if (tensor.hasTokens)
     return element.refuse("a shape with `tokens`", "integers");

@@ -33,6 +33,8 @@ struct ManifestState {
   std::string_view name;
   uint64_t offset;
   uint64_t bytes;
+  /// What it holds of tokens past a context's position is never read.
+  bool rollsBackByPosition;
 };
 
 enum class ArgumentKind { Constants, Arena, State, Weight, Input, Output };

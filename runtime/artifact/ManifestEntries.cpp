@@ -71,7 +71,7 @@ static Status checkModelTensor(const JsonField &field, const Manifest &manifest,
     return shape.size() == 1 && isTokens(shape[0])
                ? Status()
                : field.refuse("of another shape", "[\"tokens\"]");
-  bool isScore = entry.name == "score";
+  bool isScore = entry.name == "score" || entry.name == "verify";
   bool rowsMatch =
       shape.size() == 2 && (isTokens(shape[0]) ? isScore || entry.maxTokens == 1
                                                : !isScore && shape[0] == 1);
@@ -82,7 +82,8 @@ static Status checkModelTensor(const JsonField &field, const Manifest &manifest,
 }
 
 static bool isModelEntry(std::string_view name) {
-  return name == "prefill" || name == "decode" || name == "score";
+  return name == "prefill" || name == "decode" || name == "score" ||
+         name == "verify";
 }
 
 static Status readInputOrOutput(const JsonField &field,

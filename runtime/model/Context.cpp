@@ -26,6 +26,8 @@ static Status bindEntries(sennit_context &context) {
       context.decode = &bound;
     if (entry.name == "score")
       context.score = &bound;
+    if (entry.name == "verify")
+      context.verify = &bound;
   }
   return {};
 }
@@ -39,7 +41,11 @@ static Status create(sennit_context &context) {
       context.unwanted.grow(static_cast<size_t>(manifest.vocabulary)));
   SENNIT_RETURN_IF_ERROR(context.runner.create(
       module.pool, manifest.scratchBytes, manifest.kernels.size()));
-  return bindEntries(context);
+  SENNIT_RETURN_IF_ERROR(bindEntries(context));
+  return context.verify
+             ? context.rollback.create(manifest,
+                                       context.verify->description()->maxTokens)
+             : Status();
 }
 
 Status sennit::checkTokens(const sennit_context &context, const int32_t *tokens,
@@ -129,6 +135,7 @@ void sennit_context_destroy(sennit_context *context) {
 void sennit_context_reset(sennit_context *context) {
   context->state.clear();
   context->position = 0;
+  context->rollback.forget();
 }
 
 int64_t sennit_context_position(const sennit_context *context) {

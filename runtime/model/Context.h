@@ -5,6 +5,7 @@
 
 #include "runtime/model/BoundEntry.h"
 #include "runtime/model/Module.h"
+#include "runtime/model/Rollback.h"
 
 struct sennit_context {
   sennit_module *module = nullptr;
@@ -16,7 +17,9 @@ struct sennit_context {
   /// The callable entries, by number; none of them moves once created.
   sennit::Array<sennit::BoundEntry> entries;
   /// A language model's; null where there is none.
-  sennit::BoundEntry *prefill = nullptr, *decode = nullptr, *score = nullptr;
+  sennit::BoundEntry *prefill = nullptr, *decode = nullptr, *score = nullptr,
+                     *verify = nullptr;
+  sennit::Rollback rollback;
 };
 
 namespace sennit {

@@ -20,6 +20,8 @@ const ManifestEntry *sennit::findCallable(const sennit_module &module,
 Status sennit::callChecked(sennit_context &context, BoundEntry &entry,
                            const sennit_buffer *inputs,
                            const sennit_buffer *outputs, int64_t tokens) {
+  if (entry.description()->usesState)
+    context.rollback.forget();
   SENNIT_RETURN_IF_ERROR(
       entry.call(context.runner, inputs, outputs, tokens, context.position));
   if (entry.description()->usesState)

@@ -93,6 +93,8 @@ sennit_status sennit_module_get_info(const sennit_module *module,
   info.code_bytes = module->code.bytes();
   info.artifact_file_bytes = module->artifactBytes;
   info.weight_file_bytes = module->weightBytes;
+  const ManifestEntry *verify = manifest.findEntry("verify");
+  info.verify_tokens = verify ? verify->maxTokens : 0;
   memcpy(out_info, &info, std::min<size_t>(info.size, sizeof(info)));
   return SENNIT_STATUS_OK;
 }

@@ -155,9 +155,10 @@ Demo::Demo(uint32_t seed) : object(readFile(SENNIT_DemoModule)) {
                    values->size() * sizeof(float));
 }
 
-static std::string entry(const std::string &name, int maxTokens,
-                         const std::string &rows) {
-  std::string text = R"({"name": ")" + name + R"(", "symbol": "demo_)" + name;
+static std::string entry(const std::string &name, const std::string &function,
+                         int maxTokens, const std::string &rows) {
+  std::string text =
+      R"({"name": ")" + name + R"(", "symbol": "demo_)" + function;
   text += R"(", "max_tokens": )" + std::to_string(maxTokens);
   text += R"(, "scalars": ["tokens", "past"], "arguments": [
     {"kind": "constants"}, {"kind": "arena"}, {"kind": "state"},
@@ -184,7 +185,7 @@ std::string Demo::manifest() const {
       << (isEmbedded ? R"(, "embedded": true)" : "") << R"(}],
   "memory": {"constants": 16384, "state": 288, "arena": 1024, "scratch": 64},
   "state": [{"name": "hidden", "offset": 0, "dtype": "f32", "shape": [8]},
-            {"name": "seen", "offset": 32, "dtype": "i32", "shape": [64]}],
+            {"name": "seen", "offset": 32, "dtype": "i32", "shape": [64], "roll_back": "position"}],
   "kernels": ["pack", "project"],
   "entries": [
     {"name": "initialize", "symbol": "demo_initialize", "scalars": [], "arguments": [
@@ -193,9 +194,12 @@ std::string Demo::manifest() const {
       << bytes << R"(},
       {"kind": "weight", "name": "W", "file": 0, "offset": )"
       << 8 + vocabulary * width * 4 << R"(, "bytes": )" << bytes << "}]},\n"
-      << entry("prefill", piece, "1") << ",\n"
-      << entry("decode", 1, "1") << ",\n"
-      << entry("score", piece, "\"tokens\"") << R"(,
+      << entry("prefill", "prefill", piece, "1") << ",\n"
+      << entry("decode", "decode", 1, "1") << ",\n";
+  // What verify computes is what score computes.
+  if (hasVerify)
+    out << entry("verify", "score", offered, "\"tokens\"") << ",\n";
+  out << entry("score", "score", piece, "\"tokens\"") << R"(,
     {"name": "trace", "symbol": "demo_trace", "max_tokens": 16, "scalars": ["tokens", "past"], "arguments": [
       {"kind": "constants"}, {"kind": "arena"}, {"kind": "state"},
       {"kind": "input", "name": "tokens", "dtype": "i32", "shape": ["tokens"]},

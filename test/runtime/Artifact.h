@@ -33,7 +33,8 @@ std::string replaceOnce(std::string text, const std::string &from,
 
 /// The demonstration module as an artifact.
 struct Demo {
-  static constexpr int vocabulary = 256, width = 8, context = 64, piece = 16;
+  static constexpr int vocabulary = 256, width = 8, context = 64, piece = 16,
+                       offered = 5;
 
   explicit Demo(uint32_t seed = 1);
 
@@ -50,7 +51,7 @@ struct Demo {
 
   std::string object;
   std::string weights;
-  bool isEmbedded = false;
+  bool isEmbedded = false, hasVerify = false;
   std::string features;
 
 private:

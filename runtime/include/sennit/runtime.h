@@ -165,6 +165,8 @@ typedef struct sennit_module_info {
   /* Bytes of the artifact's file, and of all weight files, embedded or not. */
   uint64_t artifact_file_bytes;
   uint64_t weight_file_bytes;
+  /* Most tokens of `sennit_context_verify`; 0 where the module has none. */
+  int64_t verify_tokens;
 } sennit_module_info;
 
 /* Fills the first |out_info->size| bytes of |*out_info|. */
@@ -306,6 +308,24 @@ SENNIT_API sennit_status sennit_context_call(
     sennit_context *context, uint64_t entry, const sennit_buffer *inputs,
     uint64_t input_count, const sennit_buffer *outputs, uint64_t output_count,
     sennit_error *out_error);
+/* Offers 1 <= |count| <= `sennit_module_info.verify_tokens` tokens and writes
+ * the logits that follow each of them into |out_logits|, f32[count,
+ * vocabulary]. They are appended; until the next call that appends tokens,
+ * `sennit_context_accept` can take a tail of them back. For speculative
+ * decoding (Leviathan et al., 2023): draft, verify, accept. */
+SENNIT_API sennit_status sennit_context_verify(sennit_context *context,
+                                               const int32_t *tokens,
+                                               int64_t count, float *out_logits,
+                                               sennit_error *out_error);
+
+/* Keeps the first |count| >= 0 of the tokens that the last call, a verify,
+ * offered, and forgets the others: later results are those of a context that
+ * never saw them. Caches of attention cost nothing here. A recurrent state is
+ * put back as it was before the call, and the kept tokens are fed again, all in
+ * one prefill. */
+SENNIT_API sennit_status sennit_context_accept(sennit_context *context,
+                                               int64_t count,
+                                               sennit_error *out_error);
 
 /* --- Profiles ------------------------------------------------------------ */
 

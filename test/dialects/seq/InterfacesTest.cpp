@@ -46,6 +46,16 @@ TEST(Mixers, PairTheirStates) {
   }
 }
 
+// Rows of a cache past the position are written before they are read; a sum or
+// a window has no rows of single tokens.
+TEST(Mixers, RollBackByPositionOnlyWhereStatesHaveRowsOfTokens) {
+  EXPECT_TRUE(Mixer(makeAttention({6, 3, 10, 7, 160, std::nullopt}))
+                  ->rollsBackByPosition());
+  EXPECT_FALSE(Mixer(makeSelectiveScan(5, 3))->rollsBackByPosition());
+  EXPECT_FALSE(
+      Mixer(makeConv(5, 4, false, Element::F32))->rollsBackByPosition());
+}
+
 TEST(Attention, CountsThePairsOfItsWindow) {
   for (std::optional<int64_t> window :
        {std::optional<int64_t>(), std::optional<int64_t>(1),

@@ -39,6 +39,33 @@ module attributes {seq.model = {chunk = 256 : i64}} {
 
 // -----
 
+// Tokens can be taken back: caches of attention by position, other states by a copy, which needs no mark.
+module attributes {seq.model = {chunk = 256 : i64, verify = 6 : i64}} {
+  // CHECK-LABEL: func.func @decode
+  // CHECK-SAME: tensor<9x1x2xf32> {seq.roll_back = "position", seq.state = "key"}
+  // CHECK-SAME: tensor<9x1x2xf32> {seq.roll_back = "position", seq.state = "value"}
+  // CHECK-SAME: tensor<3x8xf32> {seq.state = "window"}
+  // CHECK-LABEL: func.func @verify
+  // CHECK-SAME: attributes {seq.max_tokens = 6 : i64}
+  // CHECK: seq.attention
+  // CHECK-NOT: arith.subi
+  // CHECK: return
+  func.func @body(%x: tensor<?x1x2xf32>, %past: index, %kc: tensor<9x1x2xf32> {seq.state = "key"},
+                  %vc: tensor<9x1x2xf32> {seq.state = "value"}, %window: tensor<3x8xf32> {seq.state = "window"})
+      -> (tensor<?x2xf32>, tensor<9x1x2xf32>, tensor<9x1x2xf32>, tensor<3x8xf32>) {
+    %o, %kn, %vn = seq.attention %x, %x, %x past(%past : index)
+      state(%kc, %vc : tensor<9x1x2xf32>, tensor<9x1x2xf32>) {scale = 1.0 : f32, window_right = 0}
+      : tensor<?x1x2xf32>, tensor<?x1x2xf32>, tensor<?x1x2xf32>
+    %hidden = tensor.collapse_shape %o [[0, 1], [2]] : tensor<?x1x2xf32> into tensor<?x2xf32>
+    return %hidden, %kn, %vn, %window : tensor<?x2xf32>, tensor<9x1x2xf32>, tensor<9x1x2xf32>, tensor<3x8xf32>
+  }
+  func.func @head(%hidden: tensor<?x2xf32>) -> tensor<?x2xf32> {
+    return %hidden : tensor<?x2xf32>
+  }
+}
+
+// -----
+
 // A module of kernels for a test has no model to derive from.
 // CHECK-LABEL: func.func @alone
 // CHECK-NOT: @prefill

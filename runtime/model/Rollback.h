@@ -1,0 +1,42 @@
+// What a context needs to take tokens back: the states as they were.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_RUNTIME_MODEL_ROLLBACK_H
+#define SENNIT_RUNTIME_MODEL_ROLLBACK_H
+
+#include "runtime/artifact/Manifest.h"
+
+namespace sennit {
+
+/// The state before some tokens were offered, and these tokens. A state that
+/// rolls back by position is not kept: what lies past the position is never
+/// read before it is written.
+class Rollback {
+public:
+  /// Makes room for |most| tokens and the states of |manifest|, which must
+  /// outlive this.
+  Status create(const Manifest &manifest, int64_t most);
+
+  /// Keeps |state| as it is before |count| <= most tokens after |position|,
+  /// which count as offered from `offer` on.
+  void remember(const uint8_t *state, int64_t position, const int32_t *tokens,
+                int64_t count);
+  /// Puts the states back; whether any had to be put back.
+  bool restore(uint8_t *state) const;
+  void offer(int64_t count) { offered = count; }
+  void forget() { offered = 0; }
+
+  /// Tokens that can be taken back.
+  int64_t count() const { return offered; }
+  int64_t position() const { return first; }
+  const int32_t *tokens() const { return kept.data(); }
+
+private:
+  const Manifest *manifest = nullptr;
+  Array<uint8_t> copies;
+  Array<int32_t> kept;
+  int64_t first = 0, offered = 0;
+};
+
+} // namespace sennit
+
+#endif // SENNIT_RUNTIME_MODEL_ROLLBACK_H

@@ -1,0 +1,62 @@
+// The C interface that offers tokens and takes some of them back.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "runtime/model/Context.h"
+
+using namespace sennit;
+
+/// Checks all that can be refused before anything changes.
+static Status checkOffer(const sennit_context *context, const int32_t *tokens,
+                         int64_t count, const float *logits) {
+  if (!context || !context->verify)
+    return makeError(SENNIT_STATUS_UNSUPPORTED,
+                     "the module has no entry `verify`; it comes with "
+                     "`sennit compile --verify`");
+  int64_t most = context->verify->description()->maxTokens;
+  if (count > most || !logits)
+    return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
+                     "%lld tokens are offered, expected at most %lld, and a "
+                     "place for their logits",
+                     static_cast<long long>(count),
+                     static_cast<long long>(most));
+  return checkTokens(*context, tokens, count);
+}
+
+sennit_status sennit_context_verify(sennit_context *context,
+                                    const int32_t *tokens, int64_t count,
+                                    float *out_logits,
+                                    sennit_error *out_error) {
+  Status status = checkOffer(context, tokens, count, out_logits);
+  if (!status.isOk())
+    return status.exportTo(out_error);
+  context->rollback.remember(context->state.data(), context->position, tokens,
+                             count);
+  sennit_buffer input = {const_cast<int32_t *>(tokens), 0};
+  sennit_buffer output = {out_logits, 0};
+  status = callChecked(*context, *context->verify, &input, &output, count);
+  if (status.isOk())
+    context->rollback.offer(count);
+  return status.exportTo(out_error);
+}
+
+sennit_status sennit_context_accept(sennit_context *context, int64_t count,
+                                    sennit_error *out_error) {
+  int64_t offered = context ? context->rollback.count() : 0;
+  if (offered == 0 || count < 0 || count > offered)
+    return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
+                     "%lld tokens are accepted of %lld that the last call "
+                     "offered; a verify must come before",
+                     static_cast<long long>(count),
+                     static_cast<long long>(offered))
+        .exportTo(out_error);
+  context->rollback.forget();
+  if (count == offered)
+    return SENNIT_STATUS_OK;
+  context->position = context->rollback.position();
+  if (context->rollback.restore(context->state.data()))
+    return count == 0
+               ? SENNIT_STATUS_OK
+               : sennit_context_prefill(context, context->rollback.tokens(),
+                                        count, nullptr, out_error);
+  context->position += count;
+  return SENNIT_STATUS_OK;
+}
