@@ -110,6 +110,14 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         makeRule("linear", "linear", "", ""),
         makeRule("gated", "gated", "decay(%g : {g})", "g"),
+        makeRule("gated-components", "gated", "decay(%gk : {gk})", "gk"),
+        makeRule("delta", "delta", "beta(%beta : {beta})", "beta"),
+        makeRule("gated-delta", "gated_delta",
+                 "decay(%g : {g}) beta(%beta : {beta})", "g beta"),
+        makeRule("kda", "gated_delta", "decay(%g : {g}) beta(%beta : {beta})",
+                 "g beta"),
+        makeRule("rwkv7", "rank_one",
+                 "decay(%w : {w}) erase(%a, %b : {a}, {b})", "w a b"),
         Rule{"selective-scan",
              "seq.selective_scan %u, %delta, %A, %B, %C state(%state) : {u}, "
              "{delta}, {A}, {B}, {C}, {state}",
