@@ -17,7 +17,7 @@ static const Stage stages[] = {
     {"normalize",
      "one canonical graph a form: prefill, decode, score; parameters computed "
      "at load",
-     "canonicalize,cse,sennit-raise-attention,sennit-generalize-ops,"
+     "canonicalize,cse,sennit-generalize-ops,sennit-raise-attention,"
      "sennit-hoist-parameters,sennit-derive-entry-points,cse,"
      "sennit-verify-normalized"},
     {"fuse", "every computation stands in the kernel that will run it",

@@ -81,7 +81,19 @@ private:
     SmallVector<OpFoldResult> turned =
         llvm::map_to_vector(order, [&](int64_t dim) { return sizes[dim]; });
     Value empty = tensor::EmptyOp::create(b, turned, type.getElementType());
-    return linalg::TransposeOp::create(b, tensor, empty, order)->getResult(0);
+    // The result's map is the identity, so that it is an elementwise op.
+    auto from = AffineMap::getPermutationMap(order, b.getContext());
+    auto generic = linalg::GenericOp::create(
+        b, empty.getType(), tensor, empty,
+        ArrayRef<AffineMap>{
+            inversePermutation(from),
+            AffineMap::getMultiDimIdentityMap(order.size(), b.getContext())},
+        SmallVector<utils::IteratorType>(order.size(),
+                                         utils::IteratorType::parallel),
+        [](OpBuilder &nested, Location loc, ValueRange elements) {
+          linalg::YieldOp::create(nested, loc, elements.front());
+        });
+    return generic.getResult(0);
   }
 
   /// Groups of dimensions of a tensor [sequences, token, heads.., width] as the

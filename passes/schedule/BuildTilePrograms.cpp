@@ -39,6 +39,17 @@ static Value getSource(Value value) {
   return value;
 }
 
+/// Whether a kernel writes `value` over the state that it replaces.
+static bool isState(Value value) {
+  auto kernel = value.getDefiningOp<seq::KernelOp>();
+  if (!kernel)
+    return false;
+  Value inner = kernel.getBody().front().getTerminator()->getOperand(
+      cast<OpResult>(value).getResultNumber());
+  auto mixer = inner.getDefiningOp<seq::SequenceMixerOpInterface>();
+  return mixer && llvm::is_contained(mixer.getStatesAfter(), inner);
+}
+
 /// Puts plain copies into kernels: a constant needs memory of its own, and so
 /// does an output that no kernel writes, or that another output has taken.
 static void wrapCopies(func::FuncOp entry) {
@@ -59,7 +70,8 @@ static void wrapCopies(func::FuncOp entry) {
     auto type = cast<RankedTensorType>(source.getType());
     if (type.hasStaticShape() && type.getNumElements() == 0)
       continue;
-    if (!source.getDefiningOp<seq::KernelOp>() || !taken.insert(source).second)
+    if (!source.getDefiningOp<seq::KernelOp>() || isState(source) ||
+        !taken.insert(source).second)
       output.set(copyBefore(end, output.get()));
   }
 }
