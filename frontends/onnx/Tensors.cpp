@@ -83,8 +83,11 @@ Tensor Tensors::generic(RankedTensorType result, ArrayRef<Value> inputs,
   SmallVector<IteratorType> kinds(loops, IteratorType::reduction);
   std::fill_n(kinds.begin(), result.getRank(), IteratorType::parallel);
   SmallVector<AffineMap> all(maps);
-  all.push_back(AffineMap::getMultiDimIdentityMap(loops, builder.getContext())
-                    .getMajorSubMap(result.getRank()));
+  // Not a sub-map of the identity: that of no dimensions would be no map.
+  SmallVector<AffineExpr> leading;
+  for (int64_t dim = 0; dim < result.getRank(); ++dim)
+    leading.push_back(builder.getAffineDimExpr(dim));
+  all.push_back(AffineMap::get(loops, 0, leading, builder.getContext()));
   Value init = tensor::EmptyOp::create(builder, result.getShape(),
                                        result.getElementType());
   if (start)
