@@ -1,8 +1,10 @@
 // Operators that choose elements: look-ups, updates, orders, running sums.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "dialects/seq/Seq.h"
 #include "frontends/onnx/Operators.h"
 
 using namespace mlir;
+using namespace sennit;
 using namespace sennit::onnx;
 
 /// An index into a dimension of `extent` elements; negative ones count from its
@@ -129,12 +131,29 @@ static Tensor computePlaces(Tensors &t, const Tensor &rows, bool largest) {
   return t.reduce(before, 2, /*keep=*/false, Reduction::Sum);
 }
 
+/// By the op that has a kernel, which takes f32.
+static std::pair<Tensor, Tensor> orderFloats(Tensors &t, const Tensor &rows,
+                                             int64_t k, bool largest) {
+  Type f32 = t.builder.getF32Type(), i32 = t.builder.getI32Type();
+  Value wide = t.value(t.cast(rows, f32));
+  RankedTensorType values = t.type({rows.extent(0), k}, f32);
+  auto op =
+      seq::TopKOp::create(t.builder, values, values.clone(i32), wide, !largest);
+  return {t.cast(t.of(op.getValues()), rows.element()),
+          t.cast(t.of(op.getIndices()), t.builder.getI64Type())};
+}
+
 /// The `k` first of each row in falling order, or in rising order of the
 /// smallest, and where they stand; of equal ones the first comes first.
 static std::pair<Tensor, Tensor> orderRows(Tensors &t, const Tensor &rows,
                                            int64_t k, bool largest) {
+  if (t.failed() || !rows)
+    return {};
   int64_t count = rows.extent(0), width = rows.extent(1);
   Type i64 = t.builder.getI64Type();
+  // Of narrower floats f32 keeps the order.
+  if (t.computeType(rows.element()).isF32() && count > 0)
+    return orderFloats(t, rows, k, largest);
   Tensor places = t.reshape(computePlaces(t, rows, largest), {count, 1, width});
   Tensor chosen =
       t.mapOnto({count, k, width}, places, i64, [&](Scalars &s, ValueRange x) {

@@ -7,10 +7,11 @@ using namespace sennit::onnx;
 const Operator *sennit::onnx::findOperator(llvm::StringRef domain,
                                            llvm::StringRef name) {
   using List = llvm::ArrayRef<Operator>;
-  const List standard[] = {
-      elementwiseOperators(), reductionOperators(),  shapeOperators(),
-      indexOperators(),       productOperators(),    normOperators(),
-      attentionOperators(),   recurrenceOperators(), controlOperators()};
+  const List standard[] = {elementwiseOperators(), reductionOperators(),
+                           shapeOperators(),       indexOperators(),
+                           productOperators(),     normOperators(),
+                           attentionOperators(),   recurrenceOperators(),
+                           carriedOperators(),     controlOperators()};
   const List preview[] = {previewOperators()};
   llvm::ArrayRef<List> families;
   if (domain.empty() || domain == "ai.onnx")

@@ -21,6 +21,7 @@ llvm::ArrayRef<Operator> productOperators();
 llvm::ArrayRef<Operator> normOperators();
 llvm::ArrayRef<Operator> attentionOperators();
 llvm::ArrayRef<Operator> recurrenceOperators();
+llvm::ArrayRef<Operator> carriedOperators();
 llvm::ArrayRef<Operator> controlOperators();
 /// Of `ai.onnx.preview`.
 llvm::ArrayRef<Operator> previewOperators();
