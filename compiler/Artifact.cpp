@@ -223,9 +223,8 @@ private:
           {"name", entry.getAs<StringAttr>("name").getValue()},
           {"offset", entry.getAs<IntegerAttr>("offset").getInt()},
           {"dtype", nameOf(type.getElementType())},
-          {"shape", shapeOf(type)}};
-      if (auto way = entry.getAs<StringAttr>("roll_back"))
-        described["roll_back"] = way.getValue();
+          {"shape", shapeOf(type)},
+          {"roll_back", entry.getAs<StringAttr>("roll_back").getValue()}};
       state.push_back(std::move(described));
     }
     return state;

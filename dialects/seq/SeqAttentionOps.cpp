@@ -17,7 +17,7 @@ static RankedTensorType typeOf(Value value) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult
-AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location> location,
                               ValueRange operands, DictionaryAttr attributes,
                               OpaqueProperties properties, RegionRange regions,
                               SmallVectorImpl<Type> &types) {
@@ -25,14 +25,19 @@ AttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
   auto query = dyn_cast<RankedTensorType>(adaptor.getQuery().getType());
   if (!query || query.getRank() == 0)
     return failure();
+  // While an op is parsed, its attributes are not yet among its properties.
+  IntegerAttr width = adaptor.getValueWidthAttr();
+  if (!width && attributes)
+    width = attributes.getAs<IntegerAttr>(AttentionOp::getValueWidthAttrName(
+        OperationName(AttentionOp::getOperationName(), query.getContext())));
   SmallVector<int64_t> shape(query.getShape());
   if (adaptor.getValue())
     shape.back() =
         cast<RankedTensorType>(adaptor.getValue().getType()).getShape().back();
-  else if (adaptor.getValueWidth())
-    shape.back() = *adaptor.getValueWidth();
+  else if (width)
+    shape.back() = width.getInt();
   else
-    return failure();
+    return emitOptionalError(location, "has neither `value` nor `value_width`");
   types.push_back(RankedTensorType::get(shape, query.getElementType()));
   llvm::append_range(types, adaptor.getCaches().getTypes());
   return success();
@@ -65,7 +70,7 @@ static SmallVector<Named> getNamedCaches(AttentionOp op) {
 
 static LogicalResult verifyValue(AttentionOp op) {
   if (static_cast<bool>(op.getValue()) == op.getValueWidth().has_value())
-    return op.emitOpError("has both or neither of `value` and `value_width`");
+    return op.emitOpError("has both `value` and `value_width`, or neither");
   int64_t width = typeOf(op.getKey()).getShape().back(),
           size = op.getValueSize();
   if (!op.getValue() && (size < 1 || size > width))

@@ -88,8 +88,9 @@ Tensor sennit::onnx::attend(Tensors &t, const Problem &p) {
   };
   auto op = seq::AttentionOp::create(
       t.builder, t.value(query), t.value(key), t.value(value), past, lengths,
-      /*sinks=*/Value(), /*caches=*/ValueRange(), captures,
-      b.getF32FloatAttr(float(p.scale)), side(p.left), side(p.right));
+      /*sinks=*/Value(), /*caches=*/ValueRange(), /*pages=*/Value(), captures,
+      b.getF32FloatAttr(float(p.scale)), /*value_width=*/IntegerAttr(),
+      side(p.left), side(p.right));
   buildScore(t, p, op);
   return t.of(op.getOutput());
 }

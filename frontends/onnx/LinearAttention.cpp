@@ -120,8 +120,8 @@ static void importLinearAttention(NodeReader &node) {
   auto op = seq::LinearAttentionOp::create(
       t.builder, r.rule, wide(r.query), wide(r.key), wide(r.value),
       wide(r.decay), wide(r.beta), /*erase_read=*/Value(),
-      /*erase_write=*/Value(), wide(r.state),
-      t.builder.getF32FloatAttr(float(scale)), /*chunk=*/IntegerAttr());
+      /*erase_write=*/Value(), wide(r.state), llvm::APFloat(float(scale)),
+      /*chunk=*/IntegerAttr());
   Tensor y = t.cast(t.of(op.getOutput()), element);
   node.set(0,
            t.reshape(y, {y.extent(0), y.extent(1), y.extent(2) * y.extent(3)}));

@@ -110,9 +110,9 @@ private:
       row.set("name", name);
       row.set("offset", builder.getI64IntegerAttr(place.offset));
       row.set("type", TypeAttr::get(argument.getType()));
-      if (Attribute way =
-              entry.getArgAttr(argument.getArgNumber(), "seq.roll_back"))
-        row.set("roll_back", way);
+      Attribute way =
+          entry.getArgAttr(argument.getArgNumber(), "seq.roll_back");
+      row.set("roll_back", way ? way : builder.getStringAttr("copy"));
       shared.stateTable.push_back(row.getDictionary(builder.getContext()));
       shared.stateBytes += llvm::alignTo(getBytes(argument.getType(), 0), 64);
     }

@@ -151,20 +151,15 @@ static Status readMemory(const JsonField &root, Manifest &manifest) {
   return readBytes(memory, "scratch", manifest.scratchBytes);
 }
 
-/// How a state is taken back: by the context's position, or, where nothing is
-/// said, by a copy.
+/// How a state is taken back: by the context's position or by a copy.
 static Status readRollBack(const JsonField &element, ManifestState &state) {
-  JsonField rollBack = element;
-  bool present;
   std::string_view way;
-  SENNIT_RETURN_IF_ERROR(
-      element.optionalMember("roll_back", rollBack, present));
-  state.rollsBackByPosition = present;
-  if (!present)
-    return {};
-  SENNIT_RETURN_IF_ERROR(rollBack.readString(way));
-  return way == "position" ? Status()
-                           : rollBack.refuse("unknown", "`position`");
+  SENNIT_RETURN_IF_ERROR(element.readString("roll_back", way));
+  state.rollsBackByPosition = way == "position";
+  return way == "position" || way == "copy"
+             ? Status()
+             : element.refuse("with an unknown `roll_back`",
+                              "`position` or `copy`");
 }
 
 static Status readStateElement(const JsonField &element, Manifest &manifest) {

@@ -43,7 +43,7 @@ TEST(Manifest, IgnoresMembersThatItDoesNotKnow) {
 TEST(Manifest, TakesAnyEntryBesidesItsOwn) {
   EXPECT_EQ(read(replaceOnce(
                 Demo().manifest(), "\"entries\": [",
-                R"("entries": [{"name": "verify", "symbol": "v", "scalars": [],
+                R"("entries": [{"name": "weigh", "symbol": "v", "scalars": [],
              "arguments": [{"kind": "input", "name": "anything",
                             "dtype": "bool", "shape": [2, 0]}]},)")),
             "");

@@ -52,8 +52,8 @@ TEST(Mixers, RollBackByPositionOnlyWhereStatesHaveRowsOfTokens) {
   EXPECT_TRUE(Mixer(makeAttention({6, 3, 10, 7, 160, std::nullopt}))
                   ->rollsBackByPosition());
   EXPECT_FALSE(Mixer(makeSelectiveScan(5, 3))->rollsBackByPosition());
-  EXPECT_FALSE(
-      Mixer(makeConv(5, 4, false, Element::F32))->rollsBackByPosition());
+  EXPECT_FALSE(Mixer(makeConv({5, 5, 4, false, true, Element::F32}))
+                   ->rollsBackByPosition());
 }
 
 TEST(Attention, CountsThePairsOfItsWindow) {

@@ -167,7 +167,7 @@ func.func @captures_without_reader(%q: tensor<3x2x8xf32>) {
 // -----
 
 func.func @value_is_given_or_part_of_the_keys(%q: tensor<3x2x8xf32>) {
-  // expected-error@+1 {{has both or neither of `value` and `value_width`}}
+  // expected-error@+1 {{has both `value` and `value_width`, or neither}}
   %o = seq.attention %q, %q, %q {scale = 1.0 : f32, value_width = 4} : tensor<3x2x8xf32>, tensor<3x2x8xf32>, tensor<3x2x8xf32>
   return
 }

@@ -53,7 +53,7 @@ TEST(Model, NamesTheDamagedPart) {
   GraphText damaged = small;
   damaged.nodes[0] += "\x0a\x7f";
   EXPECT_TRUE(contains(read(modelOf(damaged.text())),
-                       "node 0: node, byte 33: field 1 claims 127 bytes"))
+                       "node 0: node, byte 41: field 1 claims 127 bytes"))
       << read(modelOf(damaged.text()));
   damaged = small;
   damaged.inputs[0] = value("x", 1, {1, int64_t(1) << 50});

@@ -31,7 +31,7 @@ func.func @dead_places_are_reused(%tokens: tensor<?xi32> {seq.name = "tokens"}, 
 // -----
 
 // CHECK: rt.memory = {arena = 0 : i64, constants = 0 : i64, state = 128 : i64}
-// CHECK-SAME: rt.state = [{name = "window", offset = 0 : i64, type = tensor<3x8xf32>}]
+// CHECK-SAME: rt.state = [{name = "window", offset = 0 : i64, roll_back = "copy", type = tensor<3x8xf32>}]
 func.func private @step(memref<?xi32>, memref<3x8xf32>, memref<?x8xf32>, index)
 // CHECK-LABEL: func.func @state_is_overwritten_in_place
 func.func @state_is_overwritten_in_place(%tokens: tensor<?xi32>, %past: index, %window: tensor<3x8xf32> {seq.state = "window"})
