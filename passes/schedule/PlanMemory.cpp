@@ -119,11 +119,25 @@ private:
     places[argument] = place;
   }
 
-  /// The tensor behind views.
-  static Value getSource(Value value) {
+  static Value getViewed(Value value) {
     while (isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(
         value.getDefiningOp()))
       value = value.getDefiningOp()->getOperand(0);
+    return value;
+  }
+
+  /// The tensor behind views, and behind the programs that write it part by
+  /// part: the first of them gives it its place.
+  static Value getSource(Value value) {
+    value = getViewed(value);
+    Value first = value;
+    while (auto dispatch = first.getDefiningOp<rt::DispatchOp>()) {
+      int64_t tie = dispatch.getTies()[cast<OpResult>(first).getResultNumber()];
+      if (tie < 0)
+        return first;
+      first = getViewed(dispatch.getInputs()[tie]);
+    }
+    // What overwrites an argument is a state.
     return value;
   }
 

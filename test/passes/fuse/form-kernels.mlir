@@ -47,3 +47,17 @@ func.func @map_stays_outside(%x: !x) -> !x {
   } -> !x
   return %y : !x
 }
+
+// CHECK-LABEL: func.func @other_reductions_and_moves_decide_loops
+func.func @other_reductions_and_moves_decide_loops(%x: tensor<4x8xf32>, %e: tensor<8xf32>) -> (tensor<8xf32>, tensor<8x8xf32>) {
+  // CHECK: seq.kernel "generic" -> tensor<8xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>],
+      iterator_types = ["reduction", "parallel"]} ins(%x : tensor<4x8xf32>) outs(%e : tensor<8xf32>) {
+  ^bb0(%a: f32, %acc: f32):
+    %m = arith.minimumf %a, %acc : f32
+    linalg.yield %m : f32
+  } -> tensor<8xf32>
+  // CHECK: seq.kernel "concat" -> tensor<8x8xf32>
+  %y = tensor.concat dim(0) %x, %x : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<8x8xf32>
+  return %s, %y : tensor<8xf32>, tensor<8x8xf32>
+}

@@ -59,3 +59,25 @@ func.func @rotation_of_stored_keys_is_a_kernel(%k: tensor<?x2x8xf32>, %table: te
   %r = seq.rope %k past %past tables(%table, %table : tensor<64x4xf32>, tensor<64x4xf32>) : tensor<?x2x8xf32>
   return %r : tensor<?x2x8xf32>
 }
+
+// CHECK-LABEL: func.func @body_that_reads_elements_opens_its_own
+func.func @body_that_reads_elements_opens_its_own(%x: !x, %old: !x) -> !x {
+  // CHECK-COUNT-2: seq.kernel "rows" -> tensor<?x64xf32>
+  %n = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x : !x) outs(%old : !x) {
+  ^bb0(%a: f32, %unused: f32):
+    %negated = arith.negf %a : f32
+    linalg.yield %negated : f32
+  } -> !x
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseRows {{.*}}its body reads elements of the kernel's result
+  %y = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%n : !x) outs(%old : !x) {
+  ^bb0(%a: f32, %unused: f32):
+    %i = linalg.index 0 : index
+    %first = arith.constant 0 : index
+    %b = tensor.extract %n[%i, %first] : !x
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> !x
+  return %y : !x
+}

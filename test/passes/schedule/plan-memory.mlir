@@ -30,6 +30,23 @@ func.func @dead_places_are_reused(%tokens: tensor<?xi32> {seq.name = "tokens"}, 
 
 // -----
 
+// Two programs write one output: the first has its place already.
+func.func private @first_part(memref<4xf32>, memref<8xf32>)
+func.func private @second_part(memref<4xf32>, memref<8xf32>)
+// CHECK-LABEL: func.func @parts_of_an_output
+func.func @parts_of_an_output(%x: tensor<4xf32>) -> (tensor<2x4xf32> {seq.name = "joined"}) {
+  // CHECK-NOT: rt.buffer arena
+  // CHECK: %[[OUT:.*]] = rt.buffer output "joined" at 0 : memref<8xf32>
+  // CHECK: rt.launch @first_part(%{{.*}}, %[[OUT]] :
+  // CHECK: rt.launch @second_part(%{{.*}}, %{{.*}} :
+  %a = rt.dispatch @first_part(%x : tensor<4xf32>) ties [-1] -> tensor<8xf32>
+  %b = rt.dispatch @second_part(%x, %a : tensor<4xf32>, tensor<8xf32>) ties [1] -> tensor<8xf32>
+  %y = tensor.expand_shape %b [[0, 1]] output_shape [2, 4] : tensor<8xf32> into tensor<2x4xf32>
+  return %y : tensor<2x4xf32>
+}
+
+// -----
+
 // CHECK: rt.memory = {arena = 0 : i64, constants = 0 : i64, state = 128 : i64}
 // CHECK-SAME: rt.state = [{name = "window", offset = 0 : i64, roll_back = "copy", type = tensor<3x8xf32>}]
 func.func private @step(memref<?xi32>, memref<3x8xf32>, memref<?x8xf32>, index)
