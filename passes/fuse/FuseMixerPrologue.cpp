@@ -4,8 +4,8 @@
 //   rope(q), kernel { attention }   =>   kernel { rope; attention }
 //   kernel { conv }, kernel { scan }   =>   kernel { conv; scan }
 //
-// Declines producers that something outside the kernel reads as well, and
-// convolutions that several heads would repeat.
+// Declines producers that something outside the kernel reads as well, those of
+// positions and lengths, and convolutions that several heads would repeat.
 
 #include "passes/fuse/Kernels.h"
 #include "passes/fuse/Passes.h"
@@ -49,6 +49,13 @@ static bool isState(OpOperand &operand) {
                       [&](OpOperand &state) { return &state == &operand; });
 }
 
+/// Whether a mixer reads single numbers of this operand to know where its tiles
+/// lie: positions, lengths, pages. Such numbers come from memory.
+static bool holdsPlaces(OpOperand &operand) {
+  return isa<seq::SequenceMixerOpInterface>(operand.getOwner()) &&
+         getElementTypeOrSelf(operand.get()).isInteger();
+}
+
 /// The next producer outside `kernel` that one of its ops reads and that can
 /// move in; those that cannot are reported once.
 static Operation *findProducer(seq::KernelOp kernel,
@@ -60,8 +67,8 @@ static Operation *findProducer(seq::KernelOp kernel,
       return WalkResult::advance();
     for (OpOperand &operand : inner->getOpOperands()) {
       Operation *producer = operand.get().getDefiningOp();
-      if (!producer || isState(operand) || kernel->isProperAncestor(producer) ||
-          declined.contains(producer) ||
+      if (!producer || isState(operand) || holdsPlaces(operand) ||
+          kernel->isProperAncestor(producer) || declined.contains(producer) ||
           !(isInlinable(producer) || leadsToInlinable(producer)))
         continue;
       if (isPrivate(producer, kernel)) {

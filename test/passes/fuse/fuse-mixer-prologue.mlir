@@ -105,3 +105,21 @@ func.func @state_is_computed_outside(%q: tensor<?x1x4xf32>, %h: tensor<4x4xf32>)
     : tensor<?x1x4xf32>, tensor<?x1x4xf32>, tensor<?x1x4xf32>, tensor<1x4x4xf32>
   return %o : tensor<?x1x4xf32>
 }
+
+// A program reads lengths one by one, to know how far its keys reach.
+// CHECK-LABEL: func.func @lengths_are_computed_outside
+func.func @lengths_are_computed_outside(%q: tensor<2x5x1x4xf32>, %n: tensor<2xi32>) -> tensor<2x5x1x4xf32> {
+  // CHECK: linalg.generic
+  // CHECK: seq.kernel "attention"
+  // CHECK-NOT: linalg.generic
+  // CHECK: return
+  %doubled = linalg.generic {indexing_maps = [affine_map<(b) -> (b)>, affine_map<(b) -> (b)>],
+                             iterator_types = ["parallel"]} ins(%n : tensor<2xi32>) outs(%n : tensor<2xi32>) {
+  ^bb0(%a: i32, %old: i32):
+    %b = arith.addi %a, %a : i32
+    linalg.yield %b : i32
+  } -> tensor<2xi32>
+  %o = seq.attention %q, %q, %q lengths(%doubled : tensor<2xi32>) {scale = 1.0 : f32}
+    : tensor<2x5x1x4xf32>, tensor<2x5x1x4xf32>, tensor<2x5x1x4xf32>
+  return %o : tensor<2x5x1x4xf32>
+}
