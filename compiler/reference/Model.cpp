@@ -5,6 +5,7 @@
 
 #include "compiler/reference/Regions.h"
 #include "dialects/seq/Seq.h"
+#include "passes/normalize/EntryPoints.h"
 
 using namespace mlir;
 
@@ -44,13 +45,26 @@ static bool isBody(FunctionType body) {
   });
 }
 
+/// Puts @sample behind @head, if that gives logits.
+static void addSample(ModuleOp module) {
+  auto head = module.lookupSymbol<func::FuncOp>("head");
+  if (!head || head.getNumResults() != 1)
+    return;
+  auto logits = dyn_cast<RankedTensorType>(head.getResultTypes().front());
+  if (!logits || logits.getRank() != 2 || logits.isDynamicDim(1))
+    return;
+  OpBuilder builder(head);
+  normalize::buildSampleEntry(builder, head.getLoc(), logits.getDimSize(1));
+}
+
 llvm::Expected<std::unique_ptr<Model>>
 Model::create(OwningOpRef<ModuleOp> module) {
+  addSample(*module);
   auto program = Program::create(std::move(module));
   if (!program)
     return program.takeError();
   std::unique_ptr<Model> model(new Model(std::move(*program)));
-  for (StringRef function : {"body", "head"})
+  for (StringRef function : {"body", "head", "sample"})
     if (llvm::Error error = model->program->check(function))
       return error;
   FunctionType head = model->program->typeOf("head");
@@ -113,6 +127,24 @@ Model::feed(ArrayRef<int32_t> tokens, bool lastOnly, Progress progress) {
   for (int64_t i = 0; i != logits.size(); ++i)
     values.push_back(logits.data()[i].number);
   return values;
+}
+
+llvm::Expected<int32_t> Model::sample(ArrayRef<double> logits,
+                                      const Draw &draw) {
+  int64_t count = logits.size();
+  Tensor row({1, count}, Cell::of(0.0));
+  for (auto [cell, logit] :
+       llvm::zip_equal(llvm::MutableArrayRef(row.own(), count), logits))
+    cell = Cell::of(logit);
+  std::vector<Value> arguments = {std::move(row)};
+  for (double number : {draw.uniform, draw.temperature})
+    arguments.push_back(Tensor({1}, Cell::of(number)));
+  arguments.push_back(Tensor({1}, Cell::of(draw.topK)));
+  arguments.push_back(Tensor({1}, Cell::of(draw.topP)));
+  auto token = program->call("sample", std::move(arguments));
+  if (!token)
+    return token.takeError();
+  return static_cast<int32_t>(token->front().tensor.data()[0].integer);
 }
 
 } // namespace sennit::reference

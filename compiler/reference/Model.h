@@ -7,6 +7,12 @@
 
 namespace sennit::reference {
 
+/// How a token is drawn, as `seq.sample` has it.
+struct Draw {
+  double uniform = 0, temperature = 0, topP = 0;
+  int64_t topK = 0;
+};
+
 /// An imported module's @body and @head with their states.
 class Model {
 public:
@@ -25,6 +31,9 @@ public:
   /// outside the vocabulary.
   llvm::Expected<std::vector<double>>
   feed(llvm::ArrayRef<int32_t> tokens, bool lastOnly, Progress progress = {});
+  /// A token of one row of logits.
+  llvm::Expected<int32_t> sample(llvm::ArrayRef<double> logits,
+                                 const Draw &draw);
   /// Forgets all tokens.
   void reset();
   int64_t getPosition() const { return position; }

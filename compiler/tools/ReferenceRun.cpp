@@ -207,33 +207,6 @@ int compareWithReference(Session &session, const ReferenceOptions &options) {
 // Text
 //===----------------------------------------------------------------------===//
 
-/// The next token: the likeliest, or a sample.
-static int choose(const std::vector<double> &logits,
-                  const GenerateOptions &options, SamplerPtr &sampler,
-                  int32_t &token) {
-  if (options.temperature == 0) {
-    token = findLikeliest(logits);
-    return done;
-  }
-  sennit_error error;
-  if (!sampler) {
-    sennit_sampler_options sampling = {};
-    sampling.size = sizeof(sampling);
-    sampling.temperature = options.temperature;
-    sampling.top_k = options.topK;
-    sampling.top_p = options.topP;
-    sampling.seed = options.seed;
-    sennit_sampler *made = nullptr;
-    if (sennit_sampler_create(&sampling, logits.size(), &made, &error))
-      return complain(error.message, failed);
-    sampler.reset(made);
-  }
-  std::vector<float> narrow(logits.begin(), logits.end());
-  if (sennit_sampler_sample(sampler.get(), narrow.data(), &token, &error))
-    return complain(error.message, failed);
-  return done;
-}
-
 static int speak(reference::Model &model, const GenerateOptions &options) {
   auto print = [&](int32_t token) {
     if (model.byteLevel)
@@ -242,7 +215,6 @@ static int speak(reference::Model &model, const GenerateOptions &options) {
       llvm::outs() << token << ' ';
     llvm::outs().flush();
   };
-  SamplerPtr sampler;
   std::vector<int32_t> next = options.prompt;
   if (model.byteLevel)
     llvm::for_each(next, print);
@@ -256,8 +228,12 @@ static int speak(reference::Model &model, const GenerateOptions &options) {
     if (!logits)
       return complain(llvm::toString(logits.takeError()), failed);
     next.resize(1);
-    if (int code = choose(*logits, options, sampler, next[0]))
-      return code;
+    reference::Draw draw = {sennit_draw_uniform(options.seed, made),
+                            options.temperature, options.topP, options.topK};
+    auto token = model.sample(*logits, draw);
+    if (!token)
+      return complain(llvm::toString(token.takeError()), failed);
+    next[0] = *token;
     if (llvm::is_contained(model.endOfText, next[0]))
       break;
     print(next[0]);

@@ -148,7 +148,7 @@ int generate(Session &session, const GenerateOptions &options) {
   sampling.seed = options.seed;
   sennit_error error;
   sennit_sampler *sampler = nullptr;
-  if (auto status = sennit_sampler_create(&sampling, session.info.vocabulary,
+  if (auto status = sennit_sampler_create(session.module.get(), &sampling,
                                           &sampler, &error))
     return complain(error.message, exitCodeOf(status));
   SamplerPtr owner(sampler);

@@ -1,11 +1,14 @@
-// Derives prefill, decode and score from @body and @head.
+// Derives prefill, decode and score from @body and @head, and the draw of a
+// token.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
 //   @body, @head   =>   @prefill (head of the last row), @decode (one token),
-//   @score (head of every row), @verify (the same, of few tokens) on demand
+//   @score (head of every row), @verify (the same, of few tokens) on demand,
+//   @sample (a token of a row of logits)
 //
 // Declines a module without the two functions.
 
+#include "passes/normalize/EntryPoints.h"
 #include "passes/normalize/Passes.h"
 
 #include "dialects/seq/Seq.h"
@@ -15,6 +18,31 @@
 #include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
+
+func::FuncOp sennit::normalize::buildSampleEntry(OpBuilder &builder,
+                                                 Location loc,
+                                                 int64_t vocabulary) {
+  Type f32 = builder.getF32Type(), i32 = builder.getI32Type();
+  auto one = [](Type element) { return RankedTensorType::get(1, element); };
+  std::pair<StringRef, Type> inputs[] = {
+      {"logits", RankedTensorType::get({1, vocabulary}, f32)},
+      {"uniform", one(builder.getF64Type())},
+      {"temperature", one(f32)},
+      {"top_k", one(i32)},
+      {"top_p", one(f32)}};
+  auto types = llvm::map_to_vector(inputs, [](auto &in) { return in.second; });
+  auto entry = func::FuncOp::create(builder, loc, "sample",
+                                    builder.getFunctionType(types, one(i32)));
+  for (auto [number, input] : llvm::enumerate(inputs))
+    entry.setArgAttr(number, "seq.name", builder.getStringAttr(input.first));
+  entry.setResultAttr(0, "seq.name", builder.getStringAttr("token"));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToEnd(entry.addEntryBlock());
+  Value token =
+      seq::SampleOp::create(builder, loc, one(i32), entry.getArguments());
+  func::ReturnOp::create(builder, loc, token);
+  return entry;
+}
 
 namespace sennit {
 #define GEN_PASS_DEF_DERIVEENTRYPOINTS
@@ -86,6 +114,9 @@ struct DeriveEntryPoints : impl::DeriveEntryPointsBase<DeriveEntryPoints> {
     derive(body, head, "score", chunk.getInt(), /*lastRowOnly=*/false);
     if (auto offered = model.getAs<IntegerAttr>("verify"))
       derive(body, head, "verify", offered.getInt(), /*lastRowOnly=*/false);
+    auto logits = cast<RankedTensorType>(head.getResultTypes().front());
+    OpBuilder builder(head);
+    normalize::buildSampleEntry(builder, head.getLoc(), logits.getDimSize(1));
     body.erase();
     head.erase();
   }

@@ -43,7 +43,7 @@ def HoistParameters : Pass<"sennit-hoist-parameters", "::mlir::ModuleOp"> {
 }
 
 def DeriveEntryPoints : Pass<"sennit-derive-entry-points", "::mlir::ModuleOp"> {
-  let summary = "make prefill, decode and score out of the model's two functions";
+  let summary = "make prefill, decode, score and sample out of the model's two functions";
   let description = [{
     ```mlir
     func.func @body(%tokens, %past, %states..)    func.func @head(%hidden)
@@ -52,6 +52,7 @@ def DeriveEntryPoints : Pass<"sennit-derive-entry-points", "::mlir::ModuleOp"> {
     func.func @decode (%tokens, %past, %states..) attributes {seq.max_tokens = 1}
     func.func @score  (%tokens, %past, %states..) attributes {seq.max_tokens = 256}  // head of every row
     func.func @verify (%tokens, %past, %states..) attributes {seq.max_tokens = 8}    // the same, of few tokens
+    func.func @sample (%logits, %uniform, %temperature, %top_k, %top_p)              // a token of one row
     ```
 
     One definition, every form: what differs between the entries follows from

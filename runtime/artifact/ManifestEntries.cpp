@@ -81,6 +81,36 @@ static Status checkModelTensor(const JsonField &field, const Manifest &manifest,
   return {};
 }
 
+/// The inputs and the output of `sample`, in this order, for one row of logits.
+static Status checkSampleTensor(const JsonField &field,
+                                const Manifest &manifest,
+                                const ManifestEntry &entry,
+                                const ManifestArgument &argument) {
+  static constexpr struct {
+    const char *name;
+    sennit_element element;
+    const char *form;
+  } inputs[] = {{"logits", SENNIT_ELEMENT_F32, "`logits`, f32[1, vocabulary]"},
+                {"uniform", SENNIT_ELEMENT_F64, "`uniform`, f64[1]"},
+                {"temperature", SENNIT_ELEMENT_F32, "`temperature`, f32[1]"},
+                {"top_k", SENNIT_ELEMENT_I32, "`top_k`, i32[1]"},
+                {"top_p", SENNIT_ELEMENT_F32, "`top_p`, f32[1]"}},
+    output = {"token", SENNIT_ELEMENT_I32, "`token`, i32[1]"};
+  bool isInput = argument.kind == ArgumentKind::Input;
+  size_t place = (isInput ? entry.inputs : entry.outputs).size() - 1;
+  if (place >= (isInput ? std::size(inputs) : 1))
+    return field.refuse("one more", "five inputs and one output of `sample`");
+  const auto &wanted = isInput ? inputs[place] : output;
+  const Array<int64_t> &shape = argument.shape;
+  bool isRow = isInput && place == 0;
+  bool fits = argument.name == wanted.name &&
+              argument.element == wanted.element &&
+              shape.size() == (isRow ? 2 : 1) && shape[0] == 1 &&
+              (!isRow || shape[1] == manifest.vocabulary);
+  return fits ? Status() : field.refuse("of another form", wanted.form);
+}
+
+/// Entries of a language model that take tokens and give logits.
 static bool isModelEntry(std::string_view name) {
   return name == "prefill" || name == "decode" || name == "score" ||
          name == "verify";
@@ -108,6 +138,8 @@ static Status readInputOrOutput(const JsonField &field,
       return field.refuse("a second one of the same name", "one");
   SENNIT_RETURN_IF_ERROR(
       positions.append(static_cast<uint32_t>(entry.arguments.size())));
+  if (entry.name == "sample" && manifest.vocabulary != 0)
+    return checkSampleTensor(field, manifest, entry, argument);
   return isModelEntry(entry.name)
              ? checkModelTensor(field, manifest, entry, argument)
              : Status();
@@ -179,6 +211,10 @@ Status readEntry(const JsonField &field, Manifest &manifest) {
   if (isModel && (entry.inputs.size() != 1 || entry.outputs.size() != 1))
     return arguments.refuse("with other inputs and outputs",
                             "the input `tokens` and the output `logits` once");
+  if (entry.name == "sample" && manifest.vocabulary != 0 &&
+      (entry.inputs.size() != 5 || entry.outputs.size() != 1))
+    return arguments.refuse("with fewer inputs and outputs",
+                            "five inputs and one output of `sample`");
   if (isModel && manifest.vocabulary == 0)
     return field.refuse("one of a language model",
                         "a manifest with `model` beside it");

@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
   if (!info.byte_level)
     return fprintf(stderr, "generate: the model's tokens are no bytes\n"), 1;
   check(sennit_context_create(module, &context, &error), &error);
-  check(sennit_sampler_create(NULL, info.vocabulary, &sampler, &error), &error);
+  check(sennit_sampler_create(module, NULL, &sampler, &error), &error);
 
   size_t count = strlen(argv[2]);
   int32_t *tokens = malloc(count * sizeof(*tokens));

@@ -110,7 +110,8 @@ TEST(Allocation, NoneInSteadyState) {
   Loaded loaded(demo, "allocation-steady", 3);
   sennit_sampler *sampler;
   sennit_sampler_options options = {sizeof(options), 0.8f, 40, 0.9f, 1};
-  ASSERT_EQ(sennit_sampler_create(&options, 256, &sampler, nullptr), 0);
+  ASSERT_EQ(sennit_sampler_create(loaded.module, &options, &sampler, nullptr),
+            0);
   std::vector<int> tokens = makeTokens(40);
   std::vector<float> logits(40 * 256);
   int32_t token = 0, failures = 0;
@@ -161,7 +162,7 @@ static bool runRefusing(const std::string &path, long refuse, bool stays) {
     if (status == 0)
       status = sennit_context_create(module, &context, &error);
     if (status == 0)
-      status = sennit_sampler_create(&sampling, 256, &sampler, &error);
+      status = sennit_sampler_create(module, &sampling, &sampler, &error);
     if (status == 0)
       status = sennit_context_decode(context, 3, nullptr, &error);
     sennit_sampler_destroy(sampler);

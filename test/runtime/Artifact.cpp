@@ -209,7 +209,14 @@ std::string Demo::manifest() const {
       {"kind": "input", "name": "b", "dtype": "i64", "shape": [3]},
       {"kind": "output", "name": "y", "dtype": "f32", "shape": [2, 3]},
       {"kind": "output", "name": "positive", "dtype": "bool", "shape": [2]},
-      {"kind": "output", "name": "nothing", "dtype": "f64", "shape": [0]}]}]}
+      {"kind": "output", "name": "nothing", "dtype": "f64", "shape": [0]}]},
+    {"name": "sample", "symbol": "demo_sample", "scalars": [], "arguments": [
+      {"kind": "input", "name": "logits", "dtype": "f32", "shape": [1, 256]},
+      {"kind": "input", "name": "uniform", "dtype": "f64", "shape": [1]},
+      {"kind": "input", "name": "temperature", "dtype": "f32", "shape": [1]},
+      {"kind": "input", "name": "top_k", "dtype": "i32", "shape": [1]},
+      {"kind": "input", "name": "top_p", "dtype": "f32", "shape": [1]},
+      {"kind": "output", "name": "token", "dtype": "i32", "shape": [1]}]}]}
 )";
   return out.str();
 }

@@ -46,7 +46,7 @@ TEST(Entries, AreListedWithoutTheOneThatLoads) {
     EXPECT_EQ(find(loaded, info.name), i);
   }
   EXPECT_EQ(names, (std::vector<std::string>{"prefill", "decode", "score",
-                                             "trace", "blend"}));
+                                             "trace", "blend", "sample"}));
 }
 
 TEST(Entries, DescribeTheirTensors) {
@@ -145,7 +145,7 @@ TEST(Entries, RefuseWrongBuffersByName) {
   EXPECT_EQ(sennit_context_call(loaded.context, 99, nullptr, 0, nullptr, 0,
                                 &loaded.error),
             SENNIT_STATUS_INVALID_ARGUMENT);
-  EXPECT_STREQ(loaded.error.message, "entry 99 is asked for, the module has 5");
+  EXPECT_STREQ(loaded.error.message, "entry 99 is asked for, the module has 6");
   EXPECT_EQ(sennit_context_call(nullptr, 0, nullptr, 0, nullptr, 0, nullptr),
             SENNIT_STATUS_INVALID_ARGUMENT);
 }

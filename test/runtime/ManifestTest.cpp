@@ -27,7 +27,7 @@ TEST(Manifest, ReadsTheDemonstrationModule) {
   ASSERT_EQ(read(Demo().manifest(), manifest), "");
   EXPECT_EQ(manifest.vocabulary, 256);
   EXPECT_EQ(manifest.context, 64);
-  EXPECT_EQ(manifest.entries.size(), 6u);
+  EXPECT_EQ(manifest.entries.size(), 7u);
   EXPECT_EQ(manifest.findEntry("trace")->inputs[0], 3u);
   EXPECT_EQ(manifest.findEntry("blend")->arguments[1].bytes, 24u);
   EXPECT_EQ(manifest.state[1].bytes, 256u);
@@ -156,6 +156,17 @@ static const Damage damages[] = {
     {"\"dtype\": \"i64\", \"shape\": [3]",
      "\"dtype\": \"i64\", \"shape\": [9223372036, 9223372036]",
      "larger than any memory"},
+    {"\"name\": \"uniform\"", "\"name\": \"random\"",
+     "another form, expected `uniform`, f64[1]"},
+    {"\"name\": \"top_p\", \"dtype\": \"f32\"",
+     "\"name\": \"top_p\", \"dtype\": \"f64\"",
+     "another form, expected `top_p`, f32[1]"},
+    {"\"name\": \"token\", \"dtype\": \"i32\", \"shape\": [1]",
+     "\"name\": \"token\", \"dtype\": \"i32\", \"shape\": [2]",
+     "another form, expected `token`, i32[1]"},
+    {"{\"kind\": \"output\", \"name\": \"token\"",
+     "{\"kind\": \"input\", \"name\": \"token\"",
+     "expected five inputs and one output"},
     {"\"name\": \"positive\"", "\"name\": \"y\"",
      "a second one of the same name"},
 };

@@ -1,144 +1,142 @@
-// Sampling: greedy, top-k, top-p, temperature, seeds, and logits that are none.
+// Samplers: what they hand to the module's entry, seeds, and logits that are
+// none. What the compiled entry draws, test/e2e/SelectionTest.cpp asks.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "sennit/runtime.h"
+#include "test/runtime/Loaded.h"
 
-#include <cmath>
-#include <gtest/gtest.h>
-#include <vector>
+#include <set>
+
+using namespace sennit::test;
 
 namespace {
 
+/// The demonstration module's entry draws evenly of the first top-k tokens.
 struct Sampler {
-  Sampler(float temperature, int topK, float topP, uint64_t seed,
-          int64_t vocabulary) {
+  Sampler(const Loaded &loaded, float temperature, int topK, float topP,
+          uint64_t seed) {
     sennit_sampler_options options = {sizeof(options), temperature, topK, topP,
                                       seed};
-    EXPECT_EQ(sennit_sampler_create(&options, vocabulary, &sampler, nullptr),
-              SENNIT_STATUS_OK);
+    sennit_error error = {};
+    EXPECT_EQ(sennit_sampler_create(loaded.module, &options, &sampler, &error),
+              SENNIT_STATUS_OK)
+        << error.message;
   }
   ~Sampler() { sennit_sampler_destroy(sampler); }
   int sample(const std::vector<float> &logits) {
     int32_t token = -1;
-    sennit_error error;
+    sennit_error error = {};
     EXPECT_EQ(sennit_sampler_sample(sampler, logits.data(), &token, &error),
               SENNIT_STATUS_OK)
         << error.message;
     return token;
   }
-  /// How often each token is chosen in |rounds| draws.
-  std::vector<double> frequencies(const std::vector<float> &logits,
-                                  int rounds) {
-    std::vector<double> result(logits.size());
-    for (int i = 0; i < rounds; ++i)
-      result[sample(logits)] += 1.0 / rounds;
-    return result;
-  }
   sennit_sampler *sampler = nullptr;
 };
 
-const std::vector<float> logits = {std::log(0.1f), std::log(0.4f),
-                                   std::log(0.2f), std::log(0.3f)};
-
-void expectNear(const std::vector<double> &found,
-                const std::vector<double> &want) {
-  for (size_t i = 0; i < want.size(); ++i)
-    EXPECT_NEAR(found[i], want[i], 0.01) << "token " << i;
-}
+std::vector<float> flat() { return std::vector<float>(Demo::vocabulary); }
 
 } // namespace
 
 TEST(Sampler, GreedyTakesTheLargestAndTheFirstOfEquals) {
-  Sampler greedy(0, 0, 0, 1, 4);
-  EXPECT_EQ(greedy.sample(logits), 1);
-  EXPECT_EQ(greedy.sample({2, 3, 3, 1}), 1);
-  EXPECT_EQ(greedy.sample({-INFINITY, -5, -5, -9}), 1);
-  EXPECT_EQ(greedy.sample({0, -0.0f, 0, 0}), 0);
+  Loaded loaded(Demo(), "sampler-greedy");
+  Sampler greedy(loaded, 0, 0, 0, 1);
+  std::vector<float> logits = flat();
+  EXPECT_EQ(greedy.sample(logits), 0);
+  logits[7] = logits[100] = 3;
+  EXPECT_EQ(greedy.sample(logits), 7);
 }
 
-TEST(Sampler, TemperatureShapesTheDistribution) {
-  expectNear(Sampler(1, 0, 0, 1, 4).frequencies(logits, 100000),
-             {0.1, 0.4, 0.2, 0.3});
-  // At temperature 1/2 probabilities are squared.
-  expectNear(Sampler(0.5f, 0, 0, 1, 4).frequencies(logits, 100000),
-             {0.01 / 0.3, 0.16 / 0.3, 0.04 / 0.3, 0.09 / 0.3});
-  EXPECT_EQ(Sampler(1e-30f, 0, 0, 1, 4).sample(logits), 1);
-}
-
-TEST(Sampler, TopKKeepsTheLargest) {
-  expectNear(Sampler(1, 2, 0, 1, 4).frequencies(logits, 100000),
-             {0, 0.4 / 0.7, 0, 0.3 / 0.7});
-  EXPECT_EQ(Sampler(1, 1, 0, 1, 4).sample(logits), 1);
-  EXPECT_EQ(Sampler(1, 1, 0, 1, 4).sample({5, 5, 5, 5}), 0);
-  expectNear(Sampler(1, 100, 0, 1, 4).frequencies(logits, 100000),
-             {0.1, 0.4, 0.2, 0.3});
-}
-
-TEST(Sampler, TopPKeepsTheFewestThatReachIt) {
-  expectNear(Sampler(1, 0, 0.69f, 1, 4).frequencies(logits, 100000),
-             {0, 0.4 / 0.7, 0, 0.3 / 0.7});
-  expectNear(Sampler(1, 0, 0.71f, 1, 4).frequencies(logits, 100000),
-             {0, 0.4 / 0.9, 0.2 / 0.9, 0.3 / 0.9});
-  EXPECT_EQ(Sampler(1, 0, 1e-6f, 1, 4).sample(logits), 1);
-  // After top-k, of what top-k left.
-  expectNear(Sampler(1, 2, 0.5f, 1, 4).frequencies(logits, 1000), {0, 1, 0, 0});
+TEST(Sampler, HandsItsSettingsOn) {
+  Loaded loaded(Demo(), "sampler-settings");
+  std::set<int> all, some;
+  Sampler wide(loaded, 1, 0, 1, 1), narrow(loaded, 1, 3, 1, 1);
+  for (int i = 0; i < 3000; ++i) {
+    all.insert(wide.sample(flat()));
+    some.insert(narrow.sample(flat()));
+  }
+  EXPECT_EQ(all.size(), size_t(Demo::vocabulary));
+  EXPECT_EQ(some, std::set<int>({0, 1, 2}));
+  // Below a top-p of 1/2 the demonstration keeps the first token alone.
+  EXPECT_EQ(Sampler(loaded, 1, 0, 0.25f, 1).sample(flat()), 0);
 }
 
 TEST(Sampler, ASeedDecidesEverything) {
-  std::vector<float> flat(1000, 0.0f);
-  Sampler a(1, 500, 0.9f, 7, 1000), b(1, 500, 0.9f, 7, 1000);
-  Sampler other(1, 500, 0.9f, 8, 1000);
+  Loaded loaded(Demo(), "sampler-seed");
+  Sampler a(loaded, 1, 0, 1, 7), b(loaded, 1, 0, 1, 7);
+  Sampler other(loaded, 1, 0, 1, 8);
   int different = 0;
   for (int i = 0; i < 200; ++i) {
-    int token = a.sample(flat);
-    ASSERT_EQ(token, b.sample(flat));
-    different += token != other.sample(flat);
+    int token = a.sample(flat());
+    ASSERT_EQ(token, b.sample(flat()));
+    different += token != other.sample(flat());
   }
   EXPECT_GT(different, 150);
 }
 
-TEST(Sampler, NeverChoosesWhatIsMasked) {
-  Sampler sampler(5, 0, 0.999f, 3, 4);
-  for (int i = 0; i < 1000; ++i)
-    ASSERT_NE(sampler.sample({1, -INFINITY, 1, -INFINITY}) % 2, 1);
-}
-
 TEST(Sampler, RefusesLogitsThatAreNoDistribution) {
+  Loaded loaded(Demo(), "sampler-refuses");
   sennit_error error;
   int32_t token = 77;
-  for (float temperature : {0.0f, 1.0f}) {
-    Sampler sampler(temperature, 0, 0, 1, 3);
-    auto refuse = [&](std::vector<float> values, const char *message) {
-      EXPECT_EQ(
-          sennit_sampler_sample(sampler.sampler, values.data(), &token, &error),
-          SENNIT_STATUS_NUMERICAL);
-      EXPECT_STREQ(error.message, message);
-      EXPECT_EQ(token, 77);
-    };
-    refuse({1, NAN, 2},
-           "logit 1 is nan, expected a finite number or -infinity");
-    refuse({NAN, NAN, NAN},
-           "logit 0 is nan, expected a finite number or -infinity");
-    refuse({1, 2, INFINITY},
-           "logit 2 is inf, expected a finite number or -infinity");
-    refuse({-INFINITY, -INFINITY, -INFINITY},
-           "all 3 logits are -infinity, so no token remains");
-  }
+  Sampler sampler(loaded, 1, 0, 1, 1), twin(loaded, 1, 0, 1, 1);
+  auto refuse = [&](std::vector<float> values, const char *message) {
+    EXPECT_EQ(
+        sennit_sampler_sample(sampler.sampler, values.data(), &token, &error),
+        SENNIT_STATUS_NUMERICAL);
+    EXPECT_STREQ(error.message, message);
+    EXPECT_EQ(token, 77);
+  };
+  std::vector<float> logits = flat();
+  logits[1] = NAN;
+  refuse(logits, "logit 1 is nan, expected a finite number or -infinity");
+  logits[1] = INFINITY;
+  refuse(logits, "logit 1 is inf, expected a finite number or -infinity");
+  refuse(std::vector<float>(Demo::vocabulary, -INFINITY),
+         "all 256 logits are -infinity, so no token remains");
+  // A refusal draws no number.
+  EXPECT_EQ(sampler.sample(flat()), twin.sample(flat()));
 }
 
 TEST(Sampler, RefusesOptionsOutsideTheirRanges) {
-  sennit_sampler *sampler;
-  auto create = [&](float temperature, int topK, float topP,
-                    int64_t vocabulary) {
+  Loaded loaded(Demo(), "sampler-options");
+  sennit_sampler *sampler = nullptr;
+  auto create = [&](float temperature, int topK, float topP) {
     sennit_sampler_options options = {sizeof(options), temperature, topK, topP,
                                       0};
-    return sennit_sampler_create(&options, vocabulary, &sampler, nullptr);
+    return sennit_sampler_create(loaded.module, &options, &sampler, nullptr);
   };
-  EXPECT_EQ(create(-1, 0, 0, 4), SENNIT_STATUS_INVALID_ARGUMENT);
-  EXPECT_EQ(create(NAN, 0, 0, 4), SENNIT_STATUS_INVALID_ARGUMENT);
-  EXPECT_EQ(create(INFINITY, 0, 0, 4), SENNIT_STATUS_INVALID_ARGUMENT);
-  EXPECT_EQ(create(1, -1, 0, 4), SENNIT_STATUS_INVALID_ARGUMENT);
-  EXPECT_EQ(create(1, 0, 1.5f, 4), SENNIT_STATUS_INVALID_ARGUMENT);
-  EXPECT_EQ(create(1, 0, NAN, 4), SENNIT_STATUS_INVALID_ARGUMENT);
-  EXPECT_EQ(create(1, 0, 0, 0), SENNIT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(create(-1, 0, 0), SENNIT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(create(NAN, 0, 0), SENNIT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(create(INFINITY, 0, 0), SENNIT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(create(1, -1, 0), SENNIT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(create(1, 0, 1.5f), SENNIT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(create(1, 0, NAN), SENNIT_STATUS_INVALID_ARGUMENT);
+  EXPECT_EQ(sennit_sampler_create(nullptr, nullptr, &sampler, nullptr),
+            SENNIT_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(sampler, nullptr);
+}
+
+TEST(Sampler, KeepsItsModuleAlive) {
+  auto loaded = std::make_unique<Loaded>(Demo(), "sampler-lives");
+  Sampler sampler(*loaded, 0, 0, 0, 1);
+  loaded.reset();
+  EXPECT_EQ(sampler.sample(flat()), 0);
+}
+
+TEST(Sampler, NeedsTheEntry) {
+  Demo demo;
+  std::string folder = makeFolder("sampler-entry");
+  demo.install(folder);
+  writeFile(folder + "/demo.snt",
+            demo.artifact(replaceOnce(demo.manifest(), "\"name\": \"sample\"",
+                                      "\"name\": \"simple\"")));
+  sennit_module *module = nullptr;
+  sennit_sampler *sampler = nullptr;
+  sennit_error error = {};
+  ASSERT_EQ(sennit_module_load((folder + "/demo.snt").c_str(), nullptr, &module,
+                               &error),
+            SENNIT_STATUS_OK)
+      << error.message;
+  EXPECT_EQ(sennit_sampler_create(module, nullptr, &sampler, &error),
+            SENNIT_STATUS_UNSUPPORTED);
+  EXPECT_STREQ(error.message, "the module has no entry `sample`");
+  sennit_module_destroy(module);
 }

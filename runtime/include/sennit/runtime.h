@@ -124,7 +124,7 @@ SENNIT_API sennit_status sennit_module_load(const char *path,
                                             sennit_error *out_error);
 
 /* Gives up the caller's |module|, which may be NULL. Its memory and threads go
- * when its last context is destroyed, before which contexts stay usable. */
+ * when its last context and sampler are destroyed, which stay usable. */
 SENNIT_API void sennit_module_destroy(sennit_module *module);
 
 /* Strings and arrays belong to the module. */
@@ -368,18 +368,24 @@ typedef struct sennit_sampler_options {
   uint64_t seed;
 } sennit_sampler_options;
 
-/* Creates a sampler for logits of |vocabulary| values with all the memory that
- * it will use. |options| may be NULL: greedy. The caller owns
- * |*out_sampler|. */
-SENNIT_API sennit_status
-sennit_sampler_create(const sennit_sampler_options *options, int64_t vocabulary,
-                      sennit_sampler **out_sampler, sennit_error *out_error);
+/* Creates a sampler for logits of the module's vocabulary with all the memory
+ * that it will use; it calls the module's entry `sample`, without which it is
+ * refused. |options| may be NULL: greedy. The caller owns |*out_sampler|, which
+ * keeps |module| alive. */
+SENNIT_API sennit_status sennit_sampler_create(
+    sennit_module *module, const sennit_sampler_options *options,
+    sennit_sampler **out_sampler, sennit_error *out_error);
+
+/* The number in [0, 1) that draw |number|, from 0, of a sampler uses:
+ * SplitMix64 (Steele, Lea and Flood, 2014), whose state only counts. */
+SENNIT_API double sennit_draw_uniform(uint64_t seed, uint64_t number);
 
 /* |sampler| may be NULL. */
 SENNIT_API void sennit_sampler_destroy(sennit_sampler *sampler);
 
 /* Chooses a token from |logits|, f32[vocabulary], which is not changed. A
- * logit of -infinity is never chosen. */
+ * logit of -infinity is never chosen. Draw n of a sampler depends on its seed,
+ * n and the logits alone; a refusal draws nothing. */
 SENNIT_API sennit_status sennit_sampler_sample(sennit_sampler *sampler,
                                                const float *logits,
                                                int32_t *out_token,

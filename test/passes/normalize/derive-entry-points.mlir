@@ -23,6 +23,11 @@ module attributes {seq.model = {chunk = 256 : i64}} {
   // CHECK: %[[HIDDEN:.*]] = seq.embed
   // CHECK-NOT: arith.subi
   // CHECK: tensor.extract_slice %[[HIDDEN]][0, 0]
+
+  // CHECK-LABEL: func.func @sample
+  // CHECK-SAME: %[[LOGITS:.*]]: tensor<1x4xf32> {seq.name = "logits"}, %[[UNIFORM:.*]]: tensor<1xf64> {seq.name = "uniform"}
+  // CHECK-SAME: -> (tensor<1xi32> {seq.name = "token"})
+  // CHECK: seq.sample %[[LOGITS]] uniform(%[[UNIFORM]])
   func.func @body(%tokens: tensor<?xi32>, %past: index, %window: tensor<3x8xf32> {seq.state = "window"})
       -> (tensor<?x8xf32>, tensor<3x8xf32>) {
     %table = arith.constant dense<1.0> : tensor<16x8xf32>

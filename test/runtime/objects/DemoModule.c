@@ -121,6 +121,33 @@ int32_t demo_blend(sennit_invocation *invocation) {
   return 0;
 }
 
+/* bindings: logits, uniform, temperature, top_k, top_p, token. Greedy at
+ * temperature 0, else even over the first top_k tokens, of which a top_p below
+ * a half leaves the first; -1 where the logits are no distribution. */
+int32_t demo_sample(sennit_invocation *invocation) {
+  if (invocation->abi_version != SENNIT_ABI_VERSION)
+    return 1;
+  const float *logits = (const float *)invocation->bindings[0];
+  double uniform = *(const double *)invocation->bindings[1];
+  float temperature = *(const float *)invocation->bindings[2];
+  int32_t kept = *(const int32_t *)invocation->bindings[3];
+  float topP = *(const float *)invocation->bindings[4];
+  int32_t largest = 0, finite = 0;
+  for (int32_t i = 0; i < V; ++i) {
+    finite += logits[i] - logits[i] == 0;
+    if (logits[i] != logits[i] || logits[i] > 3e38f)
+      finite = -V;
+    largest = logits[i] > logits[largest] ? i : largest;
+  }
+  kept = kept == 0 ? V : kept;
+  kept = topP > 0 && topP < 0.5f ? 1 : kept;
+  *(int32_t *)invocation->bindings[5] = finite <= 0 ? -1
+                                        : temperature == 0
+                                            ? largest
+                                            : (int32_t)(uniform * kept);
+  return 0;
+}
+
 /* What an entry answers that was compiled for another abi_version. */
 int32_t demo_refuse(sennit_invocation *invocation) {
   (void)invocation;
