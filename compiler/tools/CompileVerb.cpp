@@ -23,7 +23,8 @@ static cl::opt<std::string>
            cl::value_desc("file"), cl::sub(command));
 static cl::opt<std::string> target(
     "target",
-    cl::desc("cpu, cpu:host, cpu:avx2 or cpu:avx512 (default: cpu:host)"),
+    cl::desc(
+        "cpu, cpu:host, cpu:avx2, cpu:avx512 or cpu:amx (default: cpu:host)"),
     cl::init("cpu:host"), cl::sub(command));
 static cl::opt<int64_t> context(
     "context",

@@ -29,12 +29,16 @@ void TileDialect::initialize() {
 }
 
 // An attribute does not know the rank of the type that carries it, so the map
-// is that of a matrix: (n, k) -> (panel, k, row in the panel).
+// is that of a matrix: (n, k) -> (panel, group, row in the panel, k in the
+// group), less the last where groups hold one.
 AffineMap BlockedAttr::getAffineMap() const {
   AffineExpr n = getAffineDimExpr(0, getContext());
   AffineExpr k = getAffineDimExpr(1, getContext());
-  return AffineMap::get(2, 0, {n.floorDiv(getRows()), k, n % getRows()},
-                        getContext());
+  SmallVector<AffineExpr> place{n.floorDiv(getRows()), k.floorDiv(getGroup()),
+                                n % getRows()};
+  if (getGroup() != 1)
+    place.push_back(k % getGroup());
+  return AffineMap::get(2, 0, place, getContext());
 }
 
 LogicalResult
@@ -43,6 +47,9 @@ BlockedAttr::verifyLayout(ArrayRef<int64_t> shape,
   if (getRows() < 1)
     return emitError() << "blocked layout has panels of " << getRows()
                        << " rows, at least 1 is needed";
+  if (getGroup() < 1)
+    return emitError() << "blocked layout has groups of " << getGroup()
+                       << " elements, at least 1 is needed";
   if (shape.size() < 2)
     return emitError() << "blocked layout on rank " << shape.size()
                        << ", it describes matrices [.., N, K]";
@@ -58,7 +65,7 @@ BlockedAttr::getStridesAndOffset(ArrayRef<int64_t> shape,
 }
 
 int64_t BlockedAttr::getStorageElements(ArrayRef<int64_t> shape) const {
-  int64_t elements = shape.back();
+  int64_t elements = llvm::alignTo(shape.back(), getGroup());
   elements *= llvm::alignTo(shape[shape.size() - 2], getRows());
   return elements * llvm::product_of(shape.drop_back(2));
 }

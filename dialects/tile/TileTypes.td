@@ -15,16 +15,18 @@ def BlockedAttr : AttrDef<TileDialect, "Blocked", [MemRefLayoutAttrInterface]> {
     Element (n, k) of the last two dimensions lies at
 
     ```
-      ((n / rows) * K + k) * rows + n % rows
+      (((n / rows) * ceil(K / group) + k / group) * rows + n % rows) * group + k % group
     ```
 
     elements from the matrix's start: panels of `rows` consecutive n, each panel
-    k-major, so that a vector over n is contiguous for every k. N is rounded up
-    to whole panels and the excess holds zeros; leading dimensions are outermost.
-    Legal on memref types and as encoding of tensor types.
+    k-major, so that a vector over n is contiguous for every group of k's. Groups
+    of two are what matrix units take of 16-bit elements (VNNI). N is rounded up
+    to whole panels and K to whole groups, and the excess holds zeros; leading
+    dimensions are outermost. Legal on memref types and as encoding of tensor
+    types.
   }];
-  let parameters = (ins "int64_t":$rows);
-  let assemblyFormat = "`<` $rows `>`";
+  let parameters = (ins "int64_t":$rows, DefaultValuedParameter<"int64_t", "1">:$group);
+  let assemblyFormat = "`<` $rows (`,` `group` `=` $group^)? `>`";
   let extraClassDeclaration = [{
     ::mlir::AffineMap getAffineMap() const;
     bool isIdentity() const { return false; }

@@ -25,9 +25,9 @@ public:
     width = weight.getDimSize(1);
     depth = weight.getDimSize(2);
     sizes = getProductSizes(kernel.core, kernel.rowBound(first.getOutput()),
-                            width, depth);
+                            width, depth, getGroup(weight));
     // Few of the rows are one expert's.
-    sizes.m = std::min<int64_t>(sizes.m, 24);
+    sizes.m = std::min<int64_t>(sizes.m, getGroup(weight) == 1 ? 24 : 32);
     if (kernel.extents.bound(first.getInput()) == 1)
       sizes.m = 1;
   }

@@ -36,7 +36,7 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       module.emitError("module names no `machine.target` to schedule for");
       return signalPassFailure();
     }
-    panel = tile::BlockedAttr::get(&getContext(), schedule::getPanelRows(core));
+    this->core = core;
     module.walk([&](rt::ReadOp read) {
       reads[read.getConstantAttr()].push_back(read);
     });
@@ -58,8 +58,11 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
     if (matrices.empty())
       return;
     auto plain = cast<RankedTensorType>(assign.getValue().getType());
+    auto panels =
+        tile::BlockedAttr::get(&getContext(), schedule::getPanelRows(core),
+                               schedule::chooseGroup(core, plain));
     auto type =
-        RankedTensorType::get(plain.getShape(), plain.getElementType(), panel);
+        RankedTensorType::get(plain.getShape(), plain.getElementType(), panels);
     auto constant = SymbolTable::lookupNearestSymbolFrom<rt::ConstantOp>(
         assign, assign.getConstantAttr());
     Value packed = pack(assign, type, /*inPlace=*/!others);
@@ -108,7 +111,7 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
     return kernel.getResult(0);
   }
 
-  tile::BlockedAttr panel;
+  machine::CoreAttr core;
   DenseMap<Attribute, SmallVector<rt::ReadOp>> reads;
 };
 } // namespace

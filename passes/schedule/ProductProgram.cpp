@@ -40,7 +40,8 @@ LogicalResult buildProductProgram(KernelBuilder &kernel) {
       cast<RankedTensorType>(seq::getMatrix(products.front()).get().getType());
   int64_t width = matrix.getDimSize(0), depth = matrix.getDimSize(1);
   ProductSizes sizes =
-      getProductSizes(kernel.core, kernel.rowBound(activations), width, depth);
+      getProductSizes(kernel.core, kernel.rowBound(activations), width, depth,
+                      getGroup(matrix));
 
   Program program(kernel, kernel.kernel.getKind());
   Value rows = program.extent(activations, 0);

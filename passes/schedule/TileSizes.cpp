@@ -3,8 +3,11 @@
 
 #include "passes/schedule/TileSizes.h"
 
+#include "dialects/tile/Tile.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
 
 namespace sennit::schedule {
 
@@ -25,10 +28,41 @@ int64_t roundUpRows(int64_t rows, int64_t most) {
                            most);
 }
 
+/// Elements of depth that a matrix unit takes at once.
+static constexpr int64_t unitDepth = 32;
+
+int64_t chooseGroup(machine::CoreAttr core, RankedTensorType matrix) {
+  bool isTaken = core.getIsa() == "amx" && matrix.getElementType().isBF16() &&
+                 matrix.getShape().back() % unitDepth == 0;
+  return isTaken ? 2 : 1;
+}
+
+int64_t getGroup(RankedTensorType matrix) {
+  auto panels = dyn_cast_if_present<tile::BlockedAttr>(matrix.getEncoding());
+  return panels ? panels.getGroup() : 1;
+}
+
+/// Sizes for tiles of 16 by 16 whose sums stay in the unit's registers over one
+/// step of the depth.
+static ProductSizes getMatrixUnitSizes(int64_t rows, int64_t panels,
+                                       int64_t panel, int64_t k) {
+  constexpr int64_t most = 1024;
+  ProductSizes sizes;
+  sizes.k = unitDepth * getDivisor(k / unitDepth, most / unitDepth);
+  // Few steps of depth would write the sums too often.
+  if (sizes.k < most / 8)
+    sizes.k = k;
+  sizes.n = panel * getDivisor(panels, rows <= 16 ? 4 : 8);
+  sizes.m = rows <= 16 ? rows : std::min<int64_t>(llvm::alignTo(rows, 32), 128);
+  return sizes;
+}
+
 ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n,
-                             int64_t k) {
+                             int64_t k, int64_t group) {
   int64_t panel = getPanelRows(core);
   int64_t panels = llvm::divideCeil(n, panel);
+  if (group != 1)
+    return getMatrixUnitSizes(rows, panels, panel, k);
   ProductSizes sizes;
   // One step's panel of 16-bit weights in half of L1.
   int64_t depth = core.getL1Bytes() / 2 / (panel * 2);

@@ -4,6 +4,7 @@
 #define SENNIT_PASSES_SCHEDULE_TILESIZES_H
 
 #include "dialects/machine/Machine.h"
+#include "mlir/IR/BuiltinTypes.h"
 
 namespace sennit::schedule {
 
@@ -15,12 +16,19 @@ struct ProductSizes {
 /// Rows of a matrix panel: two vectors.
 int64_t getPanelRows(machine::CoreAttr core);
 
-/// Sizes for a product of at most `rows` rows by an [n, k] matrix. The panel
-/// of one step stays in half of L1, the rows of one step in half of L2; n
-/// divides the matrix's panels, k divides the depth wherever a divisor of
-/// useful size exists.
+/// Elements of a matrix's row to put side by side in its panels: two where the
+/// core's matrix unit takes them, else one.
+int64_t chooseGroup(machine::CoreAttr core, mlir::RankedTensorType matrix);
+
+/// Elements of a matrix's row that stand side by side.
+int64_t getGroup(mlir::RankedTensorType matrix);
+
+/// Sizes for a product of at most `rows` rows by an [n, k] matrix, whose rows
+/// stand in groups of `group`. The panel of one step stays in half of L1, the
+/// rows of one step in half of L2; n divides the matrix's panels, k divides the
+/// depth wherever a divisor of useful size exists, and always with groups.
 ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n,
-                             int64_t k);
+                             int64_t k, int64_t group = 1);
 
 /// Rows of a tile of `width` elements a row that passes through L1 once.
 int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width);

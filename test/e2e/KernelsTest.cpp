@@ -167,18 +167,6 @@ std::string nameOf(const testing::TestParamInfo<Subject> &info) {
   return std::get<0>(info.param).name + "_" + std::get<1>(info.param);
 }
 
-/// The levels that this processor runs.
-std::vector<std::string> findLevels() {
-  auto host = sennit::cpu::getMachine("host");
-  if (!host) {
-    llvm::consumeError(host.takeError());
-    return {};
-  }
-  if (host->level == "avx512")
-    return {"avx2", "avx512"};
-  return {host->level};
-}
-
 std::vector<Specimen> makeAll() {
   std::vector<Specimen> all = makeMixers();
   for (Specimen &router : makeRouters())
@@ -194,13 +182,15 @@ std::vector<Specimen> makeCausal() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Kernels,
-                         testing::Combine(testing::ValuesIn(makeAll()),
-                                          testing::ValuesIn(findLevels())),
-                         nameOf);
-INSTANTIATE_TEST_SUITE_P(All, KernelsInPieces,
-                         testing::Combine(testing::ValuesIn(makeCausal()),
-                                          testing::ValuesIn(findLevels())),
-                         nameOf);
+INSTANTIATE_TEST_SUITE_P(
+    All, Kernels,
+    testing::Combine(testing::ValuesIn(makeAll()),
+                     testing::ValuesIn(findVectorLevels())),
+    nameOf);
+INSTANTIATE_TEST_SUITE_P(
+    All, KernelsInPieces,
+    testing::Combine(testing::ValuesIn(makeCausal()),
+                     testing::ValuesIn(findVectorLevels())),
+    nameOf);
 
 } // namespace

@@ -48,21 +48,9 @@ std::string nameOf(const testing::TestParamInfo<Subject> &info) {
   return std::get<0>(info.param).name + "_" + std::get<1>(info.param);
 }
 
-/// The levels that this processor runs.
-std::vector<std::string> findLevels() {
-  auto host = sennit::cpu::getMachine("host");
-  if (!host) {
-    llvm::consumeError(host.takeError());
-    return {};
-  }
-  if (host->level == "avx512")
-    return {"avx2", "avx512"};
-  return {host->level};
-}
-
 auto under(const std::vector<LinalgSpecimen> &specimens) {
   return testing::Combine(testing::ValuesIn(specimens),
-                          testing::ValuesIn(findLevels()));
+                          testing::ValuesIn(findVectorLevels()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Maps, Linalg, under(makeMaps()), nameOf);

@@ -6,6 +6,7 @@
 #include "compiler/Register.h"
 #include "compiler/Stages.h"
 #include "compiler/Target.h"
+#include "compiler/targets/cpu/Cpu.h"
 #include "dialects/rt/Rt.h"
 #include "test/lib/GuardedMemory.h"
 
@@ -26,6 +27,12 @@
 
 using namespace mlir;
 using namespace sennit::test;
+
+std::vector<std::string> sennit::test::findVectorLevels() {
+  std::vector<std::string> levels = sennit::cpu::getHostLevels();
+  llvm::erase(levels, "amx");
+  return levels;
+}
 
 //===----------------------------------------------------------------------===//
 // Compilation

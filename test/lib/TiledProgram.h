@@ -16,6 +16,10 @@
 
 namespace sennit::test {
 
+/// The levels that this processor runs, less that of the matrix unit: programs
+/// without packed weights are the same there.
+std::vector<std::string> findVectorLevels();
+
 /// The kernels of one function, as machine code, and the function that
 /// dispatches them, interpreted: what memory planning, the entries' code and
 /// the runtime would make of it is left out.

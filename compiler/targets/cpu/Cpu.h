@@ -18,13 +18,16 @@ namespace sennit::cpu {
 /// (48 lanes ran 50 times slower), and splits 16 into two where it must.
 constexpr int64_t lanes = 16;
 
+/// Rows of a tile of the matrix unit, and elements of depth that it takes.
+constexpr int64_t matrixUnitRows = 16, matrixUnitDepth = 32;
+
 /// The attribute on a lowered kernel that says how many bytes of scratch each
 /// thread gives it.
 constexpr llvm::StringLiteral scratchAttrName = "sennit.scratch";
 
 /// One level of the instruction set.
 struct CpuMachine {
-  /// `avx2` or `avx512`.
+  /// `avx2`, `avx512` or `amx`.
   std::string level;
   /// LLVM's names for the processor and its features.
   std::string processor, features;
@@ -33,11 +36,18 @@ struct CpuMachine {
   int64_t accumulators, rows;
   /// Vectors of B side by side when there are rows enough.
   int64_t columns;
+  /// Whether products of bf16 panels in groups of two run on AMX.
+  bool hasMatrixUnit = false;
 };
 
 /// The machine of a level's name; `host` is the best level that this processor
 /// runs. Fails on other names, and on a host below AVX2.
 llvm::Expected<CpuMachine> getMachine(llvm::StringRef level);
+
+/// The names of all levels, from the lowest, and of those that this processor
+/// runs.
+llvm::ArrayRef<llvm::StringRef> getLevels();
+std::vector<std::string> getHostLevels();
 
 /// From kernels as `func.func` holding one `tile.grid` to LLVM's dialect:
 /// for kernel `k`, `void k(ptr arguments, i64 begin, i64 end, ptr scratch)`

@@ -195,6 +195,8 @@ Value Emitter::getBufferPointer(const Buffer &buffer, ArrayRef<Value> at) {
 void Emitter::storeBuffer(const Buffer &buffer, const Point &point,
                           Value value) {
   Type element = getElementTypeOrSelf(value.getType());
+  if (buffer.plane != 0)
+    return storeSplit(buffer, getBufferPointer(buffer, point.at), value);
   storeRaw(getBufferPointer(buffer, point.at),
            element.isInteger(1) ? narrow(value, element) : value);
 }

@@ -78,12 +78,13 @@ Emitter::Address Emitter::getAddress(OpTy op, ArrayRef<Value> at,
   if (rank != 0)
     address.laneStride = strides[laneViewDim];
   if (auto blocked = dyn_cast<tile::BlockedAttr>(view.getLayout())) {
-    int64_t rows = blocked.getRows();
-    Value n = positions[rank - 2];
-    Value panel = add(multiply(divide(n, rows), view.getDimSize(rank - 1)),
-                      positions[rank - 1]);
-    offset = add(offset, add(multiply(panel, rows), remainder(n, rows)));
-    address.laneStride = laneViewDim == rank - 1 ? rows : 1;
+    int64_t rows = blocked.getRows(), group = blocked.getGroup();
+    int64_t groups = llvm::divideCeil(view.getDimSize(rank - 1), group);
+    Value n = positions[rank - 2], k = positions[rank - 1];
+    Value step = add(multiply(divide(n, rows), groups), divide(k, group));
+    Value row = add(multiply(step, rows), remainder(n, rows));
+    offset = add(offset, add(multiply(row, group), remainder(k, group)));
+    address.laneStride = laneViewDim == rank - 1 ? rows : group;
   }
   address.pointer =
       pointerAt(scalars.lookup(op.getView()), address.raw, offset);
@@ -150,6 +151,10 @@ Value Emitter::emitPairLoad(tile::LoadOp load, ArrayRef<Value> at,
                             int64_t laneDim) {
   Address address = getAddress(load, at, laneDim, lanes);
   return loadRaw(address.pointer, builder.getI32Type(), /*vector=*/true);
+}
+
+Value Emitter::getPointer(tile::LoadOp load, ArrayRef<Value> at) {
+  return getAddress(load, at, /*laneDim=*/-1, /*reach=*/0).pointer;
 }
 
 Value Emitter::emitGather(tile::LoadOp load, const Address &address,
@@ -222,6 +227,10 @@ static Value skipRounding(const Plan &plan, Value value) {
 }
 
 void Emitter::emitStore(tile::StoreOp store) {
+  auto view = cast<MemRefType>(store.getView().getType());
+  auto blocked = dyn_cast<tile::BlockedAttr>(view.getLayout());
+  if (blocked && blocked.getGroup() != 1)
+    return emitGroupedStore(store);
   auto type = cast<VectorType>(store.getValue().getType());
   Value value = skipRounding(plan, store.getValue());
   SmallVector<Value> limits(type.getRank());
@@ -237,6 +246,36 @@ void Emitter::emitStore(tile::StoreOp store) {
         storeVector(store, point, emit(value, point));
       },
       limits);
+}
+
+// Two neighbours of depth are one number of 32 bits, so that the lanes along
+// the rows are neighbours in memory.
+void Emitter::emitGroupedStore(tile::StoreOp store) {
+  auto type = cast<VectorType>(store.getValue().getType());
+  Value value = store.getValue();
+  Value depth = constant(type.getDimSize(0));
+  if (Value bound = store.getBoundOf(0))
+    depth = minimum(
+        depth,
+        subtract(scalars.lookup(bound),
+                 scalars.lookup(store.getIndices()[store.getViewDim(0)])));
+  auto raw = [&](Value k, Value n) {
+    Value number = emit(value, Point{{k, n}, true, type.getDimSize(1)});
+    return Value(arith::ExtUIOp::create(builder, loc,
+                                        vectorOf(builder.getI32Type()),
+                                        narrow(number, builder.getBF16Type())));
+  };
+  emitLoop(constant(0), depth, 2, [&](Value k) {
+    emitLoop(constant(0), constant(type.getDimSize(1)), lanes, [&](Value n) {
+      Value high = arith::ShLIOp::create(
+          builder, loc, raw(add(k, 1), n),
+          constantOf(builder.getI32IntegerAttr(16), true));
+      Value both = arith::OrIOp::create(builder, loc, raw(k, n), high);
+      Address address =
+          getAddress(store, {k, n}, /*laneDim=*/1, type.getDimSize(1));
+      storeRaw(address.pointer, both);
+    });
+  });
 }
 
 void Emitter::storeVector(tile::StoreOp store, const Point &point,

@@ -1,6 +1,6 @@
 // Matrix products: accumulators in registers, A broadcast, B by vectors.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/Emitter.h"
+#include "compiler/targets/cpu/EmitterProduct.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/STLExtras.h"
@@ -9,25 +9,6 @@
 using namespace mlir;
 using namespace sennit;
 using namespace sennit::cpu;
-
-/// One matrix of a product's batch.
-struct Emitter::Product {
-  Value a, b, accumulator;
-  int64_t m, n, k;
-  bool turnedA;
-  SmallVector<Value> batch;
-  const Buffer *result;
-  /// B as [K, N], when it was turned into scratch.
-  const Buffer *turnedB;
-  /// B as [N, K] in panels, read as it lies.
-  tile::LoadOp panels;
-
-  SmallVector<Value> at(Value a, Value b) const {
-    SmallVector<Value> indices(batch);
-    indices.append({a, b});
-    return indices;
-  }
-};
 
 void Emitter::emitProduct(tile::MmaOp mma) {
   Product product;
@@ -44,11 +25,21 @@ void Emitter::emitProduct(tile::MmaOp mma) {
   product.k = a[a.size() - 1 - product.turnedA];
   product.result = plan.find(mma.getResult());
   product.turnedB = plan.findTemporary(mma);
+  auto resolve = [&](Value value) { return plan.resolve(value); };
   if (form == tile::MmaForm::NT || form == tile::MmaForm::TT)
-    product.panels =
-        findPanels(mma, [&](Value value) { return plan.resolve(value); });
+    product.panels = findPanels(mma, resolve);
+  if (usesMatrixUnit(mma, resolve)) {
+    product.split = product.turnedB;
+    if (product.split)
+      copyTo(*product.split, product.a);
+    else
+      product.split = plan.find(product.a);
+    product.turnedB = nullptr;
+  }
   emitScalarNest(result.drop_back(2), [&](const Point &batch) {
     product.batch = batch.at;
+    if (product.split)
+      return emitUnitProduct(product);
     if (product.turnedB)
       emitTurnedB(product);
     if (!product.panels && hasLanesAlongDepth(mma))

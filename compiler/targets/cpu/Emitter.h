@@ -122,11 +122,13 @@ private:
   /// 32 neighbours of 16 bits as 16 integers of 32; none may lie outside.
   mlir::Value emitPairLoad(tile::LoadOp load, llvm::ArrayRef<mlir::Value> at,
                            int64_t laneDim);
+  mlir::Value getPointer(tile::LoadOp load, llvm::ArrayRef<mlir::Value> at);
   void emitPrefetch(tile::LoadOp load, int64_t dim, int64_t ahead);
   mlir::Value emitMemrefLoad(mlir::memref::LoadOp load);
   mlir::Value emitGather(tile::LoadOp load, const Address &address,
                          mlir::Value mask);
   void emitStore(tile::StoreOp store);
+  void emitGroupedStore(tile::StoreOp store);
   void storeVector(tile::StoreOp store, const Point &point, mlir::Value value);
   void emitScatter(tile::StoreOp store, const Address &address,
                    mlir::Value value, mlir::Value mask);
@@ -178,6 +180,20 @@ private:
   void shufflePairs(llvm::SmallVectorImpl<mlir::Value> &vectors, bool apart);
   mlir::Value emitProductB(const Product &product, mlir::Value k,
                            mlir::Value n);
+
+  // EmitMatrixUnit.cpp: products of bf16 panels by AMX.
+  void emitUnitProduct(const Product &product);
+  void emitUnitBlock(const Product &product, mlir::Value m, mlir::Value n,
+                     int64_t tilesDown, int64_t tilesAcross);
+  void emitUnitStep(const Product &product, mlir::Value m, mlir::Value n,
+                    mlir::Value k, int64_t tilesDown, int64_t tilesAcross,
+                    llvm::SmallVectorImpl<mlir::Value> &sums);
+  void emitPairProduct(const Product &product);
+  void emitPairColumns(const Product &product, mlir::Value n, int64_t vectors);
+  mlir::Value loadUnitTile(mlir::Value pointer, int64_t rows, int64_t stride);
+  mlir::Value callUnit(llvm::StringRef intrinsic, llvm::ArrayRef<int64_t> sizes,
+                       mlir::ValueRange operands, bool givesTile = true);
+  void storeSplit(const Buffer &buffer, mlir::Value pointer, mlir::Value value);
 
   // EmitReductions.cpp.
   void emitReduce(tile::ReduceOp reduce);

@@ -323,7 +323,7 @@ struct CpuExpandMath : sennit::impl::CpuExpandMathBase<CpuExpandMath> {
         Expand<math::Log2Op, expandLog2>, Expand<math::Log1pOp, expandLog1p>,
         Expand<math::TanhOp, expandTanh>, Expand<math::ErfOp, expandErf>,
         Expand<math::RsqrtOp, expandRsqrt>>(&getContext(),
-                                            machine->level == "avx512");
+                                            machine->level != "avx2");
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

@@ -2,6 +2,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Cpu.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/TargetParser/Host.h"
 
 using namespace mlir;
@@ -23,26 +24,48 @@ static CpuMachine makeAvx512() {
           2};
 }
 
-static bool hasAll(const llvm::StringMap<bool> &features,
-                   ArrayRef<StringRef> names) {
-  return llvm::all_of(names,
-                      [&](StringRef name) { return features.lookup(name); });
+static CpuMachine makeAmx() {
+  CpuMachine machine = makeAvx512();
+  machine.level = "amx";
+  machine.features += ",+avx512bf16,+amx-tile,+amx-bf16";
+  machine.hasMatrixUnit = true;
+  return machine;
+}
+
+ArrayRef<StringRef> sennit::cpu::getLevels() {
+  static const StringRef levels[] = {"avx2", "avx512", "amx"};
+  return levels;
+}
+
+static CpuMachine makeMachine(StringRef level) {
+  return level == "avx2"     ? makeAvx2()
+         : level == "avx512" ? makeAvx512()
+                             : makeAmx();
+}
+
+std::vector<std::string> sennit::cpu::getHostLevels() {
+  llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
+  std::vector<std::string> found;
+  for (StringRef level : getLevels()) {
+    std::string features = makeMachine(level).features;
+    if (llvm::all_of(llvm::split(features, ','), [&](StringRef feature) {
+          return host.lookup(feature.ltrim('+'));
+        }))
+      found.push_back(level.str());
+  }
+  return found;
 }
 
 llvm::Expected<CpuMachine> sennit::cpu::getMachine(StringRef level) {
-  if (level == "avx512")
-    return makeAvx512();
-  if (level == "avx2")
-    return makeAvx2();
+  if (llvm::is_contained(getLevels(), level))
+    return makeMachine(level);
   if (level != "host")
-    return llvm::createStringError("CPU level `" + level +
-                                   "` is not one of avx2, avx512, host");
-  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-  if (hasAll(features, {"avx512f", "avx512vl", "avx512dq", "avx512bw"}))
-    return makeAvx512();
-  if (hasAll(features, {"avx2", "fma", "f16c", "bmi2"}))
-    return makeAvx2();
+    return llvm::createStringError("CPU level `" + level + "` is not one of " +
+                                   llvm::join(getLevels(), ", ") + ", host");
+  std::vector<std::string> host = getHostLevels();
+  if (!host.empty())
+    return makeMachine(host.back());
   return llvm::createStringError(
-      "this processor lacks AVX2, FMA, F16C or BMI2, which the lowest level "
+      "this processor lacks AVX2, FMA, F16C or BMI, which the lowest level "
       "`avx2` needs");
 }

@@ -27,7 +27,7 @@ def CpuLowerTiles : Pass<"sennit-cpu-lower-tiles", "::mlir::ModuleOp"> {
     that are not loads.
   }];
   let options = [
-    Option<"level", "level", "std::string", "\"host\"", "avx2, avx512 or host">
+    Option<"level", "level", "std::string", "\"host\"", "avx2, avx512, amx or host">
   ];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
                            "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
@@ -51,7 +51,7 @@ def CpuExpandMath : Pass<"sennit-cpu-expand-math"> {
     fma, floor).
   }];
   let options = [
-    Option<"level", "level", "std::string", "\"host\"", "avx2, avx512 or host">
+    Option<"level", "level", "std::string", "\"host\"", "avx2, avx512, amx or host">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect"];

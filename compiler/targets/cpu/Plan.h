@@ -16,7 +16,8 @@ namespace sennit::cpu {
 /// A tile in scratch memory: row-major, its rows padded so that whole vectors
 /// may be written past the last element.
 struct Buffer {
-  /// f32 for all floats up to 32 bits, i8 for i1, else the tile's own type.
+  /// f32 for all floats up to 32 bits, i8 for i1, else the tile's own type; i16
+  /// when split.
   mlir::Type element;
   llvm::SmallVector<int64_t> shape;
   /// In elements.
@@ -24,6 +25,10 @@ struct Buffer {
   /// In bytes from the start of scratch.
   int64_t offset = 0;
   int64_t bytes = 0;
+  /// Elements from an f32's rounding to bf16 to what that leaves out, also as
+  /// bf16: 16 bits of the number in two operands of a matrix unit. 0 when the
+  /// tile is not split.
+  int64_t plane = 0;
   /// Positions in the program between which the contents matter.
   int64_t first = 0, last = 0;
 };
@@ -45,6 +50,10 @@ bool hasContiguousLanes(mlir::MemRefType view, llvm::ArrayRef<int64_t> dims);
 /// The load of blocked weights that a product reads panel by panel, or null.
 tile::LoadOp findPanels(tile::MmaOp mma,
                         llvm::function_ref<mlir::Value(mlir::Value)> resolve);
+
+/// Whether a product reads its panels as a matrix unit takes them.
+bool usesMatrixUnit(tile::MmaOp mma,
+                    llvm::function_ref<mlir::Value(mlir::Value)> resolve);
 
 /// A number that divides `index` whatever item or iteration it is taken in.
 int64_t getDivisor(mlir::Value index);

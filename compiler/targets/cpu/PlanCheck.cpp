@@ -48,7 +48,16 @@ static LogicalResult checkElement(Operation *op, Type type) {
 // would be scattered element by element.
 static LogicalResult checkBlockedStore(tile::StoreOp store) {
   auto view = cast<MemRefType>(store.getView().getType());
-  bool blocked = isa<tile::BlockedAttr>(view.getLayout());
+  auto blocked = dyn_cast<tile::BlockedAttr>(view.getLayout());
+  int64_t rank = store.getTileDims().size();
+  auto type = cast<VectorType>(store.getValue().getType());
+  if (blocked && blocked.getGroup() != 1 &&
+      (rank != 2 || blocked.getGroup() != 2 ||
+       !view.getElementType().isBF16() || type.getDimSize(0) % 2 != 0))
+    return store.emitOpError()
+           << "writes " << type << " to " << view
+           << "; groups are written two bf16 at once, from matrices of even "
+              "depth";
   if (blocked && store.getTileDims().back() != view.getRank() - 2)
     return store.emitOpError() << "writes blocked memory across its panels; "
                                   "its last tile dimension must walk view "
@@ -129,6 +138,56 @@ LogicalResult Planner::check() {
     return failed(checkOp(op)) || failed(checkLoop(op))
                ? WalkResult::interrupt()
                : WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+bool Planner::isPanelOfMatrixUnit(OpOperand &use) const {
+  Operation *user = use.getOwner();
+  if (auto mma = dyn_cast<tile::MmaOp>(user))
+    return use.get() == mma.getB() && use.get() != mma.getA() &&
+           usesMatrixUnit(mma);
+  auto reachesOnly = [&](Value value) {
+    return llvm::all_of(value.getUses(), [&](OpOperand &inner) {
+      return isPanelOfMatrixUnit(inner);
+    });
+  };
+  if (isa<arith::ExtFOp>(user))
+    return reachesOnly(user->getResult(0));
+  auto stream = dyn_cast<tile::StreamOp>(user->getParentOp());
+  return stream && isa<tile::YieldOp>(user) &&
+         user->getParentRegion() == &stream.getFetch() &&
+         reachesOnly(stream.getFetchedArguments()[use.getOperandNumber()]);
+}
+
+// Groups are read by the matrix unit alone, a whole panel's step at a time.
+LogicalResult Planner::checkGroups() {
+  WalkResult result = grid.walk([&](tile::LoadOp load) {
+    auto view = cast<MemRefType>(load.getView().getType());
+    auto blocked = dyn_cast<tile::BlockedAttr>(view.getLayout());
+    if (!blocked || blocked.getGroup() == 1)
+      return WalkResult::advance();
+    auto type = cast<VectorType>(load.getResult().getType());
+    bool isPanel =
+        llvm::all_of(load.getResult().getUses(),
+                     [&](OpOperand &use) { return isPanelOfMatrixUnit(use); });
+    if (!machine.hasMatrixUnit || blocked.getGroup() != 2 ||
+        !view.getElementType().isBF16())
+      load.emitOpError() << "reads " << view << ", for which level `"
+                         << machine.level << "` has no matrix unit";
+    else if (!isPanel)
+      load.emitOpError() << "reads " << view
+                         << " for something other than the second operand of "
+                            "`tile.mma nt`";
+    else if (type.getRank() != 2 || load.getBoundOf(1) ||
+             type.getDimSize(1) % matrixUnitDepth != 0)
+      load.emitOpError() << "reads " << type << " of " << view
+                         << "; the matrix unit takes matrices of whole steps "
+                            "of "
+                         << matrixUnitDepth;
+    else
+      return WalkResult::advance();
+    return WalkResult::interrupt();
   });
   return failure(result.wasInterrupted());
 }

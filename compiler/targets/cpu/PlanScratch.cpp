@@ -64,6 +64,17 @@ tile::LoadOp sennit::cpu::findPanels(tile::MmaOp mma,
   return load;
 }
 
+bool sennit::cpu::usesMatrixUnit(tile::MmaOp mma,
+                                 function_ref<Value(Value)> resolve) {
+  if (mma.getForm() != tile::MmaForm::NT)
+    return false;
+  tile::LoadOp panels = findPanels(mma, resolve);
+  if (!panels)
+    return false;
+  auto view = cast<MemRefType>(panels.getView().getType());
+  return cast<tile::BlockedAttr>(view.getLayout()).getGroup() != 1;
+}
+
 int64_t sennit::cpu::getDivisor(Value index) {
   // Zero is divided by everything.
   if (std::optional<int64_t> number = getConstantIntValue(index))
@@ -139,6 +150,14 @@ static int64_t padRow(int64_t elements, int64_t bytes, bool single) {
   return !single && row * bytes % 1024 == 0 ? row + lanes : row;
 }
 
+// Elements past a matrix's last row that a matrix unit's last tile covers.
+static int64_t getUnitSlack(const Buffer &buffer) {
+  int64_t rows = buffer.shape.front();
+  return rows < matrixUnitRows ? 0
+                               : (llvm::alignTo(rows, matrixUnitRows) - rows) *
+                                     buffer.strides.front();
+}
+
 size_t Planner::addBuffer(VectorType type, bool dense, int64_t slack) {
   Buffer buffer;
   buffer.element = getStorageType(type.getElementType());
@@ -154,6 +173,8 @@ size_t Planner::addBuffer(VectorType type, bool dense, int64_t slack) {
                       type.getNumElements() == buffer.shape[i]);
   }
   // Reads at odd lanes reach up to a vector past the end.
+  if (rank == 2 && machine.hasMatrixUnit)
+    stride += getUnitSlack(buffer);
   buffer.bytes = llvm::alignTo((stride + lanes) * bytes, 64);
   buffer.first = count;
   plan.buffers.push_back(std::move(buffer));
@@ -162,6 +183,10 @@ size_t Planner::addBuffer(VectorType type, bool dense, int64_t slack) {
 
 void Planner::placeResult(Operation *op, Value value) {
   auto type = cast<VectorType>(value.getType());
+  if (feedsMatrixUnitOnly(value)) {
+    plan.places[value] = addSplitBuffer(type);
+    return;
+  }
   // The second part of a row writes whole vectors past the row's end.
   auto concat = dyn_cast<tile::ConcatOp>(op);
   bool alongLanes =
@@ -170,8 +195,60 @@ void Planner::placeResult(Operation *op, Value value) {
                                  /*slack=*/alongLanes ? lanes : 0);
 }
 
-// B as [N, K] is turned into rows [K, N], one batch element at a time.
+//===----------------------------------------------------------------------===//
+// Operands of a matrix unit
+//===----------------------------------------------------------------------===//
+
+bool Planner::usesMatrixUnit(tile::MmaOp mma) const {
+  return cpu::usesMatrixUnit(mma,
+                             [&](Value value) { return plan.resolve(value); });
+}
+
+// Other readers want all bits; a product's own result and a reshaped tile are
+// written as plain ones.
+bool Planner::feedsMatrixUnitOnly(Value value) const {
+  if (isa_and_nonnull<tile::MmaOp, tile::ReshapeOp>(value.getDefiningOp()))
+    return false;
+  return !value.use_empty() &&
+         llvm::all_of(value.getUses(), [&](OpOperand &use) {
+           Operation *user = use.getOwner();
+           if (auto mma = dyn_cast<tile::MmaOp>(user))
+             return use.get() == mma.getA() && use.get() != mma.getB() &&
+                    usesMatrixUnit(mma);
+           auto stream = dyn_cast<tile::StreamOp>(user->getParentOp());
+           return stream && isa<tile::YieldOp>(user) &&
+                  user->getParentRegion() == &stream.getFetch() &&
+                  feedsMatrixUnitOnly(
+                      stream.getFetchedArguments()[use.getOperandNumber()]);
+         });
+}
+
+// Rows begin at cache lines, since the unit reads them line by line.
+size_t Planner::addSplitBuffer(VectorType type) {
+  constexpr int64_t line = 32;
+  Buffer buffer;
+  buffer.element = IntegerType::get(type.getContext(), 16);
+  buffer.shape.assign(type.getShape().begin(), type.getShape().end());
+  int64_t row = llvm::alignTo(type.getShape().back(), line);
+  row += row % 512 == 0 ? line : 0;
+  buffer.strides = {row, 1};
+  buffer.plane = row * buffer.shape.front() + getUnitSlack(buffer);
+  buffer.bytes = 2 * buffer.plane * sizeof(int16_t);
+  buffer.first = count;
+  plan.buffers.push_back(std::move(buffer));
+  return plan.buffers.size() - 1;
+}
+
+// B as [N, K] is turned into rows [K, N], one batch element at a time. A that
+// stands whole is split.
 void Planner::placeTemporary(tile::MmaOp mma) {
+  if (usesMatrixUnit(mma)) {
+    Value a = plan.resolve(mma.getA());
+    Operation *op = a.getDefiningOp();
+    if (!op || op->getNumRegions() != 0 || !feedsMatrixUnitOnly(a))
+      plan.temporaries[mma] = addSplitBuffer(cast<VectorType>(a.getType()));
+    return;
+  }
   bool turned =
       mma.getForm() == tile::MmaForm::NT || mma.getForm() == tile::MmaForm::TT;
   auto resolve = [&](Value value) { return plan.resolve(value); };
@@ -195,6 +272,7 @@ bool Planner::mayWriteInPlace(Value carried, Value next) {
   Operation *writer = next.getDefiningOp();
   if (!writer || writer->getBlock() != carried.getParentBlock() ||
       !plan.find(next) || next.getType() != carried.getType() ||
+      plan.find(next)->plane != 0 ||
       isa<tile::StreamOp, scf::ForOp, scf::IfOp, tile::ReshapeOp>(writer))
     return false;
   bool readsOwnPlace = isElementwise(writer) || isa<tile::MmaOp>(writer) ||
@@ -318,6 +396,8 @@ FailureOr<Plan> Planner::run() {
     return failure();
   numberOps();
   resolveFetched();
+  if (failed(checkGroups()))
+    return failure();
   fuseScans();
   placeValues();
   measureLives();

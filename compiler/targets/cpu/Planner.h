@@ -40,6 +40,8 @@ private:
 
   // PlanCheck.cpp: what the target has no loops for.
   llvm::LogicalResult check();
+  llvm::LogicalResult checkGroups();
+  bool isPanelOfMatrixUnit(mlir::OpOperand &use) const;
 
   // PlanFusion.cpp: recurrences that never reach memory.
   void fuseScans();
@@ -66,6 +68,9 @@ private:
   void placeCarry(mlir::Value carried, mlir::Value next, mlir::Value result);
   bool mayWriteInPlace(mlir::Value carried, mlir::Value next);
   void placeTemporary(tile::MmaOp mma);
+  bool usesMatrixUnit(tile::MmaOp mma) const;
+  bool feedsMatrixUnitOnly(mlir::Value value) const;
+  size_t addSplitBuffer(mlir::VectorType type);
   void extend(Buffer &buffer, mlir::Value value);
   void measureLives();
   void assignOffsets();

@@ -39,7 +39,7 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
   auto machine = getMachine(level);
   if (!machine)
     return machine.takeError();
-  bool isWide = machine->level == "avx512";
+  bool isWide = machine->level != "avx2";
   TargetMachineInfo info;
   info.core = machine::CoreAttr::get(
       &context, "cpu", machine->level, isWide ? 512 : 256, isWide ? 32 : 16,
@@ -90,10 +90,9 @@ emitEntries(ModuleOp module, const TargetMachineInfo &info) {
 }
 
 const Target &getTarget() {
-  static const StringRef levels[] = {"avx2", "avx512"};
-  static const Target target = {"cpu",      "x86-64 with AVX2 or AVX-512",
-                                levels,     describe,
-                                emitKernel, emitEntries};
+  static const Target target = {"cpu",       "x86-64 with AVX2, AVX-512 or AMX",
+                                getLevels(), describe,
+                                emitKernel,  emitEntries};
   return target;
 }
 

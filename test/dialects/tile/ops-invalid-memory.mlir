@@ -104,3 +104,8 @@ func.func private @blocked_rank(memref<8xf32, #tile.blocked<32>>)
 
 // expected-error@+1 {{blocked layout has panels of 0 rows, at least 1 is needed}}
 func.func private @blocked_rows(memref<8x8xf32, #tile.blocked<0>>)
+
+// -----
+
+// expected-error@+1 {{blocked layout has groups of 0 elements, at least 1 is needed}}
+func.func private @blocked_groups(memref<8x8xf32, #tile.blocked<8, group = 0>>)

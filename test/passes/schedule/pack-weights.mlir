@@ -75,3 +75,38 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
     return %x : tensor<?x64xf32>
   }
 }
+
+// -----
+
+// A core with a matrix unit takes bf16 in groups of two, where the depth is whole steps.
+#x = affine_map<(m, n, k) -> (m, k)>
+#w = affine_map<(m, n, k) -> (n, k)>
+#y = affine_map<(m, n, k) -> (m, n)>
+module attributes {machine.target = #machine.core<name = "cpu", isa = "amx", vector_bits = 512, vector_registers = 32,
+    l1_bytes = 32768, l2_bytes = 524288>} {
+  // CHECK-LABEL: rt.constant @whole : tensor<32x64xbf16, #tile.blocked<32, group = 2>>
+  rt.constant @whole : tensor<32x64xbf16>
+  // CHECK: rt.constant @rest : tensor<32x72xbf16, #tile.blocked<32>>
+  rt.constant @rest : tensor<32x72xbf16>
+  // CHECK: rt.constant @wide : tensor<32x64xf32, #tile.blocked<32>>
+  rt.constant @wide : tensor<32x64xf32>
+  func.func @initialize(%a: tensor<32x64xbf16>, %b: tensor<32x72xbf16>, %c: tensor<32x64xf32>) {
+    rt.assign @whole, %a : tensor<32x64xbf16>
+    rt.assign @rest, %b : tensor<32x72xbf16>
+    rt.assign @wide, %c : tensor<32x64xf32>
+    return
+  }
+  func.func @products(%x: tensor<?x64xf32>, %z: tensor<?x72xf32>, %start: tensor<?x32xf32>)
+      -> (tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x32xf32>) {
+    %a = rt.read @whole : tensor<32x64xbf16>
+    %b = rt.read @rest : tensor<32x72xbf16>
+    %c = rt.read @wide : tensor<32x64xf32>
+    %0 = linalg.matmul indexing_maps = [#x, #w, #y]
+        ins(%x, %a : tensor<?x64xf32>, tensor<32x64xbf16>) outs(%start : tensor<?x32xf32>) -> tensor<?x32xf32>
+    %1 = linalg.matmul indexing_maps = [#x, #w, #y]
+        ins(%z, %b : tensor<?x72xf32>, tensor<32x72xbf16>) outs(%start : tensor<?x32xf32>) -> tensor<?x32xf32>
+    %2 = linalg.matmul indexing_maps = [#x, #w, #y]
+        ins(%x, %c : tensor<?x64xf32>, tensor<32x64xf32>) outs(%start : tensor<?x32xf32>) -> tensor<?x32xf32>
+    return %0, %1, %2 : tensor<?x32xf32>, tensor<?x32xf32>, tensor<?x32xf32>
+  }
+}

@@ -62,12 +62,14 @@ TEST_P(ProductTest, MultipliesInAllForms) {
     }
 }
 
-// Element (n, k) of a matrix in panels of 32 rows.
-static Array<uint16_t> pack(const Array<uint16_t> &w, int64_t n, int64_t k) {
+// Element (n, k) of a matrix in panels of 32 rows, k's in groups.
+static Array<uint16_t> pack(const Array<uint16_t> &w, int64_t n, int64_t k,
+                            int64_t group = 1) {
   Array<uint16_t> packed((n + 31) / 32 * 32 * k);
   for (int64_t i = 0; i < n; ++i)
     for (int64_t p = 0; p < k; ++p)
-      packed[(i / 32 * k + p) * 32 + i % 32] = w[i * k + p];
+      packed[((i / 32 * (k / group) + p / group) * 32 + i % 32) * group +
+             p % group] = w[i * k + p];
   return packed;
 }
 
@@ -103,18 +105,30 @@ TEST_P(ProductTest, StreamsPackedWeights) {
   struct Case {
     int64_t rows, n, k, tileM, tileN, tileK;
   };
+  // A matrix unit splits its operand, which leaves 16 bits.
+  int64_t group = GetParam() == "amx" ? 2 : 1;
+  float tolerance = GetParam() == "amx" ? 1e-4 : 1e-5;
   for (Case size :
        {Case{50, 96, 64, 24, 32, 32}, Case{1, 128, 128, 1, 128, 64},
-        Case{7, 50, 32, 4, 64, 16}, Case{17, 64, 48, 16, 32, 48},
-        Case{30, 144, 64, 13, 48, 32}, Case{5, 96, 32, 2, 96, 32}}) {
-    TileKernel kernel(GetParam(), fill(linear, {{"N", size.n},
-                                                {"K", size.k},
-                                                {"TM", size.tileM},
-                                                {"TN", size.tileN},
-                                                {"TK", size.tileK}}));
+        Case{7, 50, 32, 4, 64, 16}, Case{7, 50, 32, 4, 64, 32},
+        Case{17, 64, 48, 16, 32, 48}, Case{17, 64, 64, 16, 32, 64},
+        Case{30, 144, 64, 13, 48, 32}, Case{5, 96, 32, 2, 96, 32},
+        Case{130, 96, 1024, 70, 96, 512}, Case{33, 80, 96, 33, 80, 96},
+        Case{6, 80, 96, 3, 80, 32}, Case{12, 40, 64, 6, 64, 64}}) {
+    if (GetParam() == "amx" && size.tileK % 32 != 0)
+      continue;
+    std::string program = fill(linear, {{"N", size.n},
+                                        {"K", size.k},
+                                        {"TM", size.tileM},
+                                        {"TN", size.tileN},
+                                        {"TK", size.tileK}});
+    if (group == 2)
+      for (size_t at = 0; (at = program.find("<32>", at)) != std::string::npos;)
+        program.replace(at, 4, "<32, group = 2>");
+    TileKernel kernel(GetParam(), program);
     Array<float> x = randomFloats(size.rows * size.k), g = randomFloats(size.k);
     Array<uint16_t> w = randomBFloats(size.n * size.k);
-    Array<uint16_t> packed = pack(w, size.n, size.k);
+    Array<uint16_t> packed = pack(w, size.n, size.k, group);
     Array<float> r = randomFloats(size.rows * size.n), y(size.rows * size.n);
     Array<float> scaled(size.rows * size.k), wide(size.n * size.k);
     for (size_t i = 0; i < scaled.size(); ++i)
@@ -127,7 +141,33 @@ TEST_P(ProductTest, StreamsPackedWeights) {
       expected[i] += r[i];
     kernel.run(
         {x.slot(), g.slot(), packed.slot(), r.slot(), y.slot(), size.rows});
-    expectNear(expected.data(), y.data(), y.size(), 1e-5, 1e-5);
+    expectNear(expected.data(), y.data(), y.size(), tolerance, tolerance);
+  }
+}
+
+// Also where an operand is split in two, of which infinity has no second.
+TEST_P(ProductTest, PassesOnInfinityAndNaN) {
+  std::string program =
+      fill(linear, {{"N", 32}, {"K", 32}, {"TM", 6}, {"TN", 32}, {"TK", 32}});
+  int64_t group = GetParam() == "amx" ? 2 : 1;
+  if (group == 2)
+    for (size_t at = 0; (at = program.find("<32>", at)) != std::string::npos;)
+      program.replace(at, 4, "<32, group = 2>");
+  for (int64_t rows : {6, 2}) {
+    TileKernel kernel(GetParam(), program);
+    Array<float> x = randomFloats(rows * 32), g(32), r(rows * 32), y(rows * 32);
+    Array<uint16_t> w = randomBFloats(32 * 32, 0.5, 1);
+    for (size_t i = 0; i < g.size(); ++i)
+      g[i] = 1;
+    x[3] = INFINITY;
+    x[32 + 5] = NAN;
+    Array<uint16_t> packed = pack(w, 32, 32, group);
+    kernel.run({x.slot(), g.slot(), packed.slot(), r.slot(), y.slot(), rows});
+    for (int64_t n = 0; n < 32; ++n) {
+      EXPECT_EQ(y[n], INFINITY);
+      EXPECT_TRUE(std::isnan(y[32 + n]));
+      EXPECT_TRUE(rows == 2 || std::isfinite(y[64 + n]));
+    }
   }
 }
 

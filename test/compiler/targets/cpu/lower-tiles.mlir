@@ -164,6 +164,29 @@ func.func @declines_narrow_panels(%x: memref<8x8xf32, #tile.blocked<8>>, %t: ind
 
 // -----
 
+func.func @declines_groups_without_a_matrix_unit(%x: memref<32x32xbf16, #tile.blocked<32, group = 2>>, %t: index) {
+  %c0 = arith.constant 0 : index
+  tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
+    // expected-error@+1 {{for which level `avx512` has no matrix unit}}
+    %a = tile.load %x[%c0, %c0] : memref<32x32xbf16, #tile.blocked<32, group = 2>> -> vector<32x32xbf16>
+  }
+  return
+}
+
+// -----
+
+func.func @declines_scattered_groups(%x: memref<32x32xf32, #tile.blocked<32, group = 2>>, %t: index) {
+  %c0 = arith.constant 0 : index
+  tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
+    %a = arith.constant dense<0.0> : vector<32x32xf32>
+    // expected-error@+1 {{groups are written two bf16 at once, from matrices of even depth}}
+    tile.store %a, %x[%c0, %c0] dims [1, 0] : vector<32x32xf32>, memref<32x32xf32, #tile.blocked<32, group = 2>>
+  }
+  return
+}
+
+// -----
+
 func.func @declines_swapping_carries(%t: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
