@@ -46,7 +46,7 @@ static Tensors evaluateTopK(const TopKShape &shape, const Tensor &input) {
 
 Specimen sennit::test::makeTopK(TopKShape shape) {
   Specimen specimen;
-  specimen.name = "top_" + str(shape.count) + "_of_" + str(shape.elements) +
+  specimen.name = "top_k_" + str(shape.count) + "_of_" + str(shape.elements) +
                   (shape.smallest ? "_smallest" : "");
   specimen.text = [=](const std::string &rows) {
     return fill(R"(
