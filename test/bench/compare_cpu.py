@@ -5,7 +5,8 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
     python3 compare_cpu.py --sennit ../../build/bin/sennit --out results/cpu.json ../data/demo
 
 Each round starts one process of either side after the other, so that a slow spell of the machine meets both;
-a row is the median over the rounds. Float32 on both sides, the same weights, the same lengths. The Python that
+a row is the median over the rounds. The same weights and lengths on both sides; the peer computes in --dtype, Sennit
+on float32 activations always. The Python that
 runs this needs what `../data/requirements.txt` names. `report.py` turns the JSON into docs/benchmarks.md.
 """
 
@@ -43,10 +44,11 @@ def time_sennit(sennit, artifact, prefill, threads):
     return lines[0]["median_ms"], lines[1]["median_ms"] / STEPS
 
 
-def time_peer(model, prefill, threads):
+def time_peer(model, prefill, threads, dtype):
     """The same of transformers, one process."""
     peer = os.path.join(os.path.dirname(os.path.abspath(__file__)), "pytorch_peer.py")
-    line = run([sys.executable, peer, model, "--threads", str(threads), "--prefill", str(prefill), "--repeats", "5"])[0]
+    line = run([sys.executable, peer, model, "--threads", str(threads), "--prefill", str(prefill), "--repeats", "5",
+                "--dtype", dtype])[0]
     return line["prefill_ms"], line["step_ms"], line["torch"]
 
 
@@ -55,7 +57,7 @@ def compare(options, model, artifact, prefill, threads):
     ours, theirs, version = [], [], ""
     for _ in range(options.rounds):
         ours.append(time_sennit(options.sennit, artifact, prefill, threads))
-        *times, version = time_peer(model, prefill, threads)
+        *times, version = time_peer(model, prefill, threads, options.dtype)
         theirs.append(times)
     row = {"model": os.path.basename(os.path.normpath(model)), "threads": threads, "prefill_tokens": prefill,
            "torch": version, "rounds": options.rounds, "raw_sennit_ms": ours, "raw_peer_ms": theirs}
@@ -74,6 +76,7 @@ def main():
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--prefill", type=int, nargs="+", default=[256, 1024])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dtype", default="float32", help="in which the peer computes")
     options = parser.parse_args()
     name, features = processor()
     rows = []
@@ -87,7 +90,7 @@ def main():
                     print(json.dumps({key: rows[-1][key] for key in ("model", "threads", "prefill_tokens", "prefill", "step")}),
                           flush=True)
     result = {"command": "compare_cpu.py " + " ".join(map(os.path.basename, options.models)),
-              "processor": name, "features": features, "cores": os.cpu_count(), "rows": rows}
+              "dtype": options.dtype, "processor": name, "features": features, "cores": os.cpu_count(), "rows": rows}
     with open(options.out + ".new", "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1)
         file.write("\n")

@@ -5,8 +5,7 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
     python3 pytorch_peer.py ../data/demo --threads 2
 
 prints a JSON line for each prefill length: the median time of a prefill that fills the cache and gives the
-last token's logits, and the median time of a step of one token that starts from that cache. Float32, after
-warming; transformers' own choice of attention. `../data/requirements.txt` names versions that work.
+last token's logits, and the median time of a step of one token that starts from that cache, after warming; transformers' own choice of attention. `../data/requirements.txt` names versions that work.
 """
 
 import argparse
@@ -55,13 +54,14 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--prefill", type=int, nargs="+", default=[256, 1024], help="tokens of a prefill")
     parser.add_argument("--repeats", type=int, default=7, help="timed prefills of each length")
+    parser.add_argument("--dtype", default="float32", help="in which it computes")
     options = parser.parse_args()
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     torch.set_num_threads(options.threads)
     torch.set_num_interop_threads(1)
-    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=getattr(torch, options.dtype)).eval()
     torch.manual_seed(0)
     with torch.inference_mode():
         for length in options.prefill:

@@ -20,7 +20,8 @@ def cpu_table(result):
         "## Models on the CPU, beside transformers",
         "",
         f"`python3 test/bench/{result['command']}` on {result['cores']} cores of {result['processor']} "
-        f"({', '.join(result['features'])}), torch {result['rows'][0]['torch']}, float32 on both sides, processes in turns, "
+        f"({', '.join(result['features'])}), torch {result['rows'][0]['torch']}, the same weights on both sides, of which transformers computes in "
+        f"{result.get('dtype', 'float32')}, Sennit on float32 activations; processes in turns, "
         f"median of {result['rows'][0]['rounds']} rounds. The peer is transformers run eagerly; its Mamba prefill is a Python "
         "loop over time when no CUDA kernels are there. The ratio is the peer's time over Sennit's.",
         "",
