@@ -53,7 +53,7 @@ static ProductSizes getMatrixUnitSizes(int64_t rows, int64_t panels,
   if (sizes.k < most / 8)
     sizes.k = k;
   sizes.n = panel * getDivisor(panels, rows <= 16 ? 4 : 8);
-  sizes.m = rows <= 16 ? rows : std::min<int64_t>(llvm::alignTo(rows, 32), 128);
+  sizes.m = rows <= 16 ? rows : std::min<int64_t>(llvm::alignTo(rows, 32), 64);
   return sizes;
 }
 
