@@ -49,10 +49,65 @@ static Value buildSigmoid(MeaningBuilder &b, Value logits) {
                    });
 }
 
+/// What chooses: the logits, or the scores and their bias.
+static Value buildRanks(MeaningBuilder &b, RouteOp op, Value scores) {
+  if (!op.ranksScores())
+    return op.getLogits();
+  if (!op.getBias())
+    return scores;
+  return b.generic("te,e->te", {scores, op.getBias()},
+                   b.empty(b.extents(scores), b.getF32Type()),
+                   [&](ValueRange a) -> Value {
+                     return arith::AddFOp::create(b, a[0], a[1]);
+                   });
+}
+
+/// What each group is worth, [token, group].
+static Value buildGroupValues(MeaningBuilder &b, RouteOp op, Value ranks) {
+  int64_t groups = *op.getGroups(), size = extentOf(ranks, 1) / groups;
+  int64_t count = op.getGroupValue() == GroupValue::BestTwo ? 2 : 1;
+  OpFoldResult tokens = b.extent(ranks, 0), zero = b.getIndexAttr(0);
+  auto judge = [&](Value group, ValueRange carried) -> SmallVector<Value> {
+    Value first = arith::MulIOp::create(b, group, b.index(size));
+    Value part = b.slice(ranks, {zero, first}, {tokens, b.getIndexAttr(size)});
+    Value best = buildTopK(b, part, count, /*smallest=*/false)[0];
+    Value sum = b.generic("tk->t", best, b.filled({tokens}, b.f32(0)),
+                          [&](ValueRange a) -> Value {
+                            return arith::AddFOp::create(b, a[1], a[0]);
+                          });
+    return {b.insertRow(sum, carried[0], group)};
+  };
+  Value values = b.loop(
+      b.index(0), b.index(groups),
+      b.empty({b.getIndexAttr(groups), tokens}, b.getF32Type()), judge)[0];
+  return b.generic("gt->tg", values,
+                   b.empty({tokens, b.getIndexAttr(groups)}, b.getF32Type()),
+                   [&](ValueRange a) { return a[0]; });
+}
+
+/// The ranks of experts in the groups that are kept, NaN elsewhere.
+static Value buildKeptRanks(MeaningBuilder &b, RouteOp op, Value ranks) {
+  Value size = b.index(extentOf(ranks, 1) / *op.getGroups());
+  ValueRange chosen = buildTopK(b, buildGroupValues(b, op, ranks),
+                                *op.getTopGroups(), /*smallest=*/false);
+  Value notANumber = b.f32(std::numeric_limits<float>::quiet_NaN());
+  return b.generic(
+      "te,tj,tj->te", {ranks, chosen[0], chosen[1]},
+      b.filled(b.extents(ranks), notANumber), [&](ValueRange a) -> Value {
+        Value group = arith::DivUIOp::create(b, b.loopIndex(1), size);
+        Value isChosen = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                               b.toIndex(a[2]), group);
+        Value isNumber =
+            arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, a[1], a[1]);
+        Value isKept = arith::AndIOp::create(b, isChosen, isNumber);
+        return arith::SelectOp::create(b, isKept, a[0], a[3]);
+      });
+}
+
 /// Weights divided by their sum over a token's choices.
 static Value buildRenormalized(MeaningBuilder &b, Value weights) {
   Extents rows{b.extent(weights, 0)};
-  Value sum = b.generic("tk->t", weights, b.filled(rows, b.f32(0)),
+  Value sum = b.generic("tk->t", weights, b.filled(rows, b.f32(1e-20f)),
                         [&](ValueRange a) -> Value {
                           return arith::AddFOp::create(b, a[1], a[0]);
                         });
@@ -61,13 +116,25 @@ static Value buildRenormalized(MeaningBuilder &b, Value weights) {
   });
 }
 
+static Value buildScaled(MeaningBuilder &b, Value weights, const APFloat &by) {
+  Value factor = b.f32(by.convertToFloat());
+  return b.generic("tk->tk", weights,
+                   b.empty(b.extents(weights), b.getF32Type()),
+                   [&](ValueRange a) -> Value {
+                     return arith::MulFOp::create(b, a[0], factor);
+                   });
+}
+
 SmallVector<Value> RouteOp::decompose(OpBuilder &builder) {
   MeaningBuilder b(builder, *this);
   Value scores = getScores() == ScoreFunction::Softmax
                      ? buildSoftmax(b, getLogits())
                      : buildSigmoid(b, getLogits());
+  Value ranks = buildRanks(b, *this, scores);
+  if (getGroups())
+    ranks = buildKeptRanks(b, *this, ranks);
   ValueRange chosen =
-      buildTopK(b, getLogits(), extentOf(getWeights(), 1), /*smallest=*/false);
+      buildTopK(b, ranks, extentOf(getWeights(), 1), /*smallest=*/false);
   Value weights = b.generic(
       "tk,tk->tk", chosen, b.empty(b.extents(chosen[0]), b.getF32Type()),
       [&](ValueRange a) -> Value {
@@ -78,6 +145,8 @@ SmallVector<Value> RouteOp::decompose(OpBuilder &builder) {
       });
   if (getRenormalize())
     weights = buildRenormalized(b, weights);
+  if (getScaling())
+    weights = buildScaled(b, weights, *getScaling());
   return b.asResults({weights, chosen[1]});
 }
 
@@ -115,8 +184,10 @@ static Value buildOffsets(MeaningBuilder &b, DispatchOp op) {
                   })[0];
   auto accumulate = [&](Value e, ValueRange carried) -> SmallVector<Value> {
     Value before = arith::SubIOp::create(b, e, one);
-    Value sum = arith::AddIOp::create(b, b.extract(carried[0], before),
-                                      b.extract(carried[0], e));
+    Value count = b.extract(carried[0], e);
+    if (op.getCapacity())
+      count = arith::MinSIOp::create(b, count, b.i32(*op.getCapacity()));
+    Value sum = arith::AddIOp::create(b, b.extract(carried[0], before), count);
     return {b.insert(sum, carried[0], e)};
   };
   return b.loop(one, b.index(places), counts, accumulate)[0];
@@ -135,17 +206,28 @@ SmallVector<Value> DispatchOp::decompose(OpBuilder &builder) {
   // The running offsets say where an expert's next pair goes.
   auto place = [&](Value t, Value j, Value expert, ValueRange carried) {
     Value position = b.extract(carried[2], expert);
+    Value pair =
+        b.toI32(arith::AddIOp::create(b, arith::MulIOp::create(b, t, topK), j));
+    // A pair without a place is written as what stands at place 0 already.
+    Value end = b.extract(
+        offsets, arith::AddIOp::create(b, expert, b.index(1)).getResult());
+    Value fits =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, position, end);
+    Value target = b.toIndex(
+        arith::SelectOp::create(b, fits, position, b.i32(0)).getResult());
+    Value before = b.extract(carried[0], target);
+    pair = arith::SelectOp::create(b, fits, pair, before);
     Value next = arith::AddIOp::create(b, position, b.i32(1));
-    Value pair = arith::AddIOp::create(b, arith::MulIOp::create(b, t, topK), j);
-    return SmallVector<Value>{
-        b.insert(b.toI32(pair), carried[0], b.toIndex(position)),
-        b.insert(position, carried[1], {t, j}),
-        b.insert(next, carried[2], expert)};
+    position = arith::SelectOp::create(b, fits, position, b.i32(-1));
+    return SmallVector<Value>{b.insert(pair, carried[0], target),
+                              b.insert(position, carried[1], {t, j}),
+                              b.insert(next, carried[2], expert)};
   };
-  ValueRange placed = forEachPair(
-      b, getExperts(),
-      {b.empty({count}, i32), b.empty(b.extents(getExperts()), i32), offsets},
-      place);
+  ValueRange placed =
+      forEachPair(b, getExperts(),
+                  {b.filled({count}, b.i32(-1)),
+                   b.empty(b.extents(getExperts()), i32), offsets},
+                  place);
   return b.asResults({placed[0], placed[1], offsets});
 }
 
@@ -184,10 +266,15 @@ SmallVector<Value> CombineOp::decompose(OpBuilder &builder) {
   Value output =
       b.generic("tj,tj->td", {getWeights(), getPositions()},
                 b.filled(extents, b.f32(0)), [&](ValueRange a) -> Value {
+                  Value zero = b.i32(0);
+                  Value isKept = arith::CmpIOp::create(
+                      b, arith::CmpIPredicate::sge, a[1], zero);
+                  Value place = arith::SelectOp::create(b, isKept, a[1], zero);
                   Value element =
-                      b.extract(getRows(), {b.toIndex(a[1]), b.loopIndex(1)});
+                      b.extract(getRows(), {b.toIndex(place), b.loopIndex(1)});
                   Value product = arith::MulFOp::create(b, a[0], element);
-                  return arith::AddFOp::create(b, a[2], product);
+                  Value sum = arith::AddFOp::create(b, a[2], product);
+                  return arith::SelectOp::create(b, isKept, sum, a[2]);
                 });
   return b.asResults(output);
 }

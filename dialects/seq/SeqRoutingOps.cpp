@@ -40,6 +40,29 @@ static LogicalResult verifyOffsets(Operation *op, Extent experts,
   return diagnostic;
 }
 
+/// Groups and what is chosen of them, or neither. `kept` becomes the number of
+/// experts that remain to choose from.
+static LogicalResult verifyExpertGroups(RouteOp op, int64_t &kept) {
+  if (op.getGroups().has_value() != op.getTopGroups().has_value() ||
+      op.getGroups().has_value() != op.getGroupValue().has_value())
+    return op.emitOpError("has one of `groups`, `top_groups` and "
+                          "`group_value` without the others");
+  if (!op.getGroups())
+    return success();
+  int64_t groups = *op.getGroups(), topGroups = *op.getTopGroups();
+  if (groups < 1 || kept % groups != 0)
+    return op.emitOpError()
+           << "has " << groups << " groups of " << kept << " experts";
+  if (topGroups < 1 || topGroups > groups)
+    return op.emitOpError()
+           << "chooses " << topGroups << " of " << groups << " groups";
+  int64_t size = kept / groups;
+  if (op.getGroupValue() == GroupValue::BestTwo && size < 2)
+    return op.emitOpError("sums the best two of groups of one expert");
+  kept = topGroups * size;
+  return success();
+}
+
 LogicalResult RouteOp::verify() {
   if (failed(verifyStatic(*this, "logits", getLogits(), 1)) ||
       failed(verifyStatic(*this, "weights", getWeights(), 1)) ||
@@ -53,7 +76,13 @@ LogicalResult RouteOp::verify() {
   if (failed(verifySame(*this, "choices", {"weights", getWeights(), 1},
                         {"experts", getExperts(), 1})))
     return failure();
+  if (getBias() &&
+      failed(verifySame(*this, "experts", {"logits", getLogits(), 1},
+                        {"bias", getBias(), 0})))
+    return failure();
   int64_t experts = extentOf(getLogits(), 1), topK = extentOf(getWeights(), 1);
+  if (failed(verifyExpertGroups(*this, experts)))
+    return failure();
   if (topK < 1 || topK > experts)
     return emitOpError() << "chooses " << topK << " of " << experts
                          << " experts";
@@ -76,6 +105,9 @@ LogicalResult DispatchOp::verify() {
   if (extentOf(getOffsets(), 0) < 2)
     return emitOpError() << "`offsets` has " << extentOf(getOffsets(), 0)
                          << " places, one expert needs 2";
+  if (getCapacity() && *getCapacity() < 1)
+    return emitOpError() << "`capacity` is " << *getCapacity()
+                         << ", not positive";
   return success();
 }
 

@@ -13,14 +13,27 @@ class SeqRoutingOp<string mnemonic, list<Trait> traits = []>
 def RouteOp : SeqRoutingOp<"route"> {
   let summary = "choose the top-k experts of each token";
   let description = [{
-    `seq.top_k` of the logits chooses. Weights are the softmax or sigmoid scores
-    of the chosen logits over all experts, divided by their sum when
-    `renormalize` is set. A logit that is not a number wins nothing; where
+    A token's rank r chooses, its scores s weigh. With logits l over E experts
+
+    ```
+      s = softmax(l) or sigmoid(l)      r = l; s + bias with a bias or by `best_two`
+      e = indices of seq.top_k(r)       w_j = scaling s[e_j],  over sum_i s[e_i] + 1e-20 with `renormalize`
+    ```
+
+    The order of l is that of s without its rounding. A bias balances the load
+    without being learned through the weights (DeepSeek-AI 2024). With `groups`
+    G, expert i is of group i / (E/G), which is worth its `best` r or the sum of
+    its `best_two`; only experts of the first `top_groups` groups in the order
+    of `seq.top_k` are chosen.
+
+    What is not a number wins nothing, neither r nor a group's worth; where
     nothing else is left, expert 0 is named, with the weight NaN.
 
     Constraints:
     - `tokens`: logits, weights and experts have the same extent of dimension 0.
-    - `top_k`: between 1 and the number of experts, and the results' second dimension.
+    - `top_k`: between 1 and the number of experts in the groups kept, and the results' second dimension.
+    - `bias`: one number an expert.
+    - `groups`: comes with `top_groups`, at most as many, and `by`; divides the experts; `best_two` needs two in a group.
 
     Example:
     ```mlir
@@ -28,15 +41,28 @@ def RouteOp : SeqRoutingOp<"route"> {
       %w, %e = seq.route softmax %l renormalize : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
       return %w, %e : tensor<?x2xf32>, tensor<?x2xi32>
     }
+    func.func @grouped(%l: tensor<?x8xf32>, %b: tensor<8xf32>) -> (tensor<?x2xf32>, tensor<?x2xi32>) {
+      %w, %e = seq.route sigmoid %l bias(%b : tensor<8xf32>) groups 4 top_groups 2 by best_two renormalize
+        scaling 2.500000e+00 : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+      return %w, %e : tensor<?x2xf32>, tensor<?x2xi32>
+    }
     ```
   }];
   let arguments = (ins ScoreFunctionAttr:$scores, 2DTensorOf<[F32]>:$logits, // [token, expert]
-                       UnitAttr:$renormalize);
+                       Optional<1DTensorOf<[F32]>>:$bias,                    // [expert]
+                       OptionalAttr<I64Attr>:$groups, OptionalAttr<I64Attr>:$top_groups,
+                       OptionalAttr<GroupValueAttr>:$group_value, UnitAttr:$renormalize,
+                       OptionalAttr<F32Attr>:$scaling);
   let results = (outs 2DTensorOf<[F32]>:$weights,  // [token, k]
                       2DTensorOf<[I32]>:$experts); // [token, k]
   let assemblyFormat = [{
-    $scores $logits (`renormalize` $renormalize^)? attr-dict
-    `:` type($logits) `->` type($weights) `,` type($experts)
+    $scores $logits (`bias` `(` $bias^ `:` type($bias) `)`)?
+    (`groups` $groups^ `top_groups` $top_groups `by` $group_value)? (`renormalize` $renormalize^)?
+    (`scaling` $scaling^)? attr-dict `:` type($logits) `->` type($weights) `,` type($experts)
+  }];
+  let extraClassDeclaration = [{
+    /// Whether scores are ranked, and not the logits.
+    bool ranksScores() { return getBias() || getGroupValue() == GroupValue::BestTwo; }
   }];
 }
 
@@ -48,10 +74,16 @@ def DispatchOp : SeqRoutingOp<"dispatch"> {
     the places `offsets[e] .. offsets[e + 1]`. Dropless: counts are known only
     at run time, and nothing is padded.
 
+    With `capacity` an expert takes only so many pairs of a call, the first in
+    the order of f; a pair beyond them is dropped: its position is -1, and
+    `pairs` holds -1 from `offsets` of the last on. What is dropped depends on
+    all tokens of the call (Lepikhin et al. 2021).
+
     Constraints:
     - `pairs`: one place per pair; dynamic if the token count is.
     - `positions`: the shape of experts.
     - `offsets`: one more than the number of experts, which is at least 1.
+    - `capacity`: positive.
 
     Example:
     ```mlir
@@ -59,14 +91,21 @@ def DispatchOp : SeqRoutingOp<"dispatch"> {
       %pairs, %positions, %offsets = seq.dispatch %e : tensor<?x2xi32> -> tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>
       return %pairs, %positions, %offsets : tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>
     }
+    func.func @capped(%e: tensor<?x2xi32>) -> (tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>) {
+      %pairs, %positions, %offsets = seq.dispatch %e capacity 16
+        : tensor<?x2xi32> -> tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>
+      return %pairs, %positions, %offsets : tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>
+    }
     ```
   }];
-  let arguments = (ins 2DTensorOf<[I32]>:$experts);  // [token, k]
+  let arguments = (ins 2DTensorOf<[I32]>:$experts,   // [token, k]
+                       OptionalAttr<I64Attr>:$capacity);
   let results = (outs 1DTensorOf<[I32]>:$pairs,      // [token * k]
                       2DTensorOf<[I32]>:$positions,  // [token, k]
                       1DTensorOf<[I32]>:$offsets);   // [experts + 1]
   let assemblyFormat = [{
-    $experts attr-dict `:` type($experts) `->` type($pairs) `,` type($positions) `,` type($offsets)
+    $experts (`capacity` $capacity^)? attr-dict
+    `:` type($experts) `->` type($pairs) `,` type($positions) `,` type($offsets)
   }];
 }
 
@@ -79,7 +118,7 @@ def ExpertsOp : SeqRoutingOp<"experts"> {
 
     With `pairs`, the row comes from the token of the pair, s(p) = pairs[p] / k
     (a gather that is never written to memory); without, rows are already in
-    order, s(p) = p.
+    order, s(p) = p. Rows from the last offset on are nobody's, and unspecified.
 
     Constraints:
     - `widths`: input and weight agree in the input width, weight and output in the output width.
@@ -116,7 +155,8 @@ def CombineOp : SeqRoutingOp<"combine"> {
       y_t = sum_j weights[t, j] rows[positions[t, j]]
     ```
 
-    in the order of j, without atomics, hence deterministic.
+    in the order of j, without atomics, hence deterministic. A dropped pair, at
+    position -1, adds nothing.
 
     Constraints:
     - `choices`: weights and positions have the same shape, and rows one row per choice.

@@ -30,4 +30,11 @@ def ScoreFunction : I32EnumAttr<"ScoreFunction", "how router logits become score
 }
 def ScoreFunctionAttr : EnumAttr<SeqDialect, ScoreFunction, "score_function">;
 
+def GroupValue : I32EnumAttr<"GroupValue", "what a group of experts is worth", [
+    I32EnumAttrCase<"Best", 0, "best">, I32EnumAttrCase<"BestTwo", 1, "best_two">]> {
+  let cppNamespace = "::sennit::seq";
+  let genSpecializedAttr = 0;
+}
+def GroupValueAttr : EnumAttr<SeqDialect, GroupValue, "group_value">;
+
 #endif // SENNIT_DIALECTS_SEQ_SEQTYPES_TD

@@ -112,10 +112,13 @@ Value sennit::hf::buildExperts(ModelBuilder &model, Value x,
       linear(model, x, model.weight(names.router, {shape.experts, width}));
   auto route = seq::RouteOp::create(
       builder, model.f32({dynamic, shape.topK}), i32({dynamic, shape.topK}),
-      seq::ScoreFunction::Softmax, logits, shape.renormalize);
+      seq::ScoreFunction::Softmax, logits, /*bias=*/nullptr,
+      /*groups=*/nullptr, /*top_groups=*/nullptr, /*group_value=*/nullptr,
+      shape.renormalize, /*scaling=*/nullptr);
   auto dispatch =
       seq::DispatchOp::create(builder, i32(dynamic), i32({dynamic, shape.topK}),
-                              i32(shape.experts + 1), route.getExperts());
+                              i32(shape.experts + 1), route.getExperts(),
+                              /*capacity=*/nullptr);
   bool isFused = model.hasTensor(names.experts + ".gate_up_proj");
   ExpertMatrices matrices = isFused ? readFused(model, names, shape)
                                     : readSeparate(model, names, shape);

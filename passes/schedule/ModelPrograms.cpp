@@ -114,6 +114,7 @@ void registerTileProgramModels(DialectRegistry &registry) {
     schedule::attachAttentionModels(context);
     schedule::attachRopeModels(context);
     schedule::attachRecurrenceModels(context);
+    schedule::attachChoiceModels(context);
     schedule::attachRoutingModels(context);
     schedule::attachModelModels(context);
   });

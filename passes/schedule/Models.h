@@ -14,6 +14,7 @@ void attachMoveModels(mlir::MLIRContext *context);
 void attachAttentionModels(mlir::MLIRContext *context);
 void attachRopeModels(mlir::MLIRContext *context);
 void attachRecurrenceModels(mlir::MLIRContext *context);
+void attachChoiceModels(mlir::MLIRContext *context);
 void attachRoutingModels(mlir::MLIRContext *context);
 void attachModelModels(mlir::MLIRContext *context);
 
@@ -26,6 +27,10 @@ llvm::LogicalResult buildWindowProgram(KernelBuilder &kernel, seq::ConvOp conv);
 /// acc + a b^T, from zero without `acc`; a [m, k], b [n, k].
 mlir::Value multiply(Program &program, mlir::Value a, mlir::Value b,
                      mlir::Value acc, tile::MmaForm form);
+
+/// The elements of `tile` merged along dimension `dim`.
+mlir::Value reduce(Program &program, tile::ReduceKind kind, mlir::Value tile,
+                   int64_t dim);
 
 /// `tile` where its rows (dimension 0) lie before `extent`, else zero. The
 /// tile's first row is row `start`.

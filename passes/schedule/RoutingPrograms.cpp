@@ -1,19 +1,16 @@
-// The programs of routing: choices of a row, counting sort, weighted sum.
+// The programs of routing: counting sort, weighted sum.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "passes/schedule/Models.h"
-#include "passes/schedule/RowOrder.h"
 #include "passes/schedule/TileSizes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 
 namespace sennit::schedule {
 
-static Value reduce(Program &program, tile::ReduceKind kind, Value tile,
-                    int64_t dim) {
+Value reduce(Program &program, tile::ReduceKind kind, Value tile, int64_t dim) {
   auto type = cast<VectorType>(tile.getType());
   SmallVector<int64_t> shape(type.getShape());
   shape.erase(shape.begin() + dim);
@@ -31,154 +28,7 @@ static Value equal(Program &program, Value a, Value b) {
                                arith::CmpIPredicate::eq, a, b);
 }
 
-/// Stores [rows] numbers into column `column` of an output, from row `row` on.
-static void storeColumn(Program &program, Value tile, Value output, Value row,
-                        Value column) {
-  SmallVector<std::pair<int64_t, Value>> bounds;
-  if (cast<VectorType>(tile.getType()).getDimSize(0) > 1)
-    bounds.push_back({0, program.extent(output, 0)});
-  tile::StoreOp::create(program.builder, program.loc, tile,
-                        program.outputView(output), ValueRange{row, column},
-                        ArrayRef<int64_t>{0}, bounds);
-}
-
 namespace {
-/// The choices of `seq.top_k`, and the scores of what they chose.
-class Route {
-public:
-  Route(KernelBuilder &kernel, seq::RouteOp op)
-      : op(op), program(kernel, kernel.kernel.getKind()),
-        experts(op.getLogits().getType().getDimSize(1)),
-        choices(op.getWeights().getType().getDimSize(1)),
-        rows(RowOrder::getRows(kernel, kernel.rowBound(op.getLogits()),
-                               experts)) {}
-
-  LogicalResult build() {
-    OpBuilder &b = program.builder;
-    Value tokens = program.extent(op.getLogits(), 0);
-    SmallVector<Value> item = program.openGrid({tokens}, {rows}, {"token"});
-    auto load = [&](OpFoldResult first, int64_t columns) {
-      return program.tileF32(op.getLogits(),
-                             Box({item[0], first}, {rows, columns}));
-    };
-    FailureOr<Value> logits = load(b.getIndexAttr(0), experts);
-    if (failed(logits) || failed(choose(load)))
-      return failure();
-    score(*logits);
-    if (op.getRenormalize())
-      renormalize();
-    for (int64_t j = 0; j < choices; ++j) {
-      storeColumn(program, weights[j], op.getWeights(), item[0],
-                  program.index(j));
-      storeColumn(program, chosen[j], op.getExperts(), item[0],
-                  program.index(j));
-    }
-    return program.finish();
-  }
-
-private:
-  LogicalResult choose(RowOrder::Loader load) {
-    RowOrder order(program, rows, experts, /*smallest=*/false, std::move(load));
-    if (failed(order.prepare()))
-      return failure();
-    Value choice = order.start();
-    for (int64_t j = 0; j < choices; ++j) {
-      FailureOr<Value> next = order.next(choice);
-      if (failed(next))
-        return failure();
-      choice = *next;
-      weights.push_back(order.getValues(choice));
-      chosen.push_back(order.getIndices(choice));
-    }
-    return success();
-  }
-
-  /// Turns the chosen logits into their scores.
-  void score(Value logits) {
-    OpBuilder &b = program.builder;
-    Location loc = program.loc;
-    if (op.getScores() == seq::ScoreFunction::Sigmoid) {
-      for (Value &weight : weights) {
-        Value e =
-            math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, weight));
-        Value one = program.splat(cast<VectorType>(weight.getType()), 1.0);
-        weight = arith::DivFOp::create(b, loc, one,
-                                       arith::AddFOp::create(b, loc, one, e));
-      }
-      return;
-    }
-    Value most = reduce(program, tile::ReduceKind::Max, logits, 1);
-    auto exponential = [&](Value a, Value largest) -> Value {
-      return math::ExpOp::create(b, loc,
-                                 arith::SubFOp::create(b, loc, a, largest));
-    };
-    Value all = exponential(
-        logits, program.broadcast(
-                    most, cast<VectorType>(logits.getType()).getShape(), {0}));
-    Value sum = reduce(program, tile::ReduceKind::Add, all, 1);
-    for (Value &weight : weights)
-      weight = arith::DivFOp::create(b, loc, exponential(weight, most), sum);
-  }
-
-  void renormalize() {
-    OpBuilder &b = program.builder;
-    Value sum = weights.front();
-    for (Value weight : ArrayRef(weights).drop_front())
-      sum = arith::AddFOp::create(b, program.loc, sum, weight);
-    for (Value &weight : weights)
-      weight = arith::DivFOp::create(b, program.loc, weight, sum);
-  }
-
-  seq::RouteOp op;
-  Program program;
-  int64_t experts, choices, rows;
-  SmallVector<Value> weights, chosen;
-};
-
-/// Rounds of `seq.top_k` in a loop, each of which stores one column.
-class TopK {
-public:
-  TopK(KernelBuilder &kernel, seq::TopKOp op)
-      : op(op), program(kernel, kernel.kernel.getKind()),
-        elements(op.getInput().getType().getDimSize(1)),
-        rows(RowOrder::getRows(kernel, kernel.rowBound(op.getInput()),
-                               elements)) {}
-
-  LogicalResult build() {
-    Value count = program.extent(op.getInput(), 0);
-    SmallVector<Value> item = program.openGrid({count}, {rows}, {"row"});
-    RowOrder order(program, rows, elements, op.getSmallest(),
-                   [&](Value first, int64_t columns) {
-                     return program.tileF32(
-                         op.getInput(), Box({item[0], first}, {rows, columns}));
-                   });
-    if (failed(order.prepare()))
-      return failure();
-    int64_t choices = op.getValues().getType().getDimSize(1);
-    auto rounds = buildStream(
-        program, "choice", program.index(0), program.index(choices), 1,
-        order.start(),
-        [&](Value j, ValueRange previous) -> FailureOr<SmallVector<Value>> {
-          FailureOr<Value> choice = order.next(previous[0]);
-          if (failed(choice))
-            return failure();
-          storeColumn(program, order.getValues(*choice), op.getValues(),
-                      item[0], j);
-          storeColumn(program, order.getIndices(*choice), op.getIndices(),
-                      item[0], j);
-          return SmallVector<Value>{*choice};
-        });
-    if (failed(rounds))
-      return failure();
-    return program.finish();
-  }
-
-private:
-  seq::TopKOp op;
-  Program program;
-  int64_t elements, rows;
-};
-
 /// A stable counting sort in two sweeps: count, then place; one item, since
 /// the pairs of one call are few beside the experts' products.
 class CountingSort {
@@ -206,11 +56,21 @@ public:
         });
     if (failed(counts))
       return failure();
+    Value taken = (*counts)[0];
+    if (op.getCapacity())
+      taken = arith::MinSIOp::create(
+          b, program.loc, taken,
+          program.splatInt(countType, *op.getCapacity()));
     auto scan = tile::ScanOp::create(
         b, program.loc,
         TypeRange{countType, VectorType::get({}, b.getI32Type())},
-        tile::ScanKind::Add, ValueRange{(*counts)[0]}, Value(), 0,
+        tile::ScanKind::Add, ValueRange{taken}, Value(), 0,
         /*exclusive=*/true);
+    if (op.getCapacity()) {
+      ends = addInts(scan.getScanned(), taken);
+      if (failed(clearPairs()))
+        return failure();
+    }
     Value offsets = program.outputView(op.getOffsets());
     tile::StoreOp::create(b, program.loc, scan.getScanned(), offsets,
                           ValueRange{program.index(0)});
@@ -227,6 +87,41 @@ public:
 private:
   Value addInts(Value a, Value b) {
     return arith::AddIOp::create(program.builder, program.loc, a, b);
+  }
+
+  /// Writes -1 to all places, since some remain nobody's.
+  LogicalResult clearPairs() {
+    Value places = program.extent(op.getPairs(), 0);
+    auto type = VectorType::get({rows}, program.builder.getI32Type());
+    auto cleared = buildStream(
+        program, "clear", program.index(0), places, rows, {},
+        [&](Value place, ValueRange) -> FailureOr<SmallVector<Value>> {
+          SmallVector<std::pair<int64_t, Value>> bounds;
+          if (rows > 1)
+            bounds.push_back({0, places});
+          tile::StoreOp::create(
+              program.builder, program.loc, program.splatInt(type, -1),
+              program.outputView(op.getPairs()), ValueRange{place},
+              ArrayRef<int64_t>{0}, bounds);
+          return SmallVector<Value>{};
+        });
+    return success(succeeded(cleared));
+  }
+
+  /// The sum over a row of what stands where it hit.
+  Value sumHits(Value hits, Value tile) {
+    return reduce(
+        program, tile::ReduceKind::Add,
+        arith::MulIOp::create(program.builder, program.loc, hits, tile), 1);
+  }
+
+  /// `at`, or -1 where it is past the expert's last place.
+  Value dropPast(Value hits, Value at) {
+    auto type = cast<VectorType>(at.getType());
+    Value end = sumHits(hits, program.broadcast(ends, {rows, experts}, {1}));
+    Value fits = arith::CmpIOp::create(program.builder, program.loc,
+                                       arith::CmpIPredicate::slt, at, end);
+    return select(program, fits, at, program.splatInt(type, -1));
   }
 
   Value loadChoice(Value t, int64_t j) {
@@ -277,8 +172,9 @@ private:
     Value inside = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, row,
                                          program.broadcast(tokens, {rows}, {}));
     for (int64_t j = 0; j < choices; ++j) {
-      Value at = reduce(program, tile::ReduceKind::Add,
-                        arith::MulIOp::create(b, loc, hits[j], position), 1);
+      Value at = sumHits(hits[j], position);
+      if (ends)
+        at = dropPast(hits[j], at);
       position = addInts(position, hits[j]);
       tile::StoreOp::create(b, loc, at, program.outputView(op.getPositions()),
                             ValueRange{t, program.index(j)},
@@ -298,20 +194,7 @@ private:
   Program program;
   int64_t experts, choices, rows;
   Value tokens;
-};
-
-struct RouteModel
-    : TileProgramOpInterface::ExternalModel<RouteModel, seq::RouteOp> {
-  LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
-    return Route(kernel, cast<seq::RouteOp>(op)).build();
-  }
-};
-
-struct TopKModel
-    : TileProgramOpInterface::ExternalModel<TopKModel, seq::TopKOp> {
-  LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
-    return TopK(kernel, cast<seq::TopKOp>(op)).build();
-  }
+  Value ends; // Behind each expert's last place, where capacity bounds it.
 };
 
 struct DispatchModel
@@ -368,8 +251,6 @@ void attachExpertsModel(MLIRContext *context);
 void attachSampleModel(MLIRContext *context);
 
 void attachRoutingModels(MLIRContext *context) {
-  seq::RouteOp::attachInterface<RouteModel>(*context);
-  seq::TopKOp::attachInterface<TopKModel>(*context);
   seq::DispatchOp::attachInterface<DispatchModel>(*context);
   seq::CombineOp::attachInterface<CombineModel>(*context);
   attachExpertsModel(context);

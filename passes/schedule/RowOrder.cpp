@@ -64,12 +64,15 @@ int64_t RowOrder::getRows(KernelBuilder &kernel, int64_t rowBound,
 }
 
 FailureOr<Value> RowOrder::pack(Value first, int64_t columns) {
+  FailureOr<Value> numbers = load(first, columns);
+  if (failed(numbers))
+    return failure();
+  return pack(*numbers, first, columns);
+}
+
+Value RowOrder::pack(Value numbers, Value first, int64_t columns) {
   OpBuilder &b = program.builder;
   Location loc = program.loc;
-  FailureOr<Value> loaded = load(first, columns);
-  if (failed(loaded))
-    return failure();
-  Value numbers = *loaded;
   if (smallest)
     numbers = arith::NegFOp::create(b, loc, numbers);
   Value keys = emitKeys(program, numbers);
@@ -94,8 +97,11 @@ FailureOr<Value> RowOrder::pack(Value first, int64_t columns) {
     chosen = arith::AndIOp::create(b, loc, chosen, inside);
   }
   return arith::SelectOp::create(b, loc, chosen, packed,
-                                 program.splatInt(wide, none))
-      .getResult();
+                                 program.splatInt(wide, none));
+}
+
+void RowOrder::prepare(Value numbers) {
+  whole = pack(numbers, program.index(0), elements);
 }
 
 LogicalResult RowOrder::prepare() {
@@ -142,6 +148,17 @@ FailureOr<Value> RowOrder::next(Value previous) {
   if (failed(found))
     return failure();
   return (*found)[0];
+}
+
+Value RowOrder::isChosen(Value last) {
+  OpBuilder &b = program.builder;
+  auto type = cast<VectorType>(whole.getType());
+  Value isBefore =
+      arith::CmpIOp::create(b, program.loc, arith::CmpIPredicate::sge, whole,
+                            program.broadcast(last, type.getShape(), {0}));
+  Value exists = arith::CmpIOp::create(b, program.loc, arith::CmpIPredicate::ne,
+                                       whole, program.splatInt(type, none));
+  return arith::AndIOp::create(b, program.loc, isBefore, exists);
 }
 
 Value RowOrder::isNone(Value choices) {

@@ -23,7 +23,7 @@ public:
                                                             int64_t columns)>;
 
   RowOrder(Program &program, int64_t rows, int64_t elements, bool smallest,
-           Loader load)
+           Loader load = nullptr)
       : program(program), rows(rows), elements(elements), smallest(smallest),
         load(std::move(load)) {}
 
@@ -33,10 +33,15 @@ public:
 
   /// To be called where all choices are made: short rows are packed once.
   llvm::LogicalResult prepare();
+  /// The same where the rows are a tile already, and nothing is loaded.
+  void prepare(mlir::Value numbers);
   /// What comes before every choice, [rows].
   mlir::Value start();
   /// The choices after `previous`, [rows].
   llvm::FailureOr<mlir::Value> next(mlir::Value previous);
+  /// Which elements of prepared rows are among the choices up to `last`, i1
+  /// [rows, elements].
+  mlir::Value isChosen(mlir::Value last);
   /// The values, f32 [rows], and the indices, i32 [rows], of choices.
   mlir::Value getValues(mlir::Value choices);
   mlir::Value getIndices(mlir::Value choices);
@@ -46,6 +51,7 @@ private:
   static constexpr int64_t wholeRow = 2048;
 
   llvm::FailureOr<mlir::Value> pack(mlir::Value first, int64_t columns);
+  mlir::Value pack(mlir::Value numbers, mlir::Value first, int64_t columns);
   mlir::Value nextOf(mlir::Value packed, mlir::Value previous);
   mlir::Value isNone(mlir::Value choices);
 

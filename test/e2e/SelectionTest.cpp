@@ -127,6 +127,29 @@ TEST_P(Selection, RouteNamesExistingExpertsForLogitsThatAreNoNumbers) {
   EXPECT_TRUE(std::isnan(got[0](3, 1)));
 }
 
+// A group whose worth is no number is not kept, though others would fill up.
+TEST_P(Selection, RouteKeepsNoGroupWithoutNumbers) {
+  Tensor logits = rows({{9, NAN, 1, 2, NAN, NAN}, {9, 1, NAN, NAN, NAN, NAN}});
+  RouteShape shape{6, 3, true, false};
+  shape.groups = 3;
+  shape.topGroups = 2;
+  shape.groupRanks = 2;
+  Tensors like = {Tensor(Element::F32, {2, 3}), Tensor(Element::I32, {2, 3})};
+  Tensors got = run(makeRoute(shape), GetParam(), {logits}, like);
+  EXPECT_EQ(got[1].values, std::vector<double>({3, 2, 0, 0, 1, 0}));
+  EXPECT_TRUE(std::isnan(got[0](0, 2)) && std::isnan(got[0](1, 2)));
+  EXPECT_NEAR(got[0](1, 1), 1 / (1 + std::exp(-1.0)), 1e-6);
+}
+
+// Scores of zero weigh nothing, also where they are divided by their sum.
+TEST_P(Selection, RouteRenormalizesZeros) {
+  Tensor logits = rows({{-INFINITY, -INFINITY, -INFINITY}});
+  Tensors like = {Tensor(Element::F32, {1, 2}), Tensor(Element::I32, {1, 2})};
+  Tensors got = run(makeRoute({3, 2, true, true}), GetParam(), {logits}, like);
+  EXPECT_EQ(got[0].values, std::vector<double>({0, 0}));
+  EXPECT_EQ(got[1].values, std::vector<double>({0, 1}));
+}
+
 TEST_P(Selection, TemperatureShapesTheDistribution) {
   expectNear(frequencies(1, 0, 0), {0.1, 0.4, 0.2, 0.3});
   // At temperature 1/2 probabilities are squared.

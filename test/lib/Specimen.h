@@ -91,8 +91,13 @@ Specimen makeRope(RopeShape shape);
 struct RouteShape {
   int64_t experts, topK;
   bool sigmoid, renormalize;
+  bool hasBias = false;
+  /// Groups of experts, those kept, and how many ranks of each are summed.
+  int64_t groups = 0, topGroups = 0, groupRanks = 1;
+  double scaling = 1;
 };
-/// Logits are multiples of 1/2, so that ties are common.
+/// Logits are multiples of 1/2, so that ties are common, plus 0.11, so that
+/// sums of sigmoids are equal for equal logits only.
 Specimen makeRoute(RouteShape shape);
 struct TopKShape {
   int64_t elements, count;
@@ -102,14 +107,16 @@ struct TopKShape {
 Specimen makeTopK(TopKShape shape);
 /// Coarse logits with settings of every kind, one set a row.
 Specimen makeSample(int64_t vocabulary);
-Specimen makeDispatch(int64_t experts, int64_t topK);
+/// An expert takes `capacity` pairs at most; 0: all.
+Specimen makeDispatch(int64_t experts, int64_t topK, int64_t capacity = 0);
 struct ExpertsShape {
   int64_t experts, topK, inputWidth, outputWidth;
   Element weight;
   bool gather;
 };
 Specimen makeExperts(ExpertsShape shape);
-Specimen makeCombine(int64_t topK, int64_t width);
+/// With pairs dropped where `capacity` bounds those of each of eight experts.
+Specimen makeCombine(int64_t topK, int64_t width, int64_t capacity = 0);
 /// Some tokens lie outside the table.
 Specimen makeEmbed(int64_t vocabulary, int64_t width, Element table);
 

@@ -72,55 +72,115 @@ static std::vector<double> scoreExperts(const RouteShape &shape,
   return scores;
 }
 
+/// The first `count` indices in the order of falling numbers.
+static std::vector<int64_t> order(const std::vector<double> &numbers,
+                                  int64_t count) {
+  std::vector<int64_t> indices(numbers.size());
+  std::iota(indices.begin(), indices.end(), 0);
+  std::stable_sort(indices.begin(), indices.end(), [&](int64_t a, int64_t b) {
+    return numbers[a] > numbers[b];
+  });
+  indices.resize(count);
+  return indices;
+}
+
+/// Hides the ranks of all groups but the best.
+static void keepGroups(const RouteShape &shape, std::vector<double> &ranks) {
+  int64_t size = shape.experts / shape.groups;
+  std::vector<double> worths;
+  for (int64_t g = 0; g != shape.groups; ++g) {
+    std::vector<double> inside(ranks.begin() + g * size,
+                               ranks.begin() + (g + 1) * size);
+    double worth = 0;
+    for (int64_t e : order(inside, shape.groupRanks))
+      worth += inside[e];
+    worths.push_back(worth);
+  }
+  std::vector<int64_t> kept = order(worths, shape.topGroups);
+  for (int64_t e = 0; e != shape.experts; ++e)
+    if (std::find(kept.begin(), kept.end(), e / size) == kept.end())
+      ranks[e] = -INFINITY;
+}
+
 static Tensors evaluateRoute(const RouteShape &shape, const Tensors &in) {
   const Tensor &logits = in[0];
   Tensor weights(Element::F32, {logits.extent(0), shape.topK});
   Tensor experts(Element::I32, weights.shape);
   for (int64_t t = 0; t != logits.extent(0); ++t) {
     std::vector<double> scores = scoreExperts(shape, logits, t);
-    std::vector<int64_t> order(shape.experts);
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-      return logits(t, a) > logits(t, b);
-    });
+    std::vector<double> ranks = scores;
+    for (int64_t e = 0; e != shape.experts; ++e)
+      ranks[e] += shape.hasBias ? in[1](e) : 0;
+    if (shape.groups != 0)
+      keepGroups(shape, ranks);
+    std::vector<int64_t> chosen = order(ranks, shape.topK);
     double sum = 0;
-    for (int64_t j = 0; j != shape.topK; ++j)
-      sum += scores[order[j]];
+    for (int64_t e : chosen)
+      sum += scores[e];
     for (int64_t j = 0; j != shape.topK; ++j) {
-      experts(t, j) = order[j];
-      weights(t, j) = scores[order[j]] / (shape.renormalize ? sum : 1);
+      experts(t, j) = chosen[j];
+      weights(t, j) =
+          shape.scaling * scores[chosen[j]] / (shape.renormalize ? sum : 1);
     }
   }
   return {weights, experts};
 }
 
+static std::string nameRoute(const RouteShape &shape) {
+  std::string name = std::string("route_") +
+                     (shape.sigmoid ? "sigmoid_" : "softmax_") +
+                     str(shape.topK) + "_of_" + str(shape.experts);
+  if (shape.groups != 0)
+    name += "_in_" + str(shape.topGroups) + "_of_" + str(shape.groups) +
+            "_groups_by_" + str(shape.groupRanks);
+  return name + (shape.hasBias ? "_biased" : "") +
+         (shape.renormalize ? "_renormalized" : "") +
+         (shape.scaling != 1 ? "_scaled" : "");
+}
+
+static std::string spellGroups(const RouteShape &shape) {
+  if (shape.groups == 0)
+    return "";
+  return "groups " + str(shape.groups) + " top_groups " + str(shape.topGroups) +
+         " by " + (shape.groupRanks == 2 ? "best_two" : "best");
+}
+
 Specimen sennit::test::makeRoute(RouteShape shape) {
   Specimen specimen;
-  specimen.name = std::string("route_") +
-                  (shape.sigmoid ? "sigmoid_" : "softmax_") + str(shape.topK) +
-                  "_of_" + str(shape.experts) +
-                  (shape.renormalize ? "_renormalized" : "");
+  specimen.name = nameRoute(shape);
   specimen.text = [=](const std::string &tokens) {
-    return fill(R"(
-    func.func @run(%l: {L}) -> ({W}, {E}) {
-      %w, %e = seq.route {scores} %l {renormalize} : {L} -> {W}, {E}
+    return fill(
+        R"(
+    func.func @run(%l: {L}{bias argument}) -> ({W}, {E}) {
+      %w, %e = seq.route {scores} %l {bias} {groups} {renormalize} {scaling} : {L} -> {W}, {E}
       return %w, %e : {W}, {E}
     })",
-                {{"scores", shape.sigmoid ? "sigmoid" : "softmax"},
-                 {"renormalize", shape.renormalize ? "renormalize" : ""},
-                 {"L", "tensor<{t}x{e}xf32>"},
-                 {"W", "tensor<{t}x{k}xf32>"},
-                 {"E", "tensor<{t}x{k}xi32>"},
-                 {"t", tokens},
-                 {"e", str(shape.experts)},
-                 {"k", str(shape.topK)}});
+        {{"scores", shape.sigmoid ? "sigmoid" : "softmax"},
+         {"bias argument", shape.hasBias ? ", %b: {B}" : ""},
+         {"bias", shape.hasBias ? "bias(%b : {B})" : ""},
+         {"groups", spellGroups(shape)},
+         {"renormalize", shape.renormalize ? "renormalize" : ""},
+         {"scaling",
+          shape.scaling == 1 ? "" : "scaling " + std::to_string(shape.scaling)},
+         {"L", "tensor<{t}x{e}xf32>"},
+         {"B", "tensor<{e}xf32>"},
+         {"W", "tensor<{t}x{k}xf32>"},
+         {"E", "tensor<{t}x{k}xi32>"},
+         {"t", tokens},
+         {"e", str(shape.experts)},
+         {"k", str(shape.topK)}});
   };
   specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
     Random random(seed);
     Tensor logits = random.normal({tokens, shape.experts}, 2);
     for (double &logit : logits.values)
-      logit = std::round(2 * logit) / 2;
-    return Tensors{logits};
+      logit = float(std::round(2 * logit) / 2 + 0.11);
+    if (!shape.hasBias)
+      return Tensors{logits};
+    Tensor bias = random.normal({shape.experts}, 0.3);
+    for (double &entry : bias.values)
+      entry = std::round(8 * entry) / 8;
+    return Tensors{logits, bias};
   };
   specimen.formula = [=](const Tensors &in) {
     return evaluateRoute(shape, in);
@@ -135,24 +195,27 @@ Specimen sennit::test::makeRoute(RouteShape shape) {
 // seq.dispatch
 //===----------------------------------------------------------------------===//
 
-/// pairs, positions, offsets: pairs sorted by expert, equals in order.
-static Tensors sortPairs(const Tensor &experts, int64_t count) {
+/// pairs, positions, offsets: pairs sorted by expert, equals in order, not
+/// more of an expert than `capacity` unless that is 0.
+static Tensors sortPairs(const Tensor &experts, int64_t count,
+                         int64_t capacity = 0) {
   int64_t topK = experts.extent(1), pairs = experts.values.size();
-  std::vector<int64_t> order(pairs);
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    return experts.values[a] < experts.values[b];
-  });
   Tensor sorted(Element::I32, {pairs});
   Tensor positions(Element::I32, {experts.extent(0), topK});
   Tensor offsets(Element::I32, {count + 1});
-  for (int64_t place = 0; place != pairs; ++place) {
-    sorted(place) = order[place];
-    positions.values[order[place]] = place;
+  std::fill(sorted.values.begin(), sorted.values.end(), -1);
+  int64_t place = 0;
+  for (int64_t e = 0; e != count; ++e) {
+    for (int64_t f = 0; f != pairs; ++f) {
+      if (experts.values[f] != e)
+        continue;
+      bool fits = capacity == 0 || place < offsets(e) + capacity;
+      positions.values[f] = fits ? place : -1;
+      if (fits)
+        sorted(place++) = f;
+    }
+    offsets(e + 1) = place;
   }
-  for (int64_t e = 0; e <= count; ++e)
-    offsets(e) = std::count_if(experts.values.begin(), experts.values.end(),
-                               [&](double expert) { return expert < e; });
   return {sorted, positions, offsets};
 }
 
@@ -168,16 +231,19 @@ static Tensor drawExperts(Random &random, int64_t tokens, int64_t experts,
   return chosen;
 }
 
-Specimen sennit::test::makeDispatch(int64_t experts, int64_t topK) {
+Specimen sennit::test::makeDispatch(int64_t experts, int64_t topK,
+                                    int64_t capacity) {
   Specimen specimen;
-  specimen.name = "dispatch_" + str(topK) + "_of_" + str(experts);
+  specimen.name = "dispatch_" + str(topK) + "_of_" + str(experts) +
+                  (capacity == 0 ? "" : "_at_most_" + str(capacity));
   specimen.text = [=](const std::string &tokens) {
     return fill(R"(
     func.func @run(%e: {E}) -> ({P}, {E}, {O}) {
-      %f, %p, %o = seq.dispatch %e : {E} -> {P}, {E}, {O}
+      %f, %p, %o = seq.dispatch %e {capacity} : {E} -> {P}, {E}, {O}
       return %f, %p, %o : {P}, {E}, {O}
     })",
-                {{"E", "tensor<{t}x{k}xi32>"},
+                {{"capacity", capacity == 0 ? "" : "capacity " + str(capacity)},
+                 {"E", "tensor<{t}x{k}xi32>"},
                  {"P", "tensor<{p}xi32>"},
                  {"O", "tensor<{o}xi32>"},
                  {"t", tokens},
@@ -190,7 +256,7 @@ Specimen sennit::test::makeDispatch(int64_t experts, int64_t topK) {
     return Tensors{drawExperts(random, tokens, experts, topK)};
   };
   specimen.formula = [=](const Tensors &in) {
-    return sortPairs(in[0], experts);
+    return sortPairs(in[0], experts, capacity);
   };
   specimen.tolerances = {0, 0, 0};
   specimen.tokenArguments = {0};
@@ -274,14 +340,16 @@ static Tensors evaluateCombine(const Tensors &in) {
   Tensor output(Element::F32, {weights.extent(0), rows.extent(1)});
   for (int64_t t = 0; t != weights.extent(0); ++t)
     for (int64_t j = 0; j != weights.extent(1); ++j)
-      for (int64_t d = 0; d != rows.extent(1); ++d)
+      for (int64_t d = 0; positions(t, j) >= 0 && d != rows.extent(1); ++d)
         output(t, d) += weights(t, j) * rows(int64_t(positions(t, j)), d);
   return {output};
 }
 
-Specimen sennit::test::makeCombine(int64_t topK, int64_t width) {
+Specimen sennit::test::makeCombine(int64_t topK, int64_t width,
+                                   int64_t capacity) {
   Specimen specimen;
-  specimen.name = "combine_" + str(topK);
+  specimen.name = "combine_" + str(topK) +
+                  (capacity == 0 ? "" : "_at_most_" + str(capacity));
   specimen.text = [=](const std::string &tokens) {
     return fill(R"(
     func.func @run(%r: {R}, %w: {W}, %p: {P}) -> {Y} {
@@ -299,7 +367,8 @@ Specimen sennit::test::makeCombine(int64_t topK, int64_t width) {
   };
   specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
     Random random(seed);
-    Tensors sorted = sortPairs(drawExperts(random, tokens, 8, topK), 8);
+    Tensors sorted =
+        sortPairs(drawExperts(random, tokens, 8, topK), 8, capacity);
     return Tensors{random.normal({tokens * topK, width}),
                    random.normal({tokens, topK}), sorted[1]};
   };
@@ -356,6 +425,12 @@ std::vector<Specimen> sennit::test::makeRouters() {
           makeRoute({5, 2, true, true}),
           makeRoute({5, 5, true, false}),
           makeRoute({1, 1, false, true}),
+          makeRoute({9, 4, true, true, true, 0, 0, 1, 2.5}),
+          makeRoute({9, 2, false, false, true}),
+          makeRoute({15, 4, true, true, true, 5, 2, 2, 2.5}),
+          makeRoute({15, 3, false, false, false, 3, 2, 1, 16}),
+          makeRoute({16, 8, true, true, false, 4, 2, 2}),
+          makeRoute({64, 6, true, true, true, 1, 1, 2}),
           makeTopK({8, 3, false}),
           makeTopK({13, 13, true}),
           makeTopK({100, 20, false}),
@@ -366,11 +441,14 @@ std::vector<Specimen> sennit::test::makeRouters() {
           makeSample(300),
           makeDispatch(8, 2),
           makeDispatch(12, 3),
+          makeDispatch(12, 3, 2),
+          makeDispatch(5, 2, 11),
           makeExperts({8, 2, 11, 5, Element::BF16, true}),
           makeExperts({8, 2, 7, 9, Element::F32, false}),
           makeExperts({8, 1, 6, 5, Element::F16, true}),
           makeCombine(2, 9),
           makeCombine(1, 5),
+          makeCombine(2, 7, 3),
           makeEmbed(17, 11, Element::BF16),
           makeEmbed(9, 5, Element::F32)};
 }

@@ -27,6 +27,55 @@ func.func @route_top_k(%l: tensor<?x8xf32>) {
 
 // -----
 
+func.func @route_top_k_of_kept_groups(%l: tensor<?x8xf32>) {
+  // expected-error@+1 {{chooses 5 of 4 experts}}
+  %w, %e = seq.route softmax %l groups 4 top_groups 2 by best : tensor<?x8xf32> -> tensor<?x5xf32>, tensor<?x5xi32>
+  return
+}
+
+// -----
+
+// expected-note@+1 {{`logits` is 'tensor<?x8xf32>'}}
+func.func @route_bias(%l: tensor<?x8xf32>, %b: tensor<7xf32>) {
+  // expected-error@+1 {{`bias` has 7 experts, `logits` has 8}}
+  %w, %e = seq.route sigmoid %l bias(%b : tensor<7xf32>) : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @route_groups_alone(%l: tensor<?x8xf32>) {
+  // expected-error@+1 {{has one of `groups`, `top_groups` and `group_value` without the others}}
+  %w, %e = seq.route softmax %l {groups = 4} : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @route_groups_divide(%l: tensor<?x8xf32>) {
+  // expected-error@+1 {{has 3 groups of 8 experts}}
+  %w, %e = seq.route softmax %l groups 3 top_groups 2 by best : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @route_groups_kept(%l: tensor<?x8xf32>) {
+  // expected-error@+1 {{chooses 5 of 4 groups}}
+  %w, %e = seq.route softmax %l groups 4 top_groups 5 by best : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
+func.func @route_groups_of_one(%l: tensor<?x8xf32>) {
+  // expected-error@+1 {{sums the best two of groups of one expert}}
+  %w, %e = seq.route softmax %l groups 8 top_groups 4 by best_two : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
+  return
+}
+
+// -----
+
 // expected-note@+1 {{`experts` is 'tensor<3x2xi32>'}}
 func.func @dispatch_pairs(%e: tensor<3x2xi32>) {
   // expected-error@+1 {{`pairs` has 5 rows, 3 tokens make 6 pairs}}
@@ -48,6 +97,14 @@ func.func @dispatch_positions(%e: tensor<?x2xi32>) {
 func.func @dispatch_offsets(%e: tensor<?x2xi32>) {
   // expected-error@+1 {{`offsets` has 1 places, one expert needs 2}}
   %f, %p, %o = seq.dispatch %e : tensor<?x2xi32> -> tensor<?xi32>, tensor<?x2xi32>, tensor<1xi32>
+  return
+}
+
+// -----
+
+func.func @dispatch_capacity(%e: tensor<?x2xi32>) {
+  // expected-error@+1 {{`capacity` is 0, not positive}}
+  %f, %p, %o = seq.dispatch %e capacity 0 : tensor<?x2xi32> -> tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>
   return
 }
 

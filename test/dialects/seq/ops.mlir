@@ -75,11 +75,18 @@ func.func @selection(%x: tensor<?x8xf32>, %u: tensor<?xf64>, %f: tensor<?xf32>, 
 }
 
 // CHECK-LABEL: func.func @routing
-func.func @routing(%l: tensor<?x8xf32>, %x: tensor<?x64xf32>, %w: tensor<8x64x64xbf16>) -> tensor<?x64xf32> {
+func.func @routing(%l: tensor<?x8xf32>, %b: tensor<8xf32>, %x: tensor<?x64xf32>, %w: tensor<8x64x64xbf16>) -> tensor<?x64xf32> {
   // CHECK: seq.route softmax %{{.*}} renormalize : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
   %s, %e = seq.route softmax %l renormalize : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>
   // CHECK: seq.route sigmoid %{{.*}} : tensor<?x8xf32> -> tensor<?x1xf32>, tensor<?x1xi32>
   %s1, %e1 = seq.route sigmoid %l : tensor<?x8xf32> -> tensor<?x1xf32>, tensor<?x1xi32>
+  // CHECK: seq.route sigmoid %{{.*}} bias(%{{.*}} : tensor<8xf32>) groups 4 top_groups 2 by best_two renormalize scaling 2.500000e+00 : tensor<?x8xf32>
+  %s2, %e2 = seq.route sigmoid %l bias(%b : tensor<8xf32>) groups 4 top_groups 2 by best_two renormalize scaling 2.5
+    : tensor<?x8xf32> -> tensor<?x1xf32>, tensor<?x1xi32>
+  // CHECK: seq.route softmax %{{.*}} groups 2 top_groups 1 by best : tensor<?x8xf32>
+  %s3, %e3 = seq.route softmax %l groups 2 top_groups 1 by best : tensor<?x8xf32> -> tensor<?x1xf32>, tensor<?x1xi32>
+  // CHECK: seq.dispatch %{{.*}} capacity 7 : tensor<?x1xi32>
+  %f1, %p1, %o1 = seq.dispatch %e1 capacity 7 : tensor<?x1xi32> -> tensor<?xi32>, tensor<?x1xi32>, tensor<9xi32>
   // CHECK: seq.dispatch %{{.*}} : tensor<?x2xi32> -> tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>
   %f, %p, %o = seq.dispatch %e : tensor<?x2xi32> -> tensor<?xi32>, tensor<?x2xi32>, tensor<9xi32>
   // CHECK: seq.experts %{{.*}}, %{{.*}} offsets(%{{.*}}) gather(%{{.*}} : tensor<?xi32>) top_k 2 : tensor<?x64xf32>,
