@@ -27,6 +27,16 @@ static bool isKnownForm(Operation *op) {
          isa<func::ReturnOp, rt::AssignOp>(op);
 }
 
+/// Whether a move makes static extents, except rows that are those of every
+/// part.
+static bool hasKnownExtents(Operation *move) {
+  auto type = cast<RankedTensorType>(move->getResult(0).getType());
+  auto concat = dyn_cast<tensor::ConcatOp>(move);
+  bool keepsRows = concat && concat.getDim() != 0;
+  return !ShapedType::isDynamicShape(
+      type.getShape().drop_front(keepsRows ? 1 : 0));
+}
+
 namespace {
 struct VerifyNormalized : impl::VerifyNormalizedBase<VerifyNormalized> {
   void runOnOperation() override {
@@ -50,13 +60,12 @@ struct VerifyNormalized : impl::VerifyNormalizedBase<VerifyNormalized> {
         return op->emitError("not normalized: this `linalg.generic` cannot be "
                              "computed part by part: ")
                << reason;
-    bool isDynamic =
-        seq::isMove(op) &&
-        !cast<RankedTensorType>(op->getResult(0).getType()).hasStaticShape();
-    if (isDynamic)
+    if (seq::isMove(op) && !hasKnownExtents(op))
       return op->emitError("not normalized: `")
              << op->getName() << "` makes " << op->getResult(0).getType()
-             << ", and parts are moved between static shapes only";
+             << ", and parts are moved between static shapes only, but for "
+                "rows "
+                "that a `tensor.concat` of another dimension keeps";
     if (!isKnownForm(op))
       return op->emitError("not normalized: `")
              << op->getName() << "` is none of the forms that fusion knows";

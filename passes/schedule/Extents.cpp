@@ -35,7 +35,7 @@ static Value getSameRows(Value tensor) {
     return combine.getWeights();
   if (auto dispatch = dyn_cast<seq::DispatchOp>(op))
     return tensor == dispatch.getPositions() ? dispatch.getExperts() : Value();
-  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ConcatOp,
           seq::SequenceMixerOpInterface, seq::RopeOp, seq::EmbedOp,
           seq::RouteOp, seq::TopKOp, seq::SampleOp>(op))
     return op->getOperand(0);

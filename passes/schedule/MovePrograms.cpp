@@ -152,7 +152,7 @@ public:
   LogicalResult write(Value source, const Part &part) {
     Program program(kernel, kernel.kernel.getKind());
     auto type = cast<RankedTensorType>(source.getType());
-    SmallVector<int64_t> sizes = getMoveSizes(kernel.core, type.getShape());
+    SmallVector<int64_t> sizes = getMoveSizes(source);
     SmallVector<Value> upper;
     SmallVector<std::string> names;
     for (int64_t dim = 0; dim < type.getRank(); ++dim) {
@@ -172,14 +172,14 @@ public:
 
 private:
   /// Rows as long as they are, at most a few thousand elements at once.
-  static SmallVector<int64_t> getMoveSizes(machine::CoreAttr core,
-                                           ArrayRef<int64_t> shape) {
-    SmallVector<int64_t> sizes(shape.size(), 1);
+  SmallVector<int64_t> getMoveSizes(Value source) {
+    int64_t rank = cast<RankedTensorType>(source.getType()).getRank();
+    SmallVector<int64_t> sizes(rank, 1);
     int64_t inner = 1;
-    for (int64_t dim = int64_t(shape.size()) - 1; dim >= 0; --dim) {
-      int64_t extent = std::max<int64_t>(shape[dim], 1);
-      bool isRow = dim + 1 == int64_t(shape.size());
-      int64_t most = isRow ? 1024 : getRowTile(core, extent, inner);
+    for (int64_t dim = rank - 1; dim >= 0; --dim) {
+      int64_t extent = std::max<int64_t>(kernel.rowBound(source, dim), 1);
+      bool isRow = dim + 1 == rank;
+      int64_t most = isRow ? 1024 : getRowTile(kernel.core, extent, inner);
       sizes[dim] = std::min(extent, most);
       inner *= sizes[dim];
     }
@@ -207,7 +207,9 @@ private:
         continue;
       }
       indices[dim] = getPosition(program, part, dim, box.offsets[i]);
-      if (box.sizes[i] != 1 && type.getDimSize(i) % box.sizes[i] != 0)
+      bool isWhole =
+          !type.isDynamicDim(i) && type.getDimSize(i) % box.sizes[i] == 0;
+      if (box.sizes[i] != 1 && !isWhole)
         bounds.push_back(
             {i, getPosition(program, part, dim, getAsOpFoldResult(end))});
     }
@@ -240,7 +242,7 @@ struct ConcatModel
       auto type = cast<RankedTensorType>(input.getType());
       part.offsets[dim] = b.getIndexAttr(offset);
       offset += type.getDimSize(dim);
-      bool isNeeded = type.getNumElements() != 0 ||
+      bool isNeeded = !llvm::is_contained(type.getShape(), 0) ||
                       (number + 1 == concat.getInputs().size() &&
                        !kernel.written.contains(concat.getResult()));
       if (isNeeded && failed(writer.write(input, part)))

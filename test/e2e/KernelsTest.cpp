@@ -171,6 +171,7 @@ std::vector<Specimen> makeAll() {
   std::vector<Specimen> all = makeMixers();
   for (Specimen &router : makeRouters())
     all.push_back(router);
+  all.push_back(makeRowJoin());
   return all;
 }
 

@@ -120,6 +120,9 @@ Specimen makeCombine(int64_t topK, int64_t width, int64_t capacity = 0);
 /// Some tokens lie outside the table.
 Specimen makeEmbed(int64_t vocabulary, int64_t width, Element table);
 
+/// Rows of any number, joined of parts that are copied and computed.
+Specimen makeRowJoin();
+
 /// Two to four random layers of mixers and experts over one stream of tokens,
 /// with states of `capacity` tokens where they have one. It has no formula: the
 /// reference is its meaning.

@@ -289,6 +289,46 @@ static LinalgSpecimen makeEmpty() {
   return specimen;
 }
 
+Specimen sennit::test::makeRowJoin() {
+  Specimen specimen;
+  specimen.name = "row_join";
+  specimen.text = [](const std::string &tokens) {
+    return fill(R"(
+    #id = affine_map<(t, h, d) -> (t, h, d)>
+    func.func @run(%x: {X}, %y: {Y}) -> {Z} {
+      %m = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+          ins(%y : {Y}) outs(%y : {Y}) {
+      ^bb0(%a: f32, %old: f32):
+        %n = arith.negf %a : f32
+        linalg.yield %n : f32
+      } -> {Y}
+      %z = tensor.concat dim(2) %x, %m, %x : ({X}, {Y}, {X}) -> {Z}
+      return %z : {Z}
+    })",
+                {{"X", "tensor<{t}x3x7xf32>"},
+                 {"Y", "tensor<{t}x3x4xf32>"},
+                 {"Z", "tensor<{t}x3x18xf32>"},
+                 {"t", tokens}});
+  };
+  specimen.arguments = [](int64_t tokens, int64_t, uint64_t seed) {
+    Random random(seed);
+    return Tensors{random.normal({tokens, 3, 7}),
+                   random.normal({tokens, 3, 4})};
+  };
+  specimen.formula = [](const Tensors &in) {
+    return Tensors{tabulate(
+        Element::F32, {in[0].extent(0), 3, 18}, [&](const Indices &at) {
+          int64_t d = at[2];
+          return d >= 7 && d < 11 ? -in[1](at[0], at[1], d - 7)
+                                  : in[0](at[0], at[1], d < 7 ? d : d - 11);
+        })};
+  };
+  specimen.tolerances = {0};
+  specimen.tokenArguments = {0, 1};
+  specimen.tokenResults = {0};
+  return specimen;
+}
+
 std::vector<LinalgSpecimen> sennit::test::makeMoves() {
   return {makeTransposes(Element::F32),
           makeTransposes(Element::I8),
