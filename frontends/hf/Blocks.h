@@ -3,6 +3,7 @@
 #ifndef SENNIT_FRONTENDS_HF_BLOCKS_H
 #define SENNIT_FRONTENDS_HF_BLOCKS_H
 
+#include "dialects/seq/Seq.h"
 #include "frontends/hf/Linalg.h"
 #include "frontends/hf/Rope.h"
 
@@ -12,6 +13,7 @@ namespace sennit::hf {
 struct LayerName {
   std::string tensors;
   std::string states;
+  int64_t index = 0;
 };
 
 /// Bounds on what a module is made of, far above any published model.
@@ -35,6 +37,23 @@ mlir::Value buildAttention(ModelBuilder &model, mlir::Value x,
                            const LayerName &layer, const AttentionShape &shape,
                            std::optional<int64_t> window = std::nullopt);
 
+/// Multi-head latent attention (DeepSeek-AI 2024). A head's query and key have
+/// plain components and rotated ones; the latter are the same in all key heads.
+struct LatentAttentionShape {
+  int64_t heads = 1, plainWidth = 1, rotaryWidth = 1, valueWidth = 1;
+  int64_t keyValueRank = 1;         // Components of a latent.
+  std::optional<int64_t> queryRank; // Without one queries are a linear map.
+  bool hasBias = false, isInterleaved = true;
+  double scale = 1; // Of the scores.
+};
+
+/// `layer.self_attn` over a cache of latents: keys and values of the heads are
+/// never made.
+mlir::Value buildLatentAttention(ModelBuilder &model, mlir::Value x,
+                                 const LayerName &layer,
+                                 const LatentAttentionShape &shape,
+                                 const RopeTables &rope);
+
 struct FeedForwardShape {
   int64_t inner = 1;
   bool hasBias = false;
@@ -49,8 +68,16 @@ mlir::Value buildFeedForward(ModelBuilder &model, mlir::Value x,
 struct ExpertsShape {
   FeedForwardShape expert;
   int64_t experts = 1, topK = 1;
+  seq::ScoreFunction scores = seq::ScoreFunction::Softmax;
   bool renormalize = false;
+  double scaling = 1;
+  /// Choices are from `topGroups` of `groups`, the worthiest.
+  int64_t groups = 1, topGroups = 1;
+  seq::GroupValue groupValue = seq::GroupValue::Best;
 };
+
+/// Reads `num_experts_per_tok`, at most `experts`.
+int64_t readChoices(Config &config, int64_t experts, int64_t fallback);
 
 /// How a family names its experts' matrices, one by one; fused files have
 /// `gate_up_proj` and `down_proj`.
@@ -58,9 +85,10 @@ struct ExpertNames {
   std::string router;  // The router's matrix.
   std::string experts; // "...block_sparse_moe.experts"
   llvm::StringRef gate, up, down;
+  std::string routerBias = {}; // Of the choice; empty: none.
 };
 
-/// Softmax top-k routing without dropped tokens.
+/// Top-k routing without dropped tokens.
 mlir::Value buildExperts(ModelBuilder &model, mlir::Value x,
                          const ExpertNames &names, const ExpertsShape &shape);
 

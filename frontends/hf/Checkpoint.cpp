@@ -169,6 +169,14 @@ const Checkpoint::Tensor *Checkpoint::use(StringRef name) {
   return &found->second;
 }
 
+bool Checkpoint::useAll(StringRef prefix) {
+  bool isAny = false;
+  for (auto &entry : tensors)
+    if (entry.getKey().starts_with(prefix))
+      isAny = entry.second.used = true;
+  return isAny;
+}
+
 llvm::Error Checkpoint::checkAllUsed() const {
   constexpr size_t most = 10;
   std::vector<std::string> names;

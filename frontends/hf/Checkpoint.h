@@ -41,6 +41,8 @@ public:
 
   /// The tensor of that name, from now on used; null if there is none.
   const Tensor *use(llvm::StringRef name);
+  /// Marks all tensors as used whose names begin so; false for none.
+  bool useAll(llvm::StringRef prefix);
 
   /// An error with the first ten names if a tensor was not used: a model that
   /// drops weights is wrong.

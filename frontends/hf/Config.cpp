@@ -45,6 +45,8 @@ bool isHarmless(StringRef key) {
                      "time_step_init_scheme", "chunk_size", "problem_type",
                      "chunk_size_feed_forward"},
                     true)
+             .Cases({"aux_loss_alpha", "seq_aux", "ep_size", "qk_head_dim"},
+                    true)
              .Cases({"use_sliding_window", "max_window_layers", "layer_types",
                      "name_or_path"},
                     true)

@@ -17,19 +17,27 @@ struct Decoder {
   FeedForwardShape feedForward;
 };
 
-/// Reads what these families have in common; a family changes the rest.
+/// Reads everything but attention.
+Decoder readStack(Config &config, double defaultEpsilon);
+/// Reads what most families have in common; a family changes the rest.
 Decoder readDecoder(Config &config, double defaultEpsilon, double defaultTheta);
 
 /// Builds the feed-forward block of a layer from its normed input.
 using FeedForwardBuilder =
     llvm::function_ref<mlir::Value(mlir::Value x, const LayerName &layer)>;
+/// Builds the attention of a layer from its normed input.
+using AttentionBuilder = llvm::function_ref<mlir::Value(
+    mlir::Value x, const LayerName &layer, const RopeTables &rope)>;
 /// The window of a layer's attention, if it has one.
 using WindowOfLayer = llvm::function_ref<std::optional<int64_t>(int64_t layer)>;
 
 /// Builds both functions. Names: `model.embed_tokens`, `model.layers.N.*`,
 /// `model.norm`, `lm_head`.
-void buildDecoder(ModelBuilder &model, Decoder decoder, WindowOfLayer window,
-                  FeedForwardBuilder feedForward);
+void buildDecoder(ModelBuilder &model, const Decoder &decoder,
+                  AttentionBuilder attend, FeedForwardBuilder feedForward);
+/// The same with attention of grouped heads.
+void buildDecoder(ModelBuilder &model, const Decoder &decoder,
+                  WindowOfLayer window, FeedForwardBuilder feedForward);
 /// The same with dense feed-forward blocks, `mlp`.
 void buildDecoder(ModelBuilder &model, const Decoder &decoder,
                   WindowOfLayer window);

@@ -84,7 +84,53 @@ ExpertMatrices readFused(ModelBuilder &model, const ExpertNames &names,
   return result;
 }
 
+/// The router's bias in f32, whatever it is stored in; null without one.
+Value readRouterBias(ModelBuilder &model, const ExpertNames &names,
+                     int64_t experts) {
+  if (names.routerBias.empty())
+    return nullptr;
+  Value bias = model.weight(names.routerBias, experts);
+  if (getElementTypeOrSelf(bias.getType()).isF32())
+    return bias;
+  return pointwise(model, {bias}, experts,
+                   [](ImplicitLocOpBuilder &, ValueRange v) { return v[0]; });
+}
+
+seq::RouteOp buildRoute(ModelBuilder &model, Value x, const ExpertNames &names,
+                        const ExpertsShape &shape) {
+  ImplicitLocOpBuilder &builder = model.ops();
+  Value logits = linear(
+      model, x,
+      model.weight(names.router, {shape.experts, model.getFacts().width}));
+  int64_t choices[] = {ShapedType::kDynamic, shape.topK};
+  bool hasGroups = shape.groups > 1;
+  auto number = [&](int64_t value) {
+    return hasGroups ? builder.getI64IntegerAttr(value) : nullptr;
+  };
+  return seq::RouteOp::create(
+      builder, model.f32(choices),
+      RankedTensorType::get(choices, builder.getI32Type()), shape.scores,
+      logits, readRouterBias(model, names, shape.experts), number(shape.groups),
+      number(shape.topGroups),
+      hasGroups
+          ? seq::GroupValueAttr::get(builder.getContext(), shape.groupValue)
+          : nullptr,
+      shape.renormalize,
+      shape.scaling == 1
+          ? nullptr
+          : builder.getF32FloatAttr(static_cast<float>(shape.scaling)));
+}
+
 } // namespace
+
+int64_t sennit::hf::readChoices(Config &config, int64_t experts,
+                                int64_t fallback) {
+  int64_t choices = config.positive("num_experts_per_tok", fallback);
+  if (choices > experts)
+    config.failBroken("num_experts_per_tok",
+                      "more than the " + llvm::Twine(experts) + " experts");
+  return choices;
+}
 
 Value sennit::hf::buildFeedForward(ModelBuilder &model, Value x, StringRef name,
                                    const FeedForwardShape &shape) {
@@ -108,13 +154,7 @@ Value sennit::hf::buildExperts(ModelBuilder &model, Value x,
     return RankedTensorType::get(extents, builder.getI32Type());
   };
 
-  Value logits =
-      linear(model, x, model.weight(names.router, {shape.experts, width}));
-  auto route = seq::RouteOp::create(
-      builder, model.f32({dynamic, shape.topK}), i32({dynamic, shape.topK}),
-      seq::ScoreFunction::Softmax, logits, /*bias=*/nullptr,
-      /*groups=*/nullptr, /*top_groups=*/nullptr, /*group_value=*/nullptr,
-      shape.renormalize, /*scaling=*/nullptr);
+  seq::RouteOp route = buildRoute(model, x, names, shape);
   auto dispatch =
       seq::DispatchOp::create(builder, i32(dynamic), i32({dynamic, shape.topK}),
                               i32(shape.experts + 1), route.getExperts(),

@@ -76,7 +76,7 @@ void sennit::hf::buildJamba(ModelBuilder &model, Config &config) {
   Value hidden = model.beginBody(names.table);
   for (int64_t index = 0; index < layers && !model.failed(); ++index) {
     LayerName layer = {"model.layers." + std::to_string(index),
-                       "layers." + std::to_string(index)};
+                       "layers." + std::to_string(index), index};
     auto norm = [&](const char *name) {
       model.at(layer.tensors + "." + name);
       Value weight = model.weight(layer.tensors + "." + name + ".weight",

@@ -40,13 +40,6 @@ Value emptyTensor(ModelBuilder &model, ArrayRef<int64_t> shape, Value extent) {
                                  dynamic);
 }
 
-Value zeros(ModelBuilder &model, ArrayRef<int64_t> shape) {
-  Value zero = constant(model.ops(), 0.0);
-  return linalg::FillOp::create(model.ops(), zero,
-                                emptyTensor(model, shape, nullptr))
-      .getResult(0);
-}
-
 /// Scalars of a generic's body, widened to f32.
 SmallVector<Value> widen(ImplicitLocOpBuilder &builder, ValueRange scalars) {
   SmallVector<Value> result;
@@ -59,6 +52,13 @@ SmallVector<Value> widen(ImplicitLocOpBuilder &builder, ValueRange scalars) {
 }
 
 } // namespace
+
+Value sennit::hf::zeros(ModelBuilder &model, ArrayRef<int64_t> shape) {
+  Value zero = constant(model.ops(), 0.0);
+  return linalg::FillOp::create(model.ops(), zero,
+                                emptyTensor(model, shape, nullptr))
+      .getResult(0);
+}
 
 Operand::Operand(Value value)
     : value(value),

@@ -29,6 +29,10 @@ mlir::Value pointwise(ModelBuilder &model, llvm::ArrayRef<Operand> inputs,
                       llvm::ArrayRef<int64_t> shape, Body body,
                       mlir::Value extent = nullptr);
 
+/// An f32 tensor of zeros, of the number of tokens where its leading extent is
+/// dynamic.
+mlir::Value zeros(ModelBuilder &model, llvm::ArrayRef<int64_t> shape);
+
 /// `a + b` of equal shapes.
 mlir::Value add(ModelBuilder &model, mlir::Value a, mlir::Value b);
 

@@ -13,12 +13,8 @@ void sennit::hf::buildMixtral(ModelBuilder &model, Config &config) {
   ExpertsShape experts;
   experts.expert = decoder.feedForward;
   experts.experts = config.limited("num_local_experts", maxExperts, 8);
-  experts.topK = config.positive("num_experts_per_tok", 2);
+  experts.topK = readChoices(config, experts.experts, 2);
   experts.renormalize = true;
-  if (experts.topK > experts.experts)
-    config.failBroken("num_experts_per_tok", "more than the " +
-                                                 llvm::Twine(experts.experts) +
-                                                 " experts");
   if (config.failed())
     return;
   auto build = [&](mlir::Value x, const LayerName &layer) {

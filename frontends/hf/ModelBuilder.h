@@ -92,6 +92,10 @@ public:
   bool hasTensor(const llvm::Twine &name) const;
   /// Marks a tensor as used that is there but not needed.
   void ignoreTensor(llvm::StringRef name) { checkpoint.use(name); }
+  /// The same for all whose names begin so; false where there are none.
+  bool ignoreTensors(llvm::StringRef prefix) {
+    return checkpoint.useAll(prefix);
+  }
 
   llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> takeModule();
 

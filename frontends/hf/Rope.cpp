@@ -47,8 +47,9 @@ void scaleLlama3(ConfigSection &section, double original,
 
 /// Interpolates slow planes, leaves fast ones, with a ramp between (Peng et al.
 /// 2023).
-float scaleYarn(ConfigSection &section, double theta, double context,
-                double original, std::vector<float> &frequencies) {
+void scaleYarn(ConfigSection &section, double theta, double context,
+               double original, RopeParameters &rope) {
+  std::vector<float> &frequencies = rope.inverseFrequencies;
   double factor =
       section.has("factor") ? section.number("factor") : context / original;
   auto magnitude = [](double scale, double weight) {
@@ -59,7 +60,9 @@ float scaleYarn(ConfigSection &section, double theta, double context,
   double inferred = first != 0 && all != 0
                         ? magnitude(factor, first) / magnitude(factor, all)
                         : magnitude(factor, 1);
-  double attention = section.number("attention_factor", inferred);
+  rope.factor =
+      static_cast<float>(section.number("attention_factor", inferred));
+  rope.magnitude = magnitude(factor, all);
 
   double planes = frequencies.size(), width = 2 * planes;
   auto planeOf = [&](double rotations) {
@@ -85,7 +88,6 @@ float scaleYarn(ConfigSection &section, double theta, double context,
     float interpolated = 1 / (static_cast<float>(factor) * (1 / frequency));
     frequency = interpolated * (1 - kept) + frequency * kept;
   }
-  return static_cast<float>(attention);
 }
 
 } // namespace
@@ -137,8 +139,7 @@ RopeParameters sennit::hf::readRope(Config &config, int64_t headWidth,
   else if (type == "llama3")
     scaleLlama3(*section, original, result.inverseFrequencies);
   else if (type == "yarn")
-    result.factor = scaleYarn(*section, theta, context, original,
-                              result.inverseFrequencies);
+    scaleYarn(*section, theta, context, original, result);
   else
     section->failUnsupported(
         "rope_type", llvm::Twine("unknown type `") + type +

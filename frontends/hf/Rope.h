@@ -12,6 +12,9 @@ namespace sennit::hf {
 struct RopeParameters {
   std::vector<float> inverseFrequencies; // One for each plane.
   float factor = 1; // On cosine and sine (YaRN's attention factor).
+  /// YaRN's magnitude by `mscale_all_dim`, whose square scales scores in the
+  /// models that say so (DeepSeek).
+  double magnitude = 1;
 };
 
 /// Reads `rope_parameters`, or the older `rope_theta` and `rope_scaling`.

@@ -30,6 +30,9 @@ GREEDY = 64
 LLAMA3_ROPE = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0,
                "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
 
+YARN_ROPE = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 16,
+             "beta_fast": 4.0, "beta_slow": 1.0, "mscale": 1.2, "mscale_all_dim": 0.7}
+
 
 def rope(theta):
     return {"rope_type": "default", "rope_theta": theta}
@@ -68,6 +71,28 @@ MODELS = {
                     num_attention_heads=4, num_key_value_heads=4, num_local_experts=5, num_experts_per_tok=3,
                     sliding_window=None, rms_norm_eps=1e-5, rope_parameters=rope(1000000.0)),
         dtype="float32", keys="v5", fused=True),
+    "qwen3-moe": dict(
+        config=dict(model_type="qwen3_moe", vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=3,
+                    num_attention_heads=4, num_key_value_heads=2, head_dim=16, num_experts=6, num_experts_per_tok=2,
+                    moe_intermediate_size=24, norm_topk_prob=True, mlp_only_layers=[1],
+                    rope_parameters=rope(1000000.0)),
+        dtype="bfloat16", keys="v5"),
+    "deepseek-v2": dict(
+        config=dict(model_type="deepseek_v2", vocab_size=97, hidden_size=48, intermediate_size=72,
+                    num_hidden_layers=2, num_attention_heads=3, kv_lora_rank=20, q_lora_rank=None,
+                    qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=10, n_routed_experts=6, n_shared_experts=2,
+                    num_experts_per_tok=2, moe_intermediate_size=24, first_k_dense_replace=1,
+                    topk_method="group_limited_greedy", n_group=3, topk_group=2, routed_scaling_factor=3.0,
+                    max_position_embeddings=64, rope_parameters=YARN_ROPE),
+        dtype="bfloat16", keys="v4"),
+    "deepseek-v3": dict(
+        config=dict(model_type="deepseek_v3", vocab_size=97, hidden_size=48, intermediate_size=72,
+                    num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4, kv_lora_rank=24,
+                    q_lora_rank=20, qk_nope_head_dim=12, qk_rope_head_dim=8, v_head_dim=10, n_routed_experts=8,
+                    n_shared_experts=1, num_experts_per_tok=3, moe_intermediate_size=20, first_k_dense_replace=1,
+                    n_group=4, topk_group=2, routed_scaling_factor=2.5, num_mtp_layers=0,
+                    max_position_embeddings=64, rope_parameters=YARN_ROPE),
+        dtype="float32", keys="v5"),
     "mamba": dict(
         config=dict(model_type="mamba", vocab_size=97, hidden_size=56, state_size=16, num_hidden_layers=3,
                     conv_kernel=4, expand=2, use_conv_bias=True, use_bias=False, tie_word_embeddings=True),
@@ -122,6 +147,9 @@ def randomise(model):
                 p.normal_(0, 2 * p.shape[-1] ** -0.5)
             else:
                 p.normal_(0, p.shape[-1] ** -0.5)
+        for name, p in model.named_buffers():
+            if name.endswith("e_score_correction_bias"):
+                p.normal_(0, 0.2)
 
 
 def as_v4(config):
@@ -148,20 +176,35 @@ def load(folder):
     return model.eval()
 
 
+def gap(ranks, count):
+    """How far, for each row, the last of the `count` largest is from the next."""
+    ordered = ranks.sort(-1, descending=True).values
+    return ordered[:, count - 1] - ordered[:, count]
+
+
 class RouterMargin:
-    """The least gap, over tokens and layers, between the last expert chosen and the first one not: where it is
-    small, rounding alone can choose another expert, and logits may differ without a mistake."""
+    """The least gap, over tokens and layers, between the last expert chosen and the first one not, and between
+    groups likewise: where it is small, rounding alone can choose another expert, and logits may differ without
+    a mistake."""
 
     def __init__(self, model):
         self.margin = math.inf
         for module in model.modules():
-            if type(module).__name__.endswith("TopKRouter"):
+            if type(module).__name__.lower().endswith("topkrouter"):
                 module.register_forward_hook(self.look)
 
     def look(self, module, inputs, output):
-        probabilities = output[0].float().softmax(-1).sort(-1, descending=True).values
-        gap = probabilities[:, module.top_k - 1] - probabilities[:, module.top_k]
-        self.margin = min(self.margin, gap.min().item())
+        logits = output[0].float()
+        bias = getattr(module, "e_score_correction_bias", None)
+        ranks = logits.softmax(-1) if bias is None else logits.sigmoid() + bias
+        groups = getattr(module, "num_group", None) or 1
+        if groups > 1:
+            inside = ranks.unflatten(-1, (groups, -1))
+            worth = inside.amax(-1) if bias is None else inside.topk(2).values.sum(-1)
+            self.margin = min(self.margin, gap(worth, module.topk_group).min().item())
+            kept = torch.zeros_like(worth).scatter(1, worth.topk(module.topk_group).indices, 1).bool()
+            ranks = inside.masked_fill(~kept.unsqueeze(-1), -math.inf).flatten(1)
+        self.margin = min(self.margin, gap(ranks, module.top_k).min().item())
 
 
 @torch.no_grad()

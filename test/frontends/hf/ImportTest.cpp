@@ -120,6 +120,22 @@ TEST(Import, WarnsOnceOfKeysThatItDoesNotUnderstand) {
   EXPECT_NE(warnings[0].find("`new_a`, `new_b`"), std::string::npos);
 }
 
+// A second layer that the configuration calls a predictor is not missed; one
+// that it does not name is an error as ever.
+TEST(Import, LeavesPredictorsAside) {
+  ModelCopy copy("deepseek-v3");
+  std::string config = std::regex_replace(
+      readText(copy.path("config.json")),
+      std::regex("\"num_hidden_layers\": 2"), "\"num_hidden_layers\": 1");
+  copy.write("config.json", config);
+  EXPECT_EQ(importClass(copy.path(), {64}), 1);
+  copy.write("config.json",
+             std::regex_replace(config,
+                                std::regex("\"num_nextn_predict_layers\": 0"),
+                                "\"num_nextn_predict_layers\": 3"));
+  EXPECT_EQ(importClass(copy.path(), {64}), 0);
+}
+
 TEST(Import, TakesEndOfTextFromTheGenerationConfiguration) {
   ModelCopy copy("llama");
   auto endOfText = [&] {

@@ -106,6 +106,18 @@ TEST(Rope, Yarn) {
       1.1476934674947155);
 }
 
+// 0.1 mscale_all_dim log(factor) + 1, as DeepSeek's attention computes it.
+TEST(Rope, YarnGivesTheMagnitudeOfAllComponents) {
+  auto magnitude = [](const char *members) {
+    Config config = parse(members);
+    return readRope(config, 16, 10000).magnitude;
+  };
+  EXPECT_EQ(magnitude(R"("rope_scaling": {"type": "yarn", "factor": 4.0})"), 1);
+  EXPECT_NEAR(magnitude(R"("rope_scaling": {"type": "yarn", "factor": 40.0,
+                "mscale": 1.0, "mscale_all_dim": 0.707})"),
+              1.2608037774058554, 1e-12);
+}
+
 TEST(Rope, RefusesWhatItDoesNotKnow) {
   expectUnsupported(R"("rope_scaling": {"type": "dynamic", "factor": 2.0})");
   expectUnsupported(R"("rope_parameters": {"rope_type": "longrope"})");

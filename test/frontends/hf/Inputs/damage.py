@@ -217,6 +217,15 @@ key_case("heads-against-width", model="mamba2", group="families", num_heads=7)
 key_case("layer-types-too-few", model="qwen3", group="families", use_sliding_window=True, layer_types=["full_attention"])
 key_case("layer-types-unknown", model="qwen3", group="families", use_sliding_window=True,
          layer_types=["full_attention"] * 2 + ["linear_attention"])
+key_case("latent-heads-grouped", model="deepseek-v3", group="families", num_key_value_heads=2)
+key_case("rotary-width-twice", model="deepseek-v3", group="families", qk_rope_head_dim=6)
+key_case("scores-unknown", model="deepseek-v3", group="families", scoring_func="tanh")
+key_case("method-unknown", model="deepseek-v3", group="families", topk_method="random")
+key_case("groups-against-experts", model="deepseek-v3", group="families", n_group=3)
+key_case("groups-of-one-expert", model="deepseek-v3", group="families", n_group=8)
+key_case("groups-too-small", model="deepseek-v3", group="families", topk_group=1)
+key_case("experts-now-and-then", model="deepseek-v3", group="families", moe_layer_freq=2)
+key_case("weights-of-two-meanings", model="deepseek-v2", group="families", norm_topk_prob=True)
 
 
 # ---- Index ---------------------------------------------------------------------------------------------------------
