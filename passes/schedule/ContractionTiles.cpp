@@ -85,31 +85,38 @@ static int64_t getLongest(linalg::GenericOp op, ArrayRef<int64_t> loops) {
   return longest;
 }
 
-static int64_t getExtent(linalg::GenericOp op, int64_t loop) {
+/// The extent of a loop, or its bound where it is known at run time only.
+static int64_t getExtent(KernelBuilder &kernel, linalg::GenericOp op,
+                         int64_t loop) {
   if (loop < 0)
     return 1;
-  int64_t extent = op.getStaticLoopRanges()[loop];
-  return ShapedType::isDynamic(extent) ? 64 : std::max<int64_t>(extent, 1);
+  AffineExpr dim = getAffineDimExpr(loop, op.getContext());
+  for (OpOperand &operand : op->getOpOperands())
+    if (auto place = op.getMatchingIndexingMap(&operand).getResultPosition(dim))
+      return std::max<int64_t>(kernel.rowBound(operand.get(), *place), 1);
+  llvm_unreachable("every loop of a product walks an operand");
 }
 
-static ProductSizes getSizes(const Product &product, machine::CoreAttr core) {
+static ProductSizes getSizes(const Product &product, KernelBuilder &kernel) {
   linalg::GenericOp op = product.op;
-  return getProductSizes(core, getExtent(op, getLongest(op, product.m)),
-                         getExtent(op, getLongest(op, product.n)),
-                         getExtent(op, getLongest(op, product.k)));
+  auto longest = [&](ArrayRef<int64_t> loops) {
+    return getExtent(kernel, op, getLongest(op, loops));
+  };
+  return getProductSizes(kernel.core, longest(product.m), longest(product.n),
+                         longest(product.k));
 }
 
 SmallVector<int64_t> getContractionSizes(const Product &product,
-                                         machine::CoreAttr core) {
+                                         KernelBuilder &kernel) {
   linalg::GenericOp op = product.op;
-  ProductSizes sizes = getSizes(product, core);
+  ProductSizes sizes = getSizes(product, kernel);
   int64_t m = getLongest(op, product.m), n = getLongest(op, product.n);
   SmallVector<int64_t> result;
   AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   for (AffineExpr expr : map.getResults()) {
     int64_t loop = cast<AffineDimExpr>(expr).getPosition();
     int64_t size = loop == m ? sizes.m : loop == n ? sizes.n : 1;
-    result.push_back(std::min(size, getExtent(op, loop)));
+    result.push_back(std::min(size, getExtent(kernel, op, loop)));
   }
   return result;
 }
@@ -276,7 +283,7 @@ FailureOr<Value> ProductEmitter::emit() {
   n = findWide(product.n);
   k = getLongest(op, product.k);
   int64_t depth = op.getStaticLoopRanges()[k];
-  loops.sizes[k] = std::min(getSizes(product, program.kernel.core).k,
+  loops.sizes[k] = std::min(getSizes(product, program.kernel).k,
                             ShapedType::isDynamic(depth) ? 64 : depth);
   bool isWhole = llvm::all_of(product.k, [&](int64_t loop) {
     return op.getStaticLoopRanges()[loop] == loops.sizes[loop];

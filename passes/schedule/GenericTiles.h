@@ -78,7 +78,7 @@ std::optional<Product> matchProduct(mlir::Operation *op);
 
 /// Tile sizes of a product's result: rows and columns of one matrix.
 llvm::SmallVector<int64_t> getContractionSizes(const Product &product,
-                                               machine::CoreAttr core);
+                                               KernelBuilder &kernel);
 
 /// Whether a tile at `box` is one product of matrices.
 bool fitsProduct(const Product &product, const Box &box);

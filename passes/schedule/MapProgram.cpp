@@ -90,7 +90,7 @@ static SmallVector<int64_t> getMapSizes(KernelBuilder &kernel, Value output) {
   if (rank > 1)
     sizes.back() = getWidth(kernel, type);
   if (auto product = getProduct(kernel, rank)) {
-    SmallVector<int64_t> blocks = getContractionSizes(*product, kernel.core);
+    SmallVector<int64_t> blocks = getContractionSizes(*product, kernel);
     if (needsWholeRows(kernel.kernel))
       blocks.back() = sizes.back();
     return blocks;
