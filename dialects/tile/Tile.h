@@ -22,6 +22,15 @@
 #define GET_ATTRDEF_CLASSES
 #include "dialects/tile/TileAttributes.h.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "dialects/tile/TileTypes.h.inc"
+
+namespace sennit::tile {
+// Parents of tile.yield, declared in TileAsync.h.
+class RolesOp;
+class StartOp;
+} // namespace sennit::tile
+
 #define GET_OP_CLASSES
 #include "dialects/tile/TileOps.h.inc"
 

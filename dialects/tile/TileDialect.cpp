@@ -1,7 +1,7 @@
 // Registers the tile dialect and implements the blocked memory layout.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See
 // LICENSE.
-#include "dialects/tile/Tile.h"
+#include "dialects/tile/TileAsync.h"
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/STLExtras.h"
@@ -17,15 +17,23 @@ using namespace sennit::tile;
 #define GET_ATTRDEF_CLASSES
 #include "dialects/tile/TileAttributes.cpp.inc"
 
+#define GET_TYPEDEF_CLASSES
+#include "dialects/tile/TileTypes.cpp.inc"
+
 void TileDialect::initialize() {
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialects/tile/TileAttributes.cpp.inc"
       >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialects/tile/TileTypes.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "dialects/tile/TileOps.cpp.inc"
       >();
+  initializeAsync();
 }
 
 // An attribute does not know the rank of the type that carries it, so the map

@@ -25,8 +25,17 @@ def TileDialect : Dialect {
     Edges: extents need not divide tile sizes. A load or store names, by
     `bound`, the dimensions in which a tile may reach past the data; outside, a
     load reads `pad` and a store writes nothing.
+
+    Where a machine copies and multiplies on its own, a target turns a program
+    into roles that meet in rings: the asynchronous stratum (`tile.roles` and the
+    ops beside it). Its hazards are types and verifier rules.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
+  let extraClassDeclaration = [{
+    /// Registers the ops of the asynchronous stratum, which live in their own header.
+    void initializeAsync();
+  }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::vector::VectorDialect"];
 }

@@ -113,8 +113,8 @@ def StreamOp : TileOp<"stream", [RecursiveMemoryEffects]> {
   }];
 }
 
-def YieldOp : TileOp<"yield", [Pure, Terminator, ParentOneOf<["GridOp", "StreamOp"]>]> {
-  let summary = "ends an item, a fetch or an iteration";
+def YieldOp : TileOp<"yield", [Pure, Terminator, ParentOneOf<["GridOp", "StreamOp", "RolesOp", "StartOp"]>]> {
+  let summary = "ends an item, a fetch, an iteration, a role or a group of products";
   let description = [{Example: see `tile.stream`.}];
   let arguments = (ins Variadic<AnyType>:$values);
   let builders = [OpBuilder<(ins), [{ /* nothing */ }]>];

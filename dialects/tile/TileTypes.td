@@ -1,4 +1,4 @@
-// The attributes of tile: blocked memory layouts, forms of a product, kinds of reduction and scan.
+// The attributes and types of tile: memory layouts, kinds of ops, roles; rings, slots and values in flight.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_DIALECTS_TILE_TILETYPES_TD
 #define SENNIT_DIALECTS_TILE_TILETYPES_TD
@@ -61,5 +61,65 @@ def ScanKind : I32EnumAttr<"ScanKind", "the recurrence of a scan", [
   let genSpecializedAttr = 0;
 }
 def ScanKindAttr : EnumAttr<TileDialect, ScanKind, "scan_kind">;
+
+def Place : I32EnumAttr<"Place", "where a ring keeps its tiles", [
+    I32EnumAttrCase<"Shared", 0, "shared">, I32EnumAttrCase<"Registers", 1, "registers">]> {
+  let cppNamespace = "::sennit::tile";
+  let genSpecializedAttr = 0;
+}
+
+def SlotAccess : I32EnumAttr<"SlotAccess", "the side from which a slot is used", [
+    I32EnumAttrCase<"Read", 0, "read">, I32EnumAttrCase<"Write", 1, "write">]> {
+  let cppNamespace = "::sennit::tile";
+  let genSpecializedAttr = 0;
+}
+def SlotAccessAttr : EnumAttr<TileDialect, SlotAccess, "access">;
+
+def RoleAttr : AttrDef<TileDialect, "Role"> {
+  let mnemonic = "role";
+  let summary = "who runs a region of `tile.roles`";
+  let description = [{
+    `copies` groups of `warps` warps run the region; each copy holds its own rows
+    of every tile, in order. `registers` is what each thread may use. With
+    `turns`, the copies start their products one after the other, so that one
+    copy's products run under another's elementwise work.
+  }];
+  let parameters = (ins "::mlir::StringAttr":$name, "int64_t":$warps, "int64_t":$registers,
+                        DefaultValuedParameter<"int64_t", "1">:$copies, DefaultValuedParameter<"bool", "false">:$turns);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+class TileType<string name, string typeMnemonic> : TypeDef<TileDialect, name> {
+  let mnemonic = typeMnemonic;
+}
+
+def RingType : TileType<"Ring", "ring"> {
+  let summary = "`depth` slots of on-chip storage, each for one set of tiles";
+  let description = [{
+    `!tile.ring<4 shared : vector<128x64xbf16>, vector<256x64xbf16>>`. Slots are
+    full or empty; use n of the ring takes slot n mod depth.
+  }];
+  let parameters = (ins "int64_t":$depth, EnumParameter<Place>:$place, ArrayRefParameter<"::mlir::Type">:$tiles);
+  let assemblyFormat = "`<` $depth $place `:` $tiles `>`";
+}
+
+def SlotType : TileType<"Slot", "slot"> {
+  let summary = "an open slot, to be written";
+  let parameters = (ins ArrayRefParameter<"::mlir::Type">:$tiles);
+  let assemblyFormat = "`<` $tiles `>`";
+}
+
+def PendingType : TileType<"Pending", "pending"> {
+  let summary = "a tile that a matrix unit is still writing";
+  let description = [{
+    No arithmetic accepts it: only `tile.start`, as accumulator, and `tile.finish`.
+  }];
+  let parameters = (ins "::mlir::VectorType":$tile);
+  let assemblyFormat = "`<` $tile `>`";
+}
+
+def TokenType : TileType<"Token", "token"> {
+  let summary = "the completion of a group of products";
+}
 
 #endif // SENNIT_DIALECTS_TILE_TILETYPES_TD
