@@ -7,6 +7,8 @@
 #include "compiler/Target.h"
 #include "compiler/targets/cpu/Cpu.h"
 #include "compiler/targets/cpu/Passes.h"
+#include "compiler/targets/hopper/Hopper.h"
+#include "compiler/targets/hopper/Passes.h"
 #include "dialects/machine/Machine.h"
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/Seq.h"
@@ -41,6 +43,7 @@ void registerPasses() {
   registerSchedulePasses();
   registerLowerPasses();
   registerCpuPasses();
+  registerHopperPasses();
   registerStagePipelines();
 }
 
@@ -52,6 +55,7 @@ llvm::ArrayRef<const Target *> getTargets() {
 void registerTranslations() {
   hf::registerImportTranslation();
   onnx::registerImportTranslation();
+  hopper::registerTranslations();
 }
 
 } // namespace sennit

@@ -1,6 +1,7 @@
 # How lit finds and runs the tests: which files, which tools, which features of the host.
 # Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 import os
+import shutil
 
 import lit.formats
 
@@ -39,3 +40,5 @@ def host_features():
 
 
 config.available_features.update(host_features())
+if shutil.which("ptxas", path=config.environment["PATH"]):
+    config.available_features.add("ptxas")

@@ -1,0 +1,114 @@
+// The product C = A B^T in bf16 with B stored [N, K], any sizes, and what its PTX holds.
+// RUN: sennit-translate --tile-to-ptx %s | FileCheck %s
+
+// CHECK: // sennit: {"kernel":"matmul",
+// CHECK-SAME: "threads":384
+// CHECK: .entry matmul(
+// CHECK-NOT: .local
+// CHECK-COUNT-8: wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16
+// CHECK-NOT: wgmma.mma_async
+
+!a = vector<128x64xbf16>
+!b = vector<256x64xbf16>
+!sum = vector<128x256xf32>
+!half = vector<128x128xbf16>
+!in = !tile.ring<4 shared : !a, !b>
+!out = !tile.ring<1 shared : !half>
+
+// Items in groups of 16 rows of tiles, so that what runs at once shares columns of B in L2.
+func.func private @raster(%item: index, %rows: index, %columns: index) -> (index, index) {
+  %c16 = arith.constant 16 : index
+  %whole = arith.muli %columns, %c16 : index
+  %group = arith.divui %item, %whole : index
+  %inside = arith.remui %item, %whole : index
+  %first = arith.muli %group, %c16 : index
+  %left = arith.subi %rows, %first : index
+  %height = arith.minui %left, %c16 : index
+  %down = arith.remui %inside, %height : index
+  %m = arith.addi %first, %down : index
+  %n = arith.divui %inside, %height : index
+  return %m, %n : index, index
+}
+
+func.func @matmul(%a: memref<?x?xbf16>, %b: memref<?x?xbf16>, %c: memref<?x?xbf16>,
+                  %m: index, %n: index, %k: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c64 = arith.constant 64 : index
+  %c128 = arith.constant 128 : index
+  %c256 = arith.constant 256 : index
+  %rows = arith.ceildivui %m, %c128 : index
+  %columns = arith.ceildivui %n, %c256 : index
+  %deep = arith.ceildivui %k, %c64 : index
+  // Without depth there is one step, of zeros.
+  %steps = arith.maxui %deep, %c1 : index
+  %items = arith.muli %rows, %columns : index
+  %block = gpu.block_id x
+  %blocks = gpu.grid_dim x
+  %in = tile.ring : !in
+  %out = tile.ring : !out
+  tile.roles <name = "copy", warps = 4, registers = 40> {
+    %end = scf.for %item = %block to %items step %blocks iter_args(%first = %c0) -> index {
+      %mi, %ni = func.call @raster(%item, %rows, %columns) : (index, index, index) -> (index, index)
+      %row = arith.muli %mi, %c128 : index
+      %column = arith.muli %ni, %c256 : index
+      scf.for %step = %c0 to %steps step %c1 {
+        %use = arith.addi %first, %step : index
+        %depth = arith.muli %step, %c64 : index
+        %slot = tile.open write %in[%use] : !in -> !tile.slot<!a, !b>
+        tile.copy %a[%row, %depth] into %slot 0 : memref<?x?xbf16>, !tile.slot<!a, !b>
+        tile.copy %b[%column, %depth] into %slot 1 : memref<?x?xbf16>, !tile.slot<!a, !b>
+        tile.close write %in[%use] : !in
+      }
+      %next = arith.addi %first, %steps : index
+      scf.yield %next : index
+    }
+  }, <name = "compute", warps = 4, registers = 232, copies = 2> {
+    %end:2 = scf.for %item = %block to %items step %blocks
+        iter_args(%first = %c0, %stored = %c0) -> (index, index) {
+      %mi, %ni = func.call @raster(%item, %rows, %columns) : (index, index, index) -> (index, index)
+      %row = arith.muli %mi, %c128 : index
+      %column = arith.muli %ni, %c256 : index
+      %x0, %y0 = tile.open read %in[%first] : !in -> !a, !b
+      %p0, %t0 = tile.start {
+        %d = tile.mma nt %x0, %y0 : !a, !b -> !sum
+        tile.yield %d : !sum
+      } : !tile.pending<!sum>
+      %p, %t, %last = scf.for %step = %c1 to %steps step %c1
+          iter_args(%pending = %p0, %token = %t0, %before = %first) -> (!tile.pending<!sum>, !tile.token, index) {
+        %use = arith.addi %before, %c1 : index
+        %x, %y = tile.open read %in[%use] : !in -> !a, !b
+        %p1, %t1 = tile.start (%sum = %pending : !tile.pending<!sum>) {
+          %d = tile.mma nt %x, %y acc %sum : !a, !b acc !sum -> !sum
+          tile.yield %d : !sum
+        } : !tile.pending<!sum>
+        tile.finish %token behind 1
+        tile.close read %in[%before] after(%token) : !in
+        scf.yield %p1, %t1, %use : !tile.pending<!sum>, !tile.token, index
+      }
+      %sum = tile.finish %t (%p : !tile.pending<!sum>)
+      tile.close read %in[%last] after(%t) : !in
+      %left = tile.slice %sum [0, 0] : !sum -> vector<128x128xf32>
+      %right = tile.slice %sum [0, 128] : !sum -> vector<128x128xf32>
+      %left16 = arith.truncf %left : vector<128x128xf32> to !half
+      %right16 = arith.truncf %right : vector<128x128xf32> to !half
+      %s0 = tile.open write %out[%stored] : !out -> !tile.slot<!half>
+      tile.close write %out[%stored] with(%left16 : !half) : !out
+      %o0 = tile.open read %out[%stored] : !out -> !half
+      tile.copy %c[%row, %column] from %o0 0 : memref<?x?xbf16>, !half
+      tile.close read %out[%stored] : !out
+      %second = arith.addi %stored, %c1 : index
+      %middle = arith.addi %column, %c128 : index
+      %s1 = tile.open write %out[%second] : !out -> !tile.slot<!half>
+      tile.close write %out[%second] with(%right16 : !half) : !out
+      %o1 = tile.open read %out[%second] : !out -> !half
+      tile.copy %c[%row, %middle] from %o1 0 : memref<?x?xbf16>, !half
+      tile.close read %out[%second] : !out
+      %next = arith.addi %last, %c1 : index
+      %stores = arith.addi %stored, %c2 : index
+      scf.yield %next, %stores : index, index
+    }
+  }
+  return
+}
