@@ -28,6 +28,7 @@ constexpr unsigned indexBits = 32;
 void sennit::hopper::buildPipeline(OpPassManager &manager) {
   manager.addPass(createInlinerPass());
   manager.addPass(createSymbolDCEPass());
+  manager.addPass(createHopperAssignRoles());
   manager.addPass(createHopperTakeTurns());
   manager.addPass(createHopperDistributeTiles());
   manager.addPass(createHopperLowerTileRings());

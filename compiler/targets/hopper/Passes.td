@@ -5,6 +5,35 @@
 
 include "mlir/Pass/PassBase.td"
 
+def HopperAssignRoles : Pass<"sennit-hopper-assign-roles"> {
+  let summary = "turn a program of one streamed product into a role that copies and one that computes";
+  let description = [{
+    ```mlir
+    tile.grid (%i, %j) = .. {
+      %sum = tile.stream "k" %d = .. fetch { %x = tile.load ..; %y = tile.load .. } do { tile.mma nt %x, %y .. }
+      tile.store ..
+    }
+    // becomes
+    tile.roles <name = "copy", ..> {
+      scf.for %item = %block to %items step %blocks { scf.for .. { tile.open write; tile.copy; tile.copy } }
+    }, <name = "compute", .., copies = 2> {
+      scf.for %item = %block to %items step %blocks { .. tile.start .. tile.finish behind 1 .. tile.copy from .. }
+    }
+    ```
+
+    Items are a persistent walk, `group` of the second last dimension beside each
+    other. The sum's first step is peeled; a slot is given up one group late;
+    the stored tile leaves through a ring in parts of 128 columns. Each decision
+    is a remark. Declines, with the reason, items of other than one stream of
+    one product and one store, and bounds that are not their view's extent.
+  }];
+  let options = [
+    Option<"copies", "copies", "int64_t", "2", "warpgroups that compute">,
+    Option<"group", "group", "int64_t", "16", "rows of tiles beside each other">
+  ];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect"];
+}
+
 def HopperTakeTurns : Pass<"sennit-hopper-take-turns"> {
   let summary = "let the copies of a role start their products one after the other";
   let description = [{
