@@ -36,10 +36,35 @@ def cpu_table(result):
     return lines
 
 
+def cuda_table(result):
+    """The section of one comparison on a GPU."""
+    rows = result["rows"]
+    lines = [
+        f"## Kernels on {rows[0]['device']}, beside PyTorch's",
+        "",
+        f"`python3 test/bench/{result['command']}`, torch {rows[0]['torch']}, bf16 (`matmul_nn`: f16), random normal data, both sides in turns: "
+        f"bursts are {min(row['launches'] for row in rows)} to {max(row['launches'] for row in rows)} launches after idling, the "
+        f"median of {rows[0]['rounds']} rounds; sustained figures are of {rows[0]['sustained_launches']} launches back to back. The "
+        "error is that of the whole output against float32, a ratio of norms. The ratio is the peer's burst time over Sennit's; "
+        "works of some microseconds time the peer's way through Python too. `matmul_program` is a program of tiles, the other "
+        "kernels are written in roles and rings: `test/compiler/targets/hopper/kernels`.",
+        "",
+        "| work | kernel | peer | Sennit, TFLOP/s | peer, TFLOP/s | ratio | sustained | peer's | error | peer's |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in rows:
+        lines.append(f"| {row['work']} | `{row['kernel']}` | {row['peer']} | {row['sennit_tflops']:.0f} | {row['peer_tflops']:.0f} | {row['ratio']:.3f} "
+                     f"| {row['sennit_sustained_tflops']:.0f} | {row['peer_sustained_tflops']:.0f} "
+                     f"| {row['sennit_error']:.2e} | {row['peer_error']:.2e} |")
+    return lines
+
+
 def page():
     lines = ["# Benchmarks", "", "Written by `test/bench/report.py` from `test/bench/results`; slow rows included.", ""]
     for path in sorted((HERE / "results").glob("cpu*.json")):
         lines += cpu_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
+    for path in sorted((HERE / "results").glob("cuda*.json")):
+        lines += cuda_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     return "\n".join(lines)
 
 
