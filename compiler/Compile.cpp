@@ -98,7 +98,7 @@ private:
 
   llvm::Error importOnnx() {
     std::vector<onnx::StoredTensor> inputs;
-    auto convert = [](const onnx::ImportError &error) {
+    auto convert = [](const ImportError &error) {
       return fail(error.message, error.unsupported ? 4 : 1);
     };
     for (const std::string &path : options.inputTensors) {
@@ -129,7 +129,7 @@ private:
     auto imported = hf::importHuggingFace(options.input, import, context);
     if (!imported)
       return llvm::handleErrors(
-          imported.takeError(), [](const hf::ImportError &error) {
+          imported.takeError(), [](const ImportError &error) {
             return fail(error.message, error.unsupported ? 4 : 1);
           });
     module = std::move(*imported);

@@ -1,7 +1,7 @@
 // The tensors of a model directory, whether they lie in one file or in shards.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "frontends/hf/Checkpoint.h"
-#include "frontends/hf/ImportError.h"
+#include "frontends/ImportError.h"
 #include "frontends/hf/Json.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -9,6 +9,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
+using namespace sennit;
 using namespace sennit::hf;
 using llvm::StringRef;
 using llvm::Twine;

@@ -2,11 +2,12 @@
 // nobody read.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "frontends/hf/Config.h"
-#include "frontends/hf/ImportError.h"
+#include "frontends/ImportError.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include <limits>
 
+using namespace sennit;
 using namespace sennit::hf;
 using llvm::StringRef;
 using llvm::Twine;

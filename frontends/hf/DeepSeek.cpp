@@ -1,9 +1,9 @@
 // DeepSeek-V2 and V3 (DeepSeek-AI 2024): latent attention, dense layers first,
 // then routed experts beside shared ones. Moonlight and Kimi are V3.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "frontends/ImportError.h"
 #include "frontends/hf/Decoder.h"
 #include "frontends/hf/Families.h"
-#include "frontends/hf/ImportError.h"
 #include <cmath>
 
 using namespace sennit;

@@ -4,7 +4,7 @@
 #ifndef SENNIT_FRONTENDS_HF_IMPORT_H
 #define SENNIT_FRONTENDS_HF_IMPORT_H
 
-#include "frontends/hf/ImportError.h"
+#include "frontends/ImportError.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 

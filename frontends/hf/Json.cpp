@@ -2,7 +2,7 @@
 // numbers kept exact.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "frontends/hf/Json.h"
-#include "frontends/hf/ImportError.h"
+#include "frontends/ImportError.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -11,6 +11,7 @@
 #include <cmath>
 #include <limits>
 
+using namespace sennit;
 using namespace sennit::hf;
 using llvm::StringRef;
 

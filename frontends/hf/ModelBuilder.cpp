@@ -3,7 +3,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "frontends/hf/ModelBuilder.h"
 #include "dialects/seq/Seq.h"
-#include "frontends/hf/ImportError.h"
+#include "frontends/ImportError.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"

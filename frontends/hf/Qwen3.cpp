@@ -1,10 +1,11 @@
 // Qwen3 (Yang et al. 2025): Llama with norms of the query and key heads, and
 // windows in late layers.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "frontends/ImportError.h"
 #include "frontends/hf/Decoder.h"
 #include "frontends/hf/Families.h"
-#include "frontends/hf/ImportError.h"
 
+using namespace sennit;
 using namespace sennit::hf;
 
 namespace {

@@ -2,7 +2,7 @@
 // it.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "frontends/hf/Safetensors.h"
-#include "frontends/hf/ImportError.h"
+#include "frontends/ImportError.h"
 #include "frontends/hf/Json.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Endian.h"
@@ -12,6 +12,7 @@
 #include <optional>
 #include <tuple>
 
+using namespace sennit;
 using namespace sennit::hf;
 using llvm::StringRef;
 using llvm::Twine;

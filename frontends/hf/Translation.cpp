@@ -8,6 +8,7 @@
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
+using namespace sennit;
 using namespace sennit::hf;
 
 namespace {

@@ -4,6 +4,7 @@
 #include "frontends/onnx/Operators.h"
 
 using namespace mlir;
+using namespace sennit;
 using namespace sennit::onnx;
 
 /// The only element of a constant of bool or integers.

@@ -3,6 +3,7 @@
 #include "frontends/onnx/Operators.h"
 
 using namespace mlir;
+using namespace sennit;
 using namespace sennit::onnx;
 
 /// Two inputs of one element type, broadcast.

@@ -3,7 +3,7 @@
 #ifndef SENNIT_FRONTENDS_ONNX_MODEL_H
 #define SENNIT_FRONTENDS_ONNX_MODEL_H
 
-#include "frontends/onnx/ImportError.h"
+#include "frontends/ImportError.h"
 #include "llvm/ADT/SmallVector.h"
 #include <memory>
 #include <optional>
@@ -38,6 +38,8 @@ enum class ElementType {
 unsigned elementBytes(ElementType type);
 /// "float16": the name that the standard uses; "type 42" for other numbers.
 std::string spell(ElementType type);
+/// "[2, 3]".
+std::string spell(llvm::ArrayRef<int64_t> shape);
 
 /// Limits that no honest model meets.
 constexpr uint64_t maxModelBytes = uint64_t(1) << 31; // Protobuf's own.

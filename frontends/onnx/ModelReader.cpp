@@ -4,6 +4,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 
+using namespace sennit;
 using namespace sennit::onnx;
 using llvm::StringRef;
 using llvm::Twine;

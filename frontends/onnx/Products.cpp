@@ -3,6 +3,7 @@
 #include "frontends/onnx/Operators.h"
 
 using namespace mlir;
+using namespace sennit;
 using namespace sennit::onnx;
 using llvm::StringRef;
 

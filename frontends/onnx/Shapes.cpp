@@ -3,6 +3,7 @@
 #include "frontends/onnx/Operators.h"
 
 using namespace mlir;
+using namespace sennit;
 using namespace sennit::onnx;
 
 static void importShape(NodeReader &node) {

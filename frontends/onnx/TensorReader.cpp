@@ -6,6 +6,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
+using namespace sennit;
 using namespace sennit::onnx;
 using llvm::StringRef;
 using llvm::Twine;
@@ -42,6 +43,13 @@ std::string sennit::onnx::spell(ElementType type) {
   unsigned number = unsigned(type);
   return number < std::size(names) ? names[number].str()
                                    : "type " + std::to_string(int(type));
+}
+
+std::string sennit::onnx::spell(llvm::ArrayRef<int64_t> shape) {
+  std::string result = "[";
+  for (int64_t extent : shape)
+    result += (result.size() > 1 ? ", " : "") + std::to_string(extent);
+  return result + "]";
 }
 
 void StoredTensor::own(std::vector<char> bytes) {

@@ -7,6 +7,7 @@
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
+using namespace sennit;
 using namespace sennit::onnx;
 
 static OwningOpRef<Operation *>

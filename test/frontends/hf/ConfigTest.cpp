@@ -2,10 +2,11 @@
 // read.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "frontends/hf/Config.h"
-#include "frontends/hf/ImportError.h"
+#include "frontends/ImportError.h"
 #include "test/frontends/hf/Files.h"
 #include <cmath>
 
+using namespace sennit;
 using namespace sennit::hf;
 using namespace sennit::hf::test;
 

@@ -9,6 +9,7 @@
 #include <regex>
 #include <sstream>
 
+using namespace sennit;
 using namespace sennit::hf;
 using namespace sennit::hf::test;
 namespace fs = std::filesystem;

@@ -2,9 +2,10 @@
 // both spellings of the keys.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "frontends/hf/Rope.h"
-#include "frontends/hf/ImportError.h"
+#include "frontends/ImportError.h"
 #include <gtest/gtest.h>
 
+using namespace sennit;
 using namespace sennit::hf;
 
 namespace {

@@ -4,6 +4,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "test/frontends/onnx/Messages.h"
 
+using namespace sennit;
 using namespace sennit::onnx;
 using namespace sennit::onnx::test;
 

@@ -5,6 +5,7 @@
 #include "test/frontends/onnx/Messages.h"
 #include <random>
 
+using namespace sennit;
 using namespace sennit::onnx;
 using namespace sennit::onnx::test;
 

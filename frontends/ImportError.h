@@ -1,17 +1,17 @@
-// Says why a checkpoint cannot be imported: it is broken, or it asks for what
+// Says why a model cannot be imported: it is broken, or it asks for what
 // Sennit does not have.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#ifndef SENNIT_FRONTENDS_HF_IMPORTERROR_H
-#define SENNIT_FRONTENDS_HF_IMPORTERROR_H
+#ifndef SENNIT_FRONTENDS_IMPORTERROR_H
+#define SENNIT_FRONTENDS_IMPORTERROR_H
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Error.h"
 #include <string>
 
-namespace sennit::hf {
+namespace sennit {
 
-/// One line that names the file, the tensor or key, and the reason. Tools exit
+/// One line that names the file, the part of it, and the reason. Tools exit
 /// with 4 when `unsupported` is set (a sound model that is out of scope) and
 /// with 1 otherwise (broken input).
 struct ImportError : llvm::ErrorInfo<ImportError> {
@@ -34,6 +34,6 @@ llvm::Error unsupportedInput(const llvm::Twine &message);
 /// bytes.
 std::string quoted(llvm::StringRef text);
 
-} // namespace sennit::hf
+} // namespace sennit
 
-#endif // SENNIT_FRONTENDS_HF_IMPORTERROR_H
+#endif // SENNIT_FRONTENDS_IMPORTERROR_H

@@ -1,11 +1,11 @@
-// Says why a checkpoint cannot be imported: it is broken, or it asks for what
+// Says why a model cannot be imported: it is broken, or it asks for what
 // Sennit does not have.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "frontends/hf/ImportError.h"
+#include "frontends/ImportError.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
-using namespace sennit::hf;
+using namespace sennit;
 
 char ImportError::ID;
 
@@ -15,15 +15,15 @@ std::error_code ImportError::convertToErrorCode() const {
   return llvm::inconvertibleErrorCode();
 }
 
-llvm::Error sennit::hf::brokenInput(const llvm::Twine &message) {
+llvm::Error sennit::brokenInput(const llvm::Twine &message) {
   return llvm::make_error<ImportError>(/*unsupported=*/false, message.str());
 }
 
-llvm::Error sennit::hf::unsupportedInput(const llvm::Twine &message) {
+llvm::Error sennit::unsupportedInput(const llvm::Twine &message) {
   return llvm::make_error<ImportError>(/*unsupported=*/true, message.str());
 }
 
-std::string sennit::hf::quoted(llvm::StringRef text) {
+std::string sennit::quoted(llvm::StringRef text) {
   constexpr size_t longest = 200;
   std::string result = "`";
   llvm::raw_string_ostream stream(result);
