@@ -7,12 +7,12 @@
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/Seq.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "runtime/artifact/Sha256.h"
 #include "sennit/abi.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/SHA256.h"
 
 using namespace mlir;
 namespace json = llvm::json;
@@ -20,8 +20,10 @@ namespace json = llvm::json;
 namespace sennit {
 
 static std::string hashOf(StringRef bytes) {
-  auto digest = llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes));
-  return llvm::toHex(digest, /*LowerCase=*/true);
+  // LLVM 22's SHA256 counts bits in 32 bits: wrong from 512 MiB on.
+  char text[65];
+  formatSha256(hashSha256(bytes.data(), bytes.size()), text);
+  return text;
 }
 
 /// An element type as the manifest spells it: `bool` is a byte.

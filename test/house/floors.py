@@ -25,7 +25,8 @@ def refusal(path, included):
     # The public headers may be named with or without the folder that holds them.
     included = included.removeprefix("runtime/include/")
     target, *target_inner = included.split("/")
-    if target == "runtime":
+    # Who writes an artifact and who checks it must hash alike.
+    if target == "runtime" and (room, included) != ("compiler", "runtime/artifact/Sha256.h"):
         return "runtime's own headers stay in runtime: include sennit/abi.h"
     if target == "sennit":
         if room != "compiler":
@@ -36,7 +37,8 @@ def refusal(path, included):
         return None
     if target in ("compiler", "frontends", "passes") and target != room:
         return f"{room} stands below or beside {target}: move the shared part to dialects"
-    if target == room and room in ("passes", "frontends") and target_inner[0] != inner[0]:
+    is_shared = target == room and len(target_inner) == 1
+    if target == room and room in ("passes", "frontends") and not is_shared and target_inner[0] != inner[0]:
         return f"rooms of {room} meet in the IR, not in headers: move the shared part to dialects"
     return None
 
@@ -87,6 +89,8 @@ if __name__ == "__main__":
         ],
         good=[
             {"compiler/Artifact.cpp": '#include "sennit/abi.h"\n#include "passes/fuse/Passes.h"\n'},
+            {"compiler/Artifact.cpp": '#include "runtime/artifact/Sha256.h"\n'},
+            {"frontends/hf/Import.cpp": '#include "frontends/ImportError.h"\n'},
             {"compiler/tools/Run.cpp": '#include "runtime/include/sennit/runtime.h"\n'},
             {"passes/fuse/FuseScan.cpp": '#include "passes/fuse/Passes.h"\n#include "dialects/seq/Seq.h"\n'},
             {"dialects/seq/Seq.td": 'include "dialects/tile/Tile.td"\n'},
