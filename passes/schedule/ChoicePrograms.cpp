@@ -131,7 +131,7 @@ private:
     RowOrder order(program, rows, groups, /*smallest=*/false);
     order.prepare(program.reshape(worth, {rows, groups}));
     Value last = order.start();
-    for (int64_t j = 0; j < *op.getTopGroups(); ++j) {
+    for (int64_t j = 0; j < static_cast<int64_t>(*op.getTopGroups()); ++j) {
       FailureOr<Value> next = order.next(last);
       if (failed(next))
         return failure();
