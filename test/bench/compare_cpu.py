@@ -6,8 +6,8 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 Each round starts one process of either side after the other, so that a slow spell of the machine meets both;
 a row is the median over the rounds. The same weights and lengths on both sides; the peer computes in --dtype, Sennit
-on float32 activations always. The Python that
-runs this needs what `../data/requirements.txt` names. `report.py` turns the JSON into docs/benchmarks.md.
+on float32 activations always. The Python that runs this needs what
+`../data/requirements.txt` names. `report.py` turns the JSON into docs/benchmarks.md.
 """
 
 import argparse
@@ -89,7 +89,10 @@ def main():
                     rows.append(compare(options, model, artifact, prefill, threads))
                     print(json.dumps({key: rows[-1][key] for key in ("model", "threads", "prefill_tokens", "prefill", "step")}),
                           flush=True)
-    result = {"command": "compare_cpu.py " + " ".join(map(os.path.basename, options.models)),
+    settings = [f"--{name} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+                for name, value in vars(options).items()
+                if name not in ("models", "sennit", "out") and value != parser.get_default(name)]
+    result = {"command": " ".join(["compare_cpu.py", *map(os.path.basename, options.models), *settings]),
               "dtype": options.dtype, "processor": name, "features": features, "cores": os.cpu_count(), "rows": rows}
     with open(options.out + ".new", "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a Llama of random bf16 weights: the size of a small real model, for timing only.
+"""Writes a Llama of random bf16 weights: the size of a small real model, for timing only; llama-128m of the benchmarks.
 
 Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 

@@ -5,7 +5,8 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
     python3 pytorch_peer.py ../data/demo --threads 2
 
 prints a JSON line for each prefill length: the median time of a prefill that fills the cache and gives the
-last token's logits, and the median time of a step of one token that starts from that cache, after warming; transformers' own choice of attention. `../data/requirements.txt` names versions that work.
+last token's logits, and the median time of a step of one token that starts from that cache, after warming;
+transformers' own choice of attention. `../data/requirements.txt` names versions that work.
 """
 
 import argparse

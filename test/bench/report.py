@@ -23,7 +23,8 @@ def cpu_table(result):
         f"({', '.join(result['features'])}), torch {result['rows'][0]['torch']}, the same weights on both sides, of which transformers computes in "
         f"{result.get('dtype', 'float32')}, Sennit on float32 activations; processes in turns, "
         f"median of {result['rows'][0]['rounds']} rounds. The peer is transformers run eagerly; its Mamba prefill is a Python "
-        "loop over time when no CUDA kernels are there. The ratio is the peer's time over Sennit's.",
+        "loop over time when no CUDA kernels are there. `llama-128m` is what `make_llama.py` writes. "
+        "The ratio is the peer's time over Sennit's.",
         "",
         "| model | threads | work | Sennit, ms | transformers, ms | ratio |",
         "| --- | ---: | --- | ---: | ---: | ---: |",
