@@ -5,6 +5,7 @@
 
 #include "compiler/Stages.h"
 #include "compiler/Target.h"
+#include "compiler/emit/Passes.h"
 #include "compiler/targets/cpu/Cpu.h"
 #include "compiler/targets/cpu/Passes.h"
 #include "compiler/targets/hopper/Hopper.h"
@@ -42,6 +43,7 @@ void registerPasses() {
   registerFusePasses();
   registerSchedulePasses();
   registerLowerPasses();
+  registerEmitPasses();
   registerCpuPasses();
   registerHopperPasses();
   registerStagePipelines();

@@ -14,13 +14,6 @@ struct Target;
 
 namespace sennit::cpu {
 
-/// Lanes of every vector that the target emits. LLVM scalarises other widths
-/// (48 lanes ran 50 times slower), and splits 16 into two where it must.
-constexpr int64_t lanes = 16;
-
-/// Rows of a tile of the matrix unit, and elements of depth that it takes.
-constexpr int64_t matrixUnitRows = 16, matrixUnitDepth = 32;
-
 /// The attribute on a lowered kernel that says how many bytes of scratch each
 /// thread gives it.
 constexpr llvm::StringLiteral scratchAttrName = "sennit.scratch";

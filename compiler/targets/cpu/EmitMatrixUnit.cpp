@@ -18,8 +18,8 @@ using namespace sennit::cpu;
 /// Rows and columns of a tile of sums, and elements of depth of one step. LLVM
 /// gives each tile register one shape in a function, so tiles are whole: past
 /// the last of many rows lies room that nobody reads.
-static constexpr int64_t unitRows = matrixUnitRows, unitColumns = 16,
-                         unitDepth = matrixUnitDepth;
+static constexpr int64_t unitRows = emit::matrixUnitRows, unitColumns = 16,
+                         unitDepth = emit::matrixUnitDepth;
 /// Tiles of sums side by side: with those of one step they fill the registers.
 static constexpr int64_t blockTiles = 2;
 static constexpr int64_t tileBytes = 64;

@@ -1,5 +1,6 @@
 // From LLVM's dialect to an object file in memory.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "compiler/emit/Passes.h"
 #include "compiler/targets/cpu/Cpu.h"
 #include "compiler/targets/cpu/Passes.h"
 
@@ -28,7 +29,7 @@ void sennit::cpu::buildPipeline(OpPassManager &manager,
   manager.addPass(createCpuLowerTiles({machine.level}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
-  manager.addPass(createCpuExpandMath({machine.level}));
+  manager.addPass(createExpandMath({machine.level != "avx2"}));
   manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertMathToLLVMPass());

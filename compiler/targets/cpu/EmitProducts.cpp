@@ -27,8 +27,8 @@ void Emitter::emitProduct(tile::MmaOp mma) {
   product.turnedB = plan.findTemporary(mma);
   auto resolve = [&](Value value) { return plan.resolve(value); };
   if (form == tile::MmaForm::NT || form == tile::MmaForm::TT)
-    product.panels = findPanels(mma, resolve);
-  if (usesMatrixUnit(mma, resolve)) {
+    product.panels = emit::findPanels(mma, resolve);
+  if (emit::usesMatrixUnit(mma, resolve)) {
     product.split = product.turnedB;
     if (product.split)
       copyTo(*product.split, product.a);
@@ -42,7 +42,7 @@ void Emitter::emitProduct(tile::MmaOp mma) {
       return emitUnitProduct(product);
     if (product.turnedB)
       emitTurnedB(product);
-    if (!product.panels && hasLanesAlongDepth(mma))
+    if (!product.panels && emit::hasLanesAlongDepth(mma, lanes))
       emitDotProducts(product);
     else
       emitProductMatrix(product);
@@ -112,7 +112,7 @@ bool Emitter::readsPairs(const Product &product) {
   int64_t rows = cast<tile::BlockedAttr>(view.getLayout()).getRows();
   Value first = load.getIndices()[view.getRank() - 2];
   return view.getElementType().isBF16() && rows % (2 * lanes) == 0 &&
-         getDivisor(first) % (2 * lanes) == 0;
+         emit::getDivisor(first) % (2 * lanes) == 0;
 }
 
 // 32 columns of row k of B as those of even and those of odd number: two

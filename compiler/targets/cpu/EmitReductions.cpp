@@ -2,7 +2,6 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/Emitter.h"
 
-#include "llvm/ADT/APFloat.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -10,67 +9,11 @@ using namespace sennit;
 using namespace sennit::cpu;
 using tile::ReduceKind;
 
-// Which of -0 and +0 is the larger costs three instructions of six to know.
-static constexpr auto anyZero = arith::FastMathFlags::nsz;
-
 // Hides the latency of four additions.
 static constexpr int64_t chains = 4;
 
 // Past so many elements the last step across lanes is lost among the others.
 static constexpr int64_t longRow = 512;
-
-Value Emitter::combine(ReduceKind kind, Value a, Value b) {
-  bool isFloat = isa<FloatType>(getElementTypeOrSelf(a.getType()));
-  switch (kind) {
-  case ReduceKind::Add:
-    if (isFloat)
-      return arith::AddFOp::create(builder, loc, a, b,
-                                   arith::FastMathFlags::contract);
-    return arith::AddIOp::create(builder, loc, a, b);
-  case ReduceKind::Max:
-    if (isFloat)
-      return arith::MaximumFOp::create(builder, loc, a, b, anyZero);
-    return arith::MaxSIOp::create(builder, loc, a, b);
-  case ReduceKind::Min:
-    if (isFloat)
-      return arith::MinimumFOp::create(builder, loc, a, b, anyZero);
-    return arith::MinSIOp::create(builder, loc, a, b);
-  case ReduceKind::Mul:
-    if (isFloat)
-      return arith::MulFOp::create(builder, loc, a, b);
-    return arith::MulIOp::create(builder, loc, a, b);
-  case ReduceKind::And:
-    return arith::AndIOp::create(builder, loc, a, b);
-  case ReduceKind::Or:
-    return arith::OrIOp::create(builder, loc, a, b);
-  }
-  llvm_unreachable("all kinds are handled");
-}
-
-TypedAttr Emitter::getIdentity(ReduceKind kind, Type element) {
-  if (kind == ReduceKind::Add || kind == ReduceKind::Or)
-    return builder.getZeroAttr(element);
-  if (kind == ReduceKind::Mul)
-    return builder.getOneAttr(element);
-  if (kind == ReduceKind::And)
-    return builder.getIntegerAttr(element, -1);
-  bool isMax = kind == ReduceKind::Max;
-  if (auto type = dyn_cast<FloatType>(element))
-    return FloatAttr::get(
-        type, APFloat::getInf(type.getFloatSemantics(), /*Negative=*/isMax));
-  unsigned width = element.getIntOrFloatBitWidth();
-  return IntegerAttr::get(element, isMax ? APInt::getSignedMinValue(width)
-                                         : APInt::getSignedMaxValue(width));
-}
-
-Value Emitter::combineAll(ReduceKind kind, SmallVector<Value> parts) {
-  while (parts.size() > 1) {
-    Value last = parts.pop_back_val();
-    Value &into = parts[parts.size() / 2];
-    into = combine(kind, into, last);
-  }
-  return parts.front();
-}
 
 // Across the lanes: halves onto halves.
 Value Emitter::combineLanes(ReduceKind kind, Value value) {
@@ -137,7 +80,7 @@ void Emitter::emitReduceRows(tile::ReduceOp reduce) {
   auto result = cast<VectorType>(reduce.getResult().getType());
   const Buffer &buffer = *plan.find(reduce.getResult());
   int64_t dim = reduce.getDim();
-  Type element = getComputeType(type.getElementType());
+  Type element = emit::getComputeType(type.getElementType());
   emitNest(result.getShape(), nullptr, [&](const Point &point) {
     Point inner = point;
     inner.at.insert(inner.at.begin() + dim, Value());
@@ -162,7 +105,7 @@ int64_t Emitter::emitReduceLaneBlocks(tile::ReduceOp reduce) {
     return 0;
   int64_t rows = type.getDimSize(rank - 2) / lanes * lanes;
   const Buffer &buffer = *plan.find(reduce.getResult());
-  Type element = getComputeType(type.getElementType());
+  Type element = emit::getComputeType(type.getElementType());
   emitScalarNest(type.getShape().drop_back(2), [&](const Point &outer) {
     emitLoop(constant(0), constant(rows), lanes, [&](Value row) {
       Value identity = constantOf(getIdentity(reduce.getKind(), element), true);
@@ -193,7 +136,7 @@ void Emitter::emitReduceLanes(tile::ReduceOp reduce) {
   auto type = cast<VectorType>(reduce.getValue().getType());
   auto result = cast<VectorType>(reduce.getResult().getType());
   const Buffer &buffer = *plan.find(reduce.getResult());
-  Type element = getComputeType(type.getElementType());
+  Type element = emit::getComputeType(type.getElementType());
   int64_t extent = type.getShape().back();
   int64_t whole = extent / lanes;
   auto body = [&](const Point &point) {

@@ -9,27 +9,6 @@ using namespace mlir;
 using namespace sennit;
 using namespace sennit::cpu;
 
-// h = a h + b, or h = h + b.
-Value Emitter::emitScanStep(tile::ScanOp scan, const Point &point,
-                            Value state) {
-  bool isFloat = isa<FloatType>(getElementTypeOrSelf(state.getType()));
-  Value first = emit(scan.getInputs()[0], point);
-  if (scan.getKind() == tile::ScanKind::Add)
-    return combine(tile::ReduceKind::Add, state, first);
-  Value second = emit(scan.getInputs()[1], point);
-  if (isFloat)
-    return math::FmaOp::create(builder, loc, first, state, second);
-  Value product = arith::MulIOp::create(builder, loc, first, state);
-  return arith::AddIOp::create(builder, loc, product, second);
-}
-
-Value Emitter::emitScanInit(tile::ScanOp scan, const Point &point) {
-  if (scan.getInit())
-    return emit(scan.getInit(), point);
-  Type element = cast<VectorType>(scan.getLast().getType()).getElementType();
-  return constantOf(builder.getZeroAttr(getComputeType(element)), point.vector);
-}
-
 // Lanes are independent unless the recurrence runs along them; then it goes
 // element by element.
 void Emitter::emitScan(tile::ScanOp scan) {

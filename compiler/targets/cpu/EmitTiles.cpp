@@ -4,7 +4,6 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace sennit;
@@ -19,13 +18,11 @@ void Emitter::emitTile(Operation *op) {
       .Default([&](Operation *op) {
         auto reshape = dyn_cast<tile::ReshapeOp>(op);
         auto transpose = dyn_cast<tile::TransposeOp>(op);
-        if (reshape && !isIndexMap(reshape))
+        if (reshape && !emit::isIndexMap(reshape, lanes))
           return emitReshape(reshape);
-        if (transpose && !keepsLanes(transpose))
+        if (transpose && !emit::keepsLanes(transpose, lanes))
           return emitTranspose(transpose);
-        Value tile = op->getResult(0);
-        llvm::SaveAndRestore<Value> own(computing, tile);
-        copyTo(*plan.find(tile), tile);
+        compute(op->getResult(0));
       });
 }
 
@@ -41,19 +38,6 @@ void Emitter::emitReshape(tile::ReshapeOp op) {
   for (int64_t i = int64_t(shape.size()) - 2; i >= 0; --i)
     asOperand.strides[i] = asOperand.strides[i + 1] * shape[i + 1];
   copyTo(asOperand, op.getValue());
-}
-
-void Emitter::emitConcat(tile::ConcatOp op) {
-  const Buffer &buffer = *plan.find(op.getResult());
-  int64_t dim = op.getDim();
-  copyTo(buffer, op.getFirst());
-  auto first = cast<VectorType>(op.getFirst().getType());
-  auto second = cast<VectorType>(op.getSecond().getType());
-  emitNest(second.getShape(), op.getSecond(), [&](const Point &point) {
-    Point shifted = point;
-    shifted.at[dim] = add(point.at[dim], first.getDimSize(dim));
-    storeBuffer(buffer, shifted, emit(op.getSecond(), point));
-  });
 }
 
 //===----------------------------------------------------------------------===//

@@ -12,6 +12,7 @@
 // Declines functions without a grid silently (they are not kernels), and
 // kernels with more than one, with other work beside the grid, or with what
 // `Plan` refuses, with a diagnostic.
+#include "compiler/emit/Items.h"
 #include "compiler/targets/cpu/Emitter.h"
 #include "compiler/targets/cpu/Passes.h"
 
@@ -26,26 +27,6 @@ namespace sennit {
 #include "compiler/targets/cpu/Passes.h.inc"
 } // namespace sennit
 
-// The one grid of a kernel, which stands last in it.
-static FailureOr<tile::GridOp> getGrid(func::FuncOp kernel) {
-  auto grids = kernel.getBody().getOps<tile::GridOp>();
-  tile::GridOp grid = *grids.begin();
-  for (tile::GridOp other : grids)
-    if (other != grid)
-      return other.emitOpError() << "is the second grid of its kernel";
-  if (!llvm::hasSingleElement(kernel.getBody()) ||
-      grid->getNextNode() != kernel.getBody().front().getTerminator())
-    return grid.emitOpError() << "is not the last op of its kernel";
-  if (kernel.getNumResults() != 0)
-    return kernel.emitOpError() << "returns " << kernel.getNumResults()
-                                << " values, but a kernel writes to views";
-  for (Type type : kernel.getArgumentTypes())
-    if (!isa<MemRefType>(type) && !type.isIndex())
-      return kernel.emitOpError()
-             << "takes " << type << ", but a kernel takes views and indices";
-  return grid;
-}
-
 static Block *addEntry(LLVM::LLVMFuncOp function) {
   OpBuilder builder(function.getContext());
   return function.addEntryBlock(builder);
@@ -55,7 +36,7 @@ namespace {
 /// One of the two functions made from a kernel.
 class Function {
 public:
-  Function(func::FuncOp kernel, tile::GridOp grid, const Plan &plan,
+  Function(func::FuncOp kernel, tile::GridOp grid, const emit::Plan &plan,
            const CpuMachine &machine, LLVM::LLVMFuncOp function)
       : kernel(kernel), grid(grid), function(function),
         builder(OpBuilder::atBlockEnd(addEntry(function))),
@@ -68,16 +49,13 @@ public:
   // `i64 k.items(ptr arguments)`.
   void emitItems() {
     emitArguments();
-    Value count = integer(1);
-    for (Value extent : getExtents())
-      count = arith::MulIOp::create(builder, loc, count, extent);
-    LLVM::ReturnOp::create(builder, loc, count);
+    LLVM::ReturnOp::create(builder, loc, items.emitCount(items.emitExtents()));
   }
 
   // `void k(ptr arguments, i64 begin, i64 end, ptr scratch)`.
   void emitKernel() {
     emitArguments();
-    SmallVector<Value> extents = getExtents();
+    SmallVector<Value> extents = items.emitExtents();
     Value control = flushDenormals();
     emitter.emitPads();
     auto loop = scf::ForOp::create(builder, loc, function.getArgument(1),
@@ -85,7 +63,7 @@ public:
     callIntrinsic("llvm.x86.sse.ldmxcsr", control);
     LLVM::ReturnOp::create(builder, loc, ValueRange());
     builder.setInsertionPointToStart(loop.getBody());
-    decode(loop.getInductionVar(), extents);
+    items.emitIndices(loop.getInductionVar(), extents);
     emitter.emitBlock(*grid.getBody().begin());
   }
 
@@ -141,51 +119,13 @@ private:
         emitter.emitScalar(&op);
   }
 
-  // max(0, ceil((upper - lower) / step)) for each dimension.
-  SmallVector<Value> getExtents() {
-    SmallVector<Value> extents;
-    for (auto [lower, upper, step] :
-         llvm::zip_equal(grid.getLower(), grid.getUpper(), grid.getSteps())) {
-      Value length =
-          arith::SubIOp::create(builder, loc, toI64(scalars.lookup(upper)),
-                                toI64(scalars.lookup(lower)));
-      length = arith::MaxSIOp::create(builder, loc, length, integer(0));
-      length = arith::AddIOp::create(builder, loc, length, integer(step - 1));
-      extents.push_back(
-          arith::DivUIOp::create(builder, loc, length, integer(step)));
-    }
-    return extents;
-  }
-
-  // The grid's indices of an item; the last dimension varies fastest.
-  void decode(Value item, ArrayRef<Value> extents) {
-    for (int64_t i = extents.size() - 1; i >= 0; --i) {
-      Value position = item;
-      if (i != 0) {
-        position = arith::RemUIOp::create(builder, loc, item, extents[i]);
-        item = arith::DivUIOp::create(builder, loc, item, extents[i]);
-      }
-      position = arith::MulIOp::create(builder, loc, position,
-                                       integer(grid.getSteps()[i]));
-      position = arith::AddIOp::create(
-          builder, loc, position, toI64(scalars.lookup(grid.getLower()[i])));
-      scalars.map(grid.getInductionVars()[i],
-                  arith::IndexCastOp::create(builder, loc,
-                                             builder.getIndexType(), position));
-    }
-  }
-
-  Value toI64(Value index) {
-    return arith::IndexCastOp::create(builder, loc, builder.getI64Type(),
-                                      index);
-  }
-
   func::FuncOp kernel;
   tile::GridOp grid;
   LLVM::LLVMFuncOp function;
   OpBuilder builder;
   Location loc;
   IRMapping scalars;
+  emit::Items items{builder, loc, grid, scalars};
   Value scratch;
   Emitter emitter;
 };
@@ -206,10 +146,11 @@ struct CpuLowerTiles : sennit::impl::CpuLowerTilesBase<CpuLowerTiles> {
   }
 
   static LogicalResult lower(func::FuncOp kernel, const CpuMachine &machine) {
-    FailureOr<tile::GridOp> grid = getGrid(kernel);
+    FailureOr<tile::GridOp> grid = emit::getGrid(kernel);
     if (failed(grid))
       return failure();
-    FailureOr<Plan> plan = Plan::make(*grid, machine);
+    FailureOr<emit::Plan> plan = emit::Plan::make(
+        *grid, {machine.level, lanes, machine.rows, machine.hasMatrixUnit});
     if (failed(plan))
       return failure();
     OpBuilder builder(kernel);

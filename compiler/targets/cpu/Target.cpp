@@ -3,6 +3,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "compiler/Target.h"
+#include "compiler/emit/Passes.h"
 #include "compiler/targets/cpu/Cpu.h"
 #include "compiler/targets/cpu/Passes.h"
 
@@ -79,14 +80,24 @@ static llvm::Expected<EmittedObject> emitKernel(ModuleOp module,
   return emit(module, info);
 }
 
+/// For a device's kernels, the host may be any x86-64.
 static llvm::Expected<EmittedObject>
 emitEntries(ModuleOp module, const TargetMachineInfo &info) {
+  bool onDevice = info.core.getName() != getTarget().name;
   PassManager manager(module.getContext());
-  manager.addPass(createCpuLowerEntries());
+  manager.addPass(createLowerEntries({onDevice}));
   if (failed(manager.run(module)))
     return llvm::createStringError(
         "the entries have no code; see the error above");
-  return emit(module, info);
+  if (!onDevice)
+    return emit(module, info);
+  CpuMachine any{"x86-64", "x86-64", "", 0, 0, 0};
+  auto bytes = emitObject(module, any);
+  if (!bytes)
+    return bytes.takeError();
+  EmittedObject object;
+  object.bytes.assign(bytes->begin(), bytes->end());
+  return object;
 }
 
 const Target &getTarget() {

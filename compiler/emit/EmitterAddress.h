@@ -1,14 +1,14 @@
 // How a tile's elements lie in a view, for the emitter's memory operations.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#ifndef SENNIT_COMPILER_TARGETS_CPU_EMITTERADDRESS_H
-#define SENNIT_COMPILER_TARGETS_CPU_EMITTERADDRESS_H
+#ifndef SENNIT_COMPILER_EMIT_EMITTERADDRESS_H
+#define SENNIT_COMPILER_EMIT_EMITTERADDRESS_H
 
-#include "compiler/targets/cpu/Emitter.h"
+#include "compiler/emit/Emitter.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/TypeUtilities.h"
 
-namespace sennit::cpu {
+namespace sennit::emit {
 
 /// The address of an element or of `lanes` elements of a view.
 struct Emitter::Address {
@@ -28,6 +28,6 @@ struct Emitter::Address {
 mlir::Type getRawType(mlir::Type element);
 mlir::TypedAttr getRawPad(mlir::TypedAttr pad);
 
-} // namespace sennit::cpu
+} // namespace sennit::emit
 
-#endif // SENNIT_COMPILER_TARGETS_CPU_EMITTERADDRESS_H
+#endif // SENNIT_COMPILER_EMIT_EMITTERADDRESS_H

@@ -1,9 +1,9 @@
 // The working state of `Plan::make`.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#ifndef SENNIT_COMPILER_TARGETS_CPU_PLANNER_H
-#define SENNIT_COMPILER_TARGETS_CPU_PLANNER_H
+#ifndef SENNIT_COMPILER_EMIT_PLANNER_H
+#define SENNIT_COMPILER_EMIT_PLANNER_H
 
-#include "compiler/targets/cpu/Plan.h"
+#include "compiler/emit/Plan.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -11,7 +11,7 @@
 #include <set>
 #include <tuple>
 
-namespace sennit::cpu {
+namespace sennit::emit {
 
 /// One place in the program that reads a value: the op whose loops read it,
 /// and the shape op, if any, through which other elements are read than those
@@ -30,13 +30,13 @@ using Contexts = std::set<Context>;
 /// are decided before it.
 class Planner {
 public:
-  Planner(tile::GridOp grid, const CpuMachine &machine)
-      : grid(grid), machine(machine) {}
+  Planner(tile::GridOp grid, const PlanOptions &options)
+      : grid(grid), options(options) {}
   llvm::FailureOr<Plan> run();
 
 private:
   static bool isElementwise(mlir::Operation *op);
-  static bool canBeInline(mlir::Operation *op);
+  bool canBeInline(mlir::Operation *op) const;
 
   // PlanCheck.cpp: what the target has no loops for.
   llvm::LogicalResult check();
@@ -76,7 +76,7 @@ private:
   void assignOffsets();
 
   tile::GridOp grid;
-  const CpuMachine &machine;
+  const PlanOptions &options;
   Plan plan;
   /// The order of ops, and the position of the last op inside each.
   llvm::DenseMap<mlir::Operation *, int64_t> positions, ends;
@@ -86,6 +86,6 @@ private:
   int64_t count = 0;
 };
 
-} // namespace sennit::cpu
+} // namespace sennit::emit
 
-#endif // SENNIT_COMPILER_TARGETS_CPU_PLANNER_H
+#endif // SENNIT_COMPILER_EMIT_PLANNER_H

@@ -1,11 +1,11 @@
 // Functions by polynomials on f64, and divisions that cannot trap.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#ifndef SENNIT_COMPILER_TARGETS_CPU_EXPANDDOUBLES_H
-#define SENNIT_COMPILER_TARGETS_CPU_EXPANDDOUBLES_H
+#ifndef SENNIT_COMPILER_EMIT_EXPANDDOUBLES_H
+#define SENNIT_COMPILER_EMIT_EXPANDDOUBLES_H
 
 #include "mlir/IR/PatternMatch.h"
 
-namespace sennit::cpu {
+namespace sennit::emit {
 
 /// Expands the functions of math on f64, and on f32 those without an expansion
 /// of their own: these compute in f64 and round once.
@@ -15,6 +15,6 @@ void populateDoublePatterns(mlir::RewritePatternSet &patterns);
 /// which must not trap.
 void populateDivisionPatterns(mlir::RewritePatternSet &patterns);
 
-} // namespace sennit::cpu
+} // namespace sennit::emit
 
-#endif // SENNIT_COMPILER_TARGETS_CPU_EXPANDDOUBLES_H
+#endif // SENNIT_COMPILER_EMIT_EXPANDDOUBLES_H

@@ -3,14 +3,14 @@
 //
 // Reductions and coefficients are those of Sun's fdlibm (e_log, s_erf) and of
 // Cephes (tanh); errors are a few units in the last place.
-#include "compiler/targets/cpu/Doubles.h"
+#include "compiler/emit/Doubles.h"
 
 #include <limits>
 #include <numbers>
 
 using namespace mlir;
 using namespace sennit;
-using sennit::cpu::Doubles;
+using sennit::emit::Doubles;
 using Predicate = arith::CmpFPredicate;
 
 static constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -20,7 +20,7 @@ static constexpr double notANumber = std::numeric_limits<double>::quiet_NaN();
 // low bits. AVX2 has no conversion of f64 to i64.
 static constexpr double magic = 6755399441055744.0;
 
-Value cpu::toWhole(const Doubles &f, Value n) {
+Value emit::toWhole(const Doubles &f, Value n) {
   Value shifted = f.bits(f.add(n, f.number(magic)));
   return f.make<arith::SubIOp>(shifted, f.integer(0x4338000000000000));
 }
@@ -56,7 +56,7 @@ static SmallVector<double> getFactorials(int first, int last) {
   return coefficients;
 }
 
-Value cpu::expandExp(const Doubles &f, Value x) {
+Value emit::expandExp(const Doubles &f, Value x) {
   x = clamp(f, x, -746, 710);
   Value n = f.nearest(f.mul(x, f.number(std::numbers::log2e)));
   Value r = f.fma(n, f.number(-6.93147180369123816490e-01), x);
@@ -64,20 +64,20 @@ Value cpu::expandExp(const Doubles &f, Value x) {
   return scale(f, f.polynomial(r, getFactorials(0, 13)), n);
 }
 
-Value cpu::expandExp2(const Doubles &f, Value x) {
+Value emit::expandExp2(const Doubles &f, Value x) {
   x = clamp(f, x, -1076, 1025);
   Value n = f.nearest(x);
   Value r = f.mul(f.sub(x, n), f.number(std::numbers::ln2));
   return scale(f, f.polynomial(r, getFactorials(0, 13)), n);
 }
 
-Value cpu::expandExpm1(const Doubles &f, Value x) {
+Value emit::expandExpm1(const Doubles &f, Value x) {
   Value near = f.mul(x, f.polynomial(x, getFactorials(1, 15)));
   Value far = f.sub(expandExp(f, x), f.number(1));
   return f.select(f.is(Predicate::OLT, f.abs(x), f.number(0.35)), near, far);
 }
 
-Value cpu::expandLog(const Doubles &f, Value x) {
+Value emit::expandLog(const Doubles &f, Value x) {
   // x = m 2^k with m in [sqrt(1/2), sqrt(2)).
   Value high = f.make<arith::AddIOp>(f.bits(x), f.integer(0x00095f619980c433));
   Value exponent = f.make<arith::ShRUIOp>(high, f.integer(52));
@@ -108,7 +108,7 @@ Value cpu::expandLog(const Doubles &f, Value x) {
 }
 
 // Kahan's correction of the rounding of 1 + x.
-Value cpu::expandLog1p(const Doubles &f, Value x) {
+Value emit::expandLog1p(const Doubles &f, Value x) {
   Value one = f.number(1);
   Value u = f.add(x, one);
   Value corrected = f.mul(expandLog(f, u), f.div(x, f.sub(u, one)));
@@ -117,7 +117,7 @@ Value cpu::expandLog1p(const Doubles &f, Value x) {
                   f.select(isInfinite, u, corrected));
 }
 
-Value cpu::expandTanh(const Doubles &f, Value x) {
+Value emit::expandTanh(const Doubles &f, Value x) {
   Value size = f.abs(x), square = f.mul(x, x);
   Value top = f.polynomial(square, {-1.61468768441708447952e3,
                                     -9.92877231001918586564e1,
@@ -132,7 +132,7 @@ Value cpu::expandTanh(const Doubles &f, Value x) {
   return f.select(isFar, f.withSign(far, x), near);
 }
 
-Value cpu::expandErf(const Doubles &f, Value x) {
+Value emit::expandErf(const Doubles &f, Value x) {
   Value size = f.abs(x), square = f.mul(x, x);
   Value near = f.div(
       f.polynomial(square,

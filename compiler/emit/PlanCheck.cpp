@@ -1,12 +1,12 @@
 // Says, before anything is emitted, what the target has no loops for.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/Planner.h"
+#include "compiler/emit/Planner.h"
 
 using namespace mlir;
 using namespace sennit;
-using namespace sennit::cpu;
+using namespace sennit::emit;
 
-static LogicalResult checkView(Operation *op, MemRefType view) {
+static LogicalResult checkView(Operation *op, MemRefType view, int64_t lanes) {
   auto blocked = dyn_cast<tile::BlockedAttr>(view.getLayout());
   bool isRowMajor = view.getLayout().isIdentity();
   for (int64_t i = 1, rank = view.getRank(); i < rank; ++i)
@@ -41,7 +41,7 @@ static LogicalResult checkElement(Operation *op, Type type) {
       element.isInteger(64))
     return success();
   return op->emitOpError() << "has elements " << element
-                           << ", which the CPU target does not compute";
+                           << ", which no target computes";
 }
 
 // A vector of rows is contiguous in a panel; along the other dimension it
@@ -66,19 +66,19 @@ static LogicalResult checkBlockedStore(tile::StoreOp store) {
   return success();
 }
 
-static LogicalResult checkOp(Operation *op) {
+static LogicalResult checkOp(Operation *op, int64_t lanes) {
   for (Type type : op->getResultTypes())
     if (isa<VectorType>(type) && failed(checkElement(op, type)))
       return failure();
   if (auto load = dyn_cast<tile::LoadOp>(op))
-    return checkView(op, cast<MemRefType>(load.getView().getType()));
+    return checkView(op, cast<MemRefType>(load.getView().getType()), lanes);
   if (auto store = dyn_cast<tile::StoreOp>(op)) {
     if (failed(checkBlockedStore(store)))
       return failure();
-    return checkView(op, cast<MemRefType>(store.getView().getType()));
+    return checkView(op, cast<MemRefType>(store.getView().getType()), lanes);
   }
   if (auto load = dyn_cast<memref::LoadOp>(op))
-    return checkView(op, load.getMemRefType());
+    return checkView(op, load.getMemRefType(), lanes);
   bool touchesTiles =
       llvm::any_of(op->getOperandTypes(), llvm::IsaPred<VectorType>) ||
       llvm::any_of(op->getResultTypes(), llvm::IsaPred<VectorType>);
@@ -135,7 +135,7 @@ LogicalResult Planner::check() {
       op->emitOpError() << "stands inside another grid";
       return WalkResult::interrupt();
     }
-    return failed(checkOp(op)) || failed(checkLoop(op))
+    return failed(checkOp(op, options.lanes)) || failed(checkLoop(op))
                ? WalkResult::interrupt()
                : WalkResult::advance();
   });
@@ -171,10 +171,10 @@ LogicalResult Planner::checkGroups() {
     bool isPanel =
         llvm::all_of(load.getResult().getUses(),
                      [&](OpOperand &use) { return isPanelOfMatrixUnit(use); });
-    if (!machine.hasMatrixUnit || blocked.getGroup() != 2 ||
+    if (!options.hasMatrixUnit || blocked.getGroup() != 2 ||
         !view.getElementType().isBF16())
       load.emitOpError() << "reads " << view << ", for which level `"
-                         << machine.level << "` has no matrix unit";
+                         << options.level << "` has no matrix unit";
     else if (!isPanel)
       load.emitOpError() << "reads " << view
                          << " for something other than the second operand of "

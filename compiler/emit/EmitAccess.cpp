@@ -1,11 +1,11 @@
 // Pointers and masks, and how elements in memory become registers.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/Emitter.h"
-#include "compiler/targets/cpu/EmitterAddress.h"
+#include "compiler/emit/Emitter.h"
+#include "compiler/emit/EmitterAddress.h"
 
 using namespace mlir;
 using namespace sennit;
-using namespace sennit::cpu;
+using namespace sennit::emit;
 
 //===----------------------------------------------------------------------===//
 // Elements
@@ -13,14 +13,14 @@ using namespace sennit::cpu;
 
 // LLVM's bf16 vectors become calls below AVX512-BF16, so memory is read and
 // written as 16-bit integers.
-Type sennit::cpu::getRawType(Type element) {
+Type sennit::emit::getRawType(Type element) {
   MLIRContext *context = element.getContext();
   if (element.isBF16() || element.isF16())
     return IntegerType::get(context, 16);
   return getStorageType(element);
 }
 
-TypedAttr sennit::cpu::getRawPad(TypedAttr pad) {
+TypedAttr sennit::emit::getRawPad(TypedAttr pad) {
   Type raw = getRawType(pad.getType());
   if (raw == pad.getType())
     return pad;

@@ -6,7 +6,7 @@
 //
 // Declines nothing.
 
-#include "compiler/targets/cpu/Passes.h"
+#include "compiler/emit/Passes.h"
 
 #include "dialects/rt/Rt.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -16,14 +16,15 @@
 using namespace mlir;
 
 namespace sennit {
-#define GEN_PASS_DEF_CPULOWERENTRIES
-#include "compiler/targets/cpu/Passes.h.inc"
+#define GEN_PASS_DEF_LOWERENTRIES
+#include "compiler/emit/Passes.h.inc"
 
 namespace {
 /// The kernels by their numbers, and their declarations.
 class KernelTable {
 public:
-  explicit KernelTable(ModuleOp module) : module(module) {}
+  KernelTable(ModuleOp module, bool onDevice)
+      : onDevice(onDevice), module(module) {}
 
   int64_t number(StringAttr name) {
     auto [entry, isNew] = numbers.insert({name, int64_t(numbers.size())});
@@ -39,10 +40,15 @@ public:
     return ArrayAttr::get(module.getContext(), list);
   }
 
+  /// Whether the kernels have no functions on the host.
+  const bool onDevice;
+
 private:
   void declare(StringAttr name) {
     if (Operation *kernel = module.lookupSymbol(name))
       kernel->erase();
+    if (onDevice)
+      return;
     OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
     auto ptr = LLVM::LLVMPointerType::get(module.getContext());
     Type i64 = builder.getI64Type();
@@ -199,18 +205,22 @@ private:
     for (auto [slot, argument] : llvm::enumerate(launch.getArguments()))
       LLVM::StoreOp::create(builder, loc, values.lookup(argument),
                             at(slots, slot));
-    Value items =
-        LLVM::CallOp::create(builder, loc, TypeRange(i64),
-                             (name.getValue() + ".items").str(), slots)
-            .getResult();
-    Value kernel =
-        LLVM::AddressOfOp::create(builder, loc, ptr, name.getValue());
+    Value kernel, count;
+    if (kernels.onDevice) {
+      kernel = LLVM::ZeroOp::create(builder, loc, ptr);
+      count = constant(launch.getArguments().size(), i64);
+    } else {
+      kernel = LLVM::AddressOfOp::create(builder, loc, ptr, name.getValue());
+      count = LLVM::CallOp::create(builder, loc, TypeRange(i64),
+                                   (name.getValue() + ".items").str(), slots)
+                  .getResult();
+    }
     auto none = LLVM::LLVMVoidType::get(builder.getContext());
     auto type = LLVM::LLVMFunctionType::get(none, {ptr, i64, ptr, ptr, i64});
     LLVM::CallOp::create(builder, loc, type,
                          ValueRange{parallelFor, invocation,
                                     constant(number, i64), kernel, slots,
-                                    items});
+                                    count});
   }
 
   func::FuncOp entry;
@@ -223,10 +233,12 @@ private:
   SmallVector<Attribute> bindingTable;
 };
 
-struct CpuLowerEntries : impl::CpuLowerEntriesBase<CpuLowerEntries> {
+struct LowerEntries : impl::LowerEntriesBase<LowerEntries> {
+  using LowerEntriesBase::LowerEntriesBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    KernelTable kernels(module);
+    KernelTable kernels(module, device);
     SmallVector<func::FuncOp> entries;
     for (auto function : module.getOps<func::FuncOp>())
       if (!function.isPrivate())

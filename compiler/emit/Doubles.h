@@ -1,12 +1,12 @@
 // Arithmetic on f64 for expansions, and those that others build on.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#ifndef SENNIT_COMPILER_TARGETS_CPU_DOUBLES_H
-#define SENNIT_COMPILER_TARGETS_CPU_DOUBLES_H
+#ifndef SENNIT_COMPILER_EMIT_DOUBLES_H
+#define SENNIT_COMPILER_EMIT_DOUBLES_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
-namespace sennit::cpu {
+namespace sennit::emit {
 
 /// Arithmetic on f64 and i64 of one shape.
 struct Doubles {
@@ -102,6 +102,6 @@ mlir::Value expandLog1p(const Doubles &f, mlir::Value x);
 mlir::Value expandTanh(const Doubles &f, mlir::Value x);
 mlir::Value expandErf(const Doubles &f, mlir::Value x);
 
-} // namespace sennit::cpu
+} // namespace sennit::emit
 
-#endif // SENNIT_COMPILER_TARGETS_CPU_DOUBLES_H
+#endif // SENNIT_COMPILER_EMIT_DOUBLES_H

@@ -1,6 +1,6 @@
 // Decides what is recomputed at its uses and what waits in scratch.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/Planner.h"
+#include "compiler/emit/Planner.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/STLExtras.h"
@@ -8,34 +8,34 @@
 
 using namespace mlir;
 using namespace sennit;
-using namespace sennit::cpu;
+using namespace sennit::emit;
 
 //===----------------------------------------------------------------------===//
 // Questions about types and ops
 //===----------------------------------------------------------------------===//
 
-Type sennit::cpu::getComputeType(Type element) {
+Type sennit::emit::getComputeType(Type element) {
   bool narrow = isa<FloatType>(element) && element.getIntOrFloatBitWidth() < 32;
   return narrow ? Float32Type::get(element.getContext()) : element;
 }
 
-Type sennit::cpu::getStorageType(Type element) {
+Type sennit::emit::getStorageType(Type element) {
   if (element.isInteger(1))
     return IntegerType::get(element.getContext(), 8);
   return getComputeType(element);
 }
 
-bool sennit::cpu::isIndexMap(tile::ReshapeOp op) {
+bool sennit::emit::isIndexMap(tile::ReshapeOp op, int64_t lanes) {
   auto from = cast<VectorType>(op.getValue().getType());
   auto to = cast<VectorType>(op.getResult().getType());
   if (from.getRank() == 0 || to.getRank() == 0)
     return true;
   int64_t fromLanes = from.getShape().back(), toLanes = to.getShape().back();
-  return fromLanes % toLanes == 0 ||
+  return lanes == 1 || fromLanes % toLanes == 0 ||
          (toLanes % fromLanes == 0 && fromLanes % lanes == 0);
 }
 
-bool sennit::cpu::hasContiguousLanes(MemRefType view, ArrayRef<int64_t> dims) {
+bool sennit::emit::hasContiguousLanes(MemRefType view, ArrayRef<int64_t> dims) {
   if (dims.empty())
     return true;
   int64_t rank = view.getRank();
@@ -61,17 +61,17 @@ static bool isShapeOp(Operation *op) {
              tile::TransposeOp>(op);
 }
 
-bool sennit::cpu::keepsLanes(tile::TransposeOp op) {
+bool sennit::emit::keepsLanes(tile::TransposeOp op, int64_t lanes) {
   ArrayRef<int64_t> permutation = op.getPermutation();
-  return permutation.empty() ||
+  return lanes == 1 || permutation.empty() ||
          permutation.back() == static_cast<int64_t>(permutation.size()) - 1;
 }
 
-bool Planner::canBeInline(Operation *op) {
+bool Planner::canBeInline(Operation *op) const {
   if (auto reshape = dyn_cast<tile::ReshapeOp>(op))
-    return isIndexMap(reshape);
+    return isIndexMap(reshape, options.lanes);
   if (auto transpose = dyn_cast<tile::TransposeOp>(op))
-    return keepsLanes(transpose);
+    return keepsLanes(transpose, options.lanes);
   if (auto constant = dyn_cast<arith::ConstantOp>(op))
     return isTile(constant.getResult());
   return isElementwise(op) ||
@@ -236,13 +236,13 @@ bool Planner::isWantedInScratch(Value value, OpOperand &use) {
     // A turned operand is copied anyway, and one that many rows read is worth
     // it.
     return use.get() == mma.getB() && !turned &&
-           (!isWidenedLoad(plan, value) || getRows(mma) > machine.rows);
+           (!isWidenedLoad(plan, value) || getRows(mma) > options.productRows);
   }
   if (isa<tile::BroadcastOp>(user))
     return getCost(value) >= costly;
   if (auto slice = dyn_cast<tile::SliceOp>(user))
     return !slice.getOffsets().empty() &&
-           slice.getOffsets().back() % lanes != 0 &&
+           slice.getOffsets().back() % options.lanes != 0 &&
            !isWidenedLoad(plan, value);
   auto stream = dyn_cast<tile::StreamOp>(user->getParentOp());
   if (stream && isa<tile::YieldOp>(user)) {

@@ -5,8 +5,8 @@
 // Reductions and coefficients are those of Sun's fdlibm (k_sin, k_cos, s_atan);
 // errors are a few units in the last place, of powers as many times the
 // exponent.
-#include "compiler/targets/cpu/ExpandDoubles.h"
-#include "compiler/targets/cpu/Doubles.h"
+#include "compiler/emit/ExpandDoubles.h"
+#include "compiler/emit/Doubles.h"
 
 #include "mlir/IR/TypeUtilities.h"
 
@@ -15,7 +15,7 @@
 
 using namespace mlir;
 using namespace sennit;
-using namespace sennit::cpu;
+using namespace sennit::emit;
 using Predicate = arith::CmpFPredicate;
 using Function = Value (*)(const Doubles &, Value);
 
@@ -273,7 +273,7 @@ struct Binary : OpRewritePattern<OpTy> {
 };
 } // namespace
 
-void sennit::cpu::populateDoublePatterns(RewritePatternSet &patterns) {
+void sennit::emit::populateDoublePatterns(RewritePatternSet &patterns) {
   patterns.add<
       Unary<math::ExpOp, expandExp, false>,
       Unary<math::Exp2Op, expandExp2, false>,

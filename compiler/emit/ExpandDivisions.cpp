@@ -5,7 +5,7 @@
 // traps. Integers of up to 32 bits are divided in f64, where every quotient of
 // theirs truncates to the right one; those of 64 lane by lane, by one in the
 // place of zero.
-#include "compiler/targets/cpu/ExpandDoubles.h"
+#include "compiler/emit/ExpandDoubles.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
@@ -85,7 +85,7 @@ template <typename OpTy> struct Division : OpRewritePattern<OpTy> {
 };
 } // namespace
 
-void sennit::cpu::populateDivisionPatterns(RewritePatternSet &patterns) {
+void sennit::emit::populateDivisionPatterns(RewritePatternSet &patterns) {
   patterns.add<Division<arith::DivSIOp>, Division<arith::DivUIOp>,
                Division<arith::RemSIOp>, Division<arith::RemUIOp>>(
       patterns.getContext());

@@ -1,5 +1,5 @@
 // Functions become polynomials on the same shape; what has an instruction stays.
-// RUN: sennit-opt %s --sennit-cpu-expand-math=level=avx2 | FileCheck %s
+// RUN: sennit-opt %s --sennit-expand-math | FileCheck %s
 
 // CHECK-LABEL: func.func @functions_of_vectors
 func.func @functions_of_vectors(%x: vector<16xf32>) -> vector<16xf32> {

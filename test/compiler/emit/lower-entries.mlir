@@ -1,5 +1,6 @@
 // An entry becomes a function of the runtime's ABI that fills slots and calls parallel_for; kernels stay declared.
-// RUN: sennit-opt %s --sennit-cpu-lower-entries --split-input-file | FileCheck %s
+// RUN: sennit-opt %s --sennit-lower-entries --split-input-file | FileCheck %s
+// RUN: sennit-opt %s --sennit-lower-entries=device --split-input-file | FileCheck %s --check-prefix=DEVICE
 
 // One launch: version check, slots, items, parallel_for.
 
@@ -17,10 +18,20 @@
 // CHECK: llvm.return %[[ONE]]
 // CHECK: ^[[GO]]:
 // CHECK-COUNT-3: llvm.store
-// CHECK: %[[ITEMS:.*]] = llvm.call @double.items(%[[SLOTS]])
 // CHECK: %[[KERNEL:.*]] = llvm.mlir.addressof @double
+// CHECK: %[[ITEMS:.*]] = llvm.call @double.items(%[[SLOTS]])
 // CHECK: llvm.call %{{.*}}(%{{.*}}, %{{.*}}, %[[KERNEL]], %[[SLOTS]], %[[ITEMS]])
 // CHECK: llvm.return
+
+// On a device a kernel is its number, and the count is that of its slots.
+
+// DEVICE: rt.kernels = ["double"]
+// DEVICE-NOT: llvm.func @double
+// DEVICE: llvm.func @sennit_decode
+// DEVICE-COUNT-3: llvm.store
+// DEVICE: %[[NONE:.*]] = llvm.mlir.zero : !llvm.ptr
+// DEVICE: %[[SLOTS:.*]] = llvm.mlir.constant(3 : i64)
+// DEVICE: llvm.call %{{.*}}(%{{.*}}, %{{.*}}, %[[NONE]], %{{.*}}, %[[SLOTS]])
 func.func private @double(memref<?x64xf32>, memref<?x64xf32>, index)
 func.func @decode(%tokens: index, %past: index) attributes {seq.max_tokens = 1 : i64} {
   %x = rt.buffer arena at 64 : memref<?x64xf32>

@@ -1,13 +1,13 @@
 // Loads from views and stores to them: bounds, gathers, packed weights.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/EmitterAddress.h"
+#include "compiler/emit/EmitterAddress.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
 using namespace sennit;
-using namespace sennit::cpu;
+using namespace sennit::emit;
 
 /// The weight of each view index in the element's offset, less the panels'
 /// two innermost ones.
@@ -138,13 +138,18 @@ Value Emitter::emitLoadAlong(tile::LoadOp load, ArrayRef<Value> at,
   Value mask = limit ? getMask(limit) : Value();
   if (vector && (address.laneIndices || address.laneStride != 1))
     return widen(emitGather(load, address, mask), type.getElementType());
-  // A row outside is read from a vector of pads: no branch, no mask.
-  if (address.isInside)
-    address.pointer = arith::SelectOp::create(
-        builder, loc, address.isInside, address.pointer, getPadPointer(pad));
-  Value raw =
-      loadRaw(address.pointer, address.raw, vector, mask, getRawPad(pad));
+  Value raw = loadInside(address.pointer, address.raw, address.isInside, vector,
+                         mask, pad);
   return widen(raw, type.getElementType());
+}
+
+// A row outside is read from a vector of pads: no branch, no mask.
+Value Emitter::loadInside(Value pointer, Type raw, Value isInside, bool vector,
+                          Value mask, TypedAttr pad) {
+  if (isInside)
+    pointer = arith::SelectOp::create(builder, loc, isInside, pointer,
+                                      getPadPointer(pad));
+  return loadRaw(pointer, raw, vector, mask, getRawPad(pad));
 }
 
 Value Emitter::emitPairLoad(tile::LoadOp load, ArrayRef<Value> at,
@@ -174,23 +179,6 @@ Value Emitter::emitGather(tile::LoadOp load, const Address &address,
   return LLVM::masked_gather::create(builder, loc, vectorOf(address.raw),
                                      getLanePointers(address), mask,
                                      ValueRange{constantOf(pad, true)}, bytes);
-}
-
-// Asks for the tile that starts `ahead` further along tile dimension `dim`,
-// line by line. What lies outside is asked for in vain.
-void Emitter::emitPrefetch(tile::LoadOp load, int64_t dim, int64_t ahead) {
-  auto type = cast<VectorType>(load.getResult().getType());
-  int64_t bytes = type.getElementTypeBitWidth() / 8;
-  SmallVector<int64_t> lines(type.getShape());
-  lines.back() = llvm::divideCeil(lines.back() * bytes, 64);
-  emitScalarNest(lines, [&](const Point &point) {
-    SmallVector<Value> at(point.at);
-    at.back() = multiply(at.back(), 64 / bytes);
-    at[dim] = add(at[dim], ahead);
-    Address address = getAddress(load, at, /*laneDim=*/-1, /*reach=*/0);
-    LLVM::Prefetch::create(builder, loc, address.pointer, /*rw=*/0, /*hint=*/3,
-                           /*cache=*/1);
-  });
 }
 
 Value Emitter::emitMemrefLoad(memref::LoadOp load) {

@@ -1,18 +1,20 @@
 // Emits the ops of an item in order: streams, branches, standing tiles.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/Emitter.h"
+#include "compiler/emit/Emitter.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace sennit;
-using namespace sennit::cpu;
+using namespace sennit::emit;
 
 static bool isTile(Value value) { return isa<VectorType>(value.getType()); }
 
 void Emitter::emitBlock(Block &block) {
+  enterBlock();
   for (Operation &op : block.without_terminator())
     emitOp(&op);
 }
@@ -40,6 +42,7 @@ void Emitter::emitOp(Operation *op) {
           emitTile(op);
       });
   caches = std::move(outer);
+  leaveOp(op);
 }
 
 // A scalar out of a tile: the element at static indices.
@@ -54,6 +57,24 @@ void Emitter::copyTo(const Buffer &target, Value tile) {
   ArrayRef<int64_t> shape = cast<VectorType>(tile.getType()).getShape();
   emitNest(shape, tile, [&](const Point &point) {
     storeBuffer(target, point, emit(tile, point));
+  });
+}
+
+void Emitter::compute(Value tile) {
+  llvm::SaveAndRestore<Value> own(computing, tile);
+  copyTo(*plan.find(tile), tile);
+}
+
+void Emitter::emitConcat(tile::ConcatOp op) {
+  const Buffer &buffer = *plan.find(op.getResult());
+  int64_t dim = op.getDim();
+  copyTo(buffer, op.getFirst());
+  auto first = cast<VectorType>(op.getFirst().getType());
+  auto second = cast<VectorType>(op.getSecond().getType());
+  emitNest(second.getShape(), op.getSecond(), [&](const Point &point) {
+    Point shifted = point;
+    shifted.at[dim] = add(point.at[dim], first.getDimSize(dim));
+    storeBuffer(buffer, shifted, emit(op.getSecond(), point));
   });
 }
 
@@ -120,29 +141,6 @@ void Emitter::emitNextCarries(ValueRange carried, ValueRange next) {
     assert(ready != copies.end() && "carries swap");
     copyTo(*ready->target, ready->tile);
     copies.erase(ready);
-  }
-}
-
-// Rows far apart are not foreseen by the processor: the next tile is asked for
-// while this one is computed. `fetch` says which that is.
-void Emitter::emitPrefetches(tile::StreamOp stream) {
-  for (auto load : stream.getFetch().getOps<tile::LoadOp>()) {
-    auto view = cast<MemRefType>(load.getView().getType());
-    auto type = cast<VectorType>(load.getResult().getType());
-    SmallVector<int64_t> strides;
-    int64_t offset, bytes = type.getElementTypeBitWidth() / 8;
-    if (type.getRank() != 2 || bytes == 0 ||
-        !hasContiguousLanes(view, load.getTileDims()) || load.isIndexed(0) ||
-        load.isIndexed(1) || failed(view.getStridesAndOffset(strides, offset)))
-      continue;
-    int64_t run = type.getShape().back() * bytes;
-    int64_t stride = strides[load.getViewDim(0)] * bytes;
-    bool walksStream =
-        load.getIndices()[load.getViewDim(0)] == stream.getFetchInductionVar();
-    // More at once would wait for each other.
-    bool isSmall = type.getNumElements() * bytes <= 64 * 64;
-    if (walksStream && run <= 1024 && stride > run && isSmall)
-      emitPrefetch(load, /*dim=*/0, stream.getStep());
   }
 }
 

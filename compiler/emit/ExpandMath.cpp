@@ -8,9 +8,8 @@
 // Functions of f64, and those that compute in f64, are in ExpandDoubles.cpp.
 // Declines functions that are instructions. Errors in units in the last place
 // are measured by the target's numeric test.
-#include "compiler/targets/cpu/Cpu.h"
-#include "compiler/targets/cpu/ExpandDoubles.h"
-#include "compiler/targets/cpu/Passes.h"
+#include "compiler/emit/ExpandDoubles.h"
+#include "compiler/emit/Passes.h"
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/IR/PatternMatch.h"
@@ -23,8 +22,8 @@ using namespace mlir;
 using namespace sennit;
 
 namespace sennit {
-#define GEN_PASS_DEF_CPUEXPANDMATH
-#include "compiler/targets/cpu/Passes.h.inc"
+#define GEN_PASS_DEF_EXPANDMATH
+#include "compiler/emit/Passes.h.inc"
 } // namespace sennit
 
 namespace {
@@ -302,28 +301,22 @@ struct Expand : OpRewritePattern<OpTy> {
   bool hasScale;
 };
 
-struct CpuExpandMath : sennit::impl::CpuExpandMathBase<CpuExpandMath> {
-  using CpuExpandMathBase::CpuExpandMathBase;
+struct ExpandMath : sennit::impl::ExpandMathBase<ExpandMath> {
+  using ExpandMathBase::ExpandMathBase;
 
   void runOnOperation() override {
-    llvm::Expected<cpu::CpuMachine> machine = cpu::getMachine(level);
-    if (!machine) {
-      getOperation()->emitError() << llvm::toString(machine.takeError());
-      return signalPassFailure();
-    }
     RewritePatternSet rounded(&getContext());
     arith::populateCeilFloorDivExpandOpsPatterns(rounded);
     walkAndApplyPatterns(getOperation(), std::move(rounded));
     RewritePatternSet patterns(&getContext());
-    cpu::populateDoublePatterns(patterns);
-    cpu::populateDivisionPatterns(patterns);
+    emit::populateDoublePatterns(patterns);
+    emit::populateDivisionPatterns(patterns);
     patterns.add<
         Expand<math::ExpOp, expandExp>, Expand<math::Exp2Op, expandExp2>,
         Expand<math::ExpM1Op, expandExpm1>, Expand<math::LogOp, expandLog>,
         Expand<math::Log2Op, expandLog2>, Expand<math::Log1pOp, expandLog1p>,
         Expand<math::TanhOp, expandTanh>, Expand<math::ErfOp, expandErf>,
-        Expand<math::RsqrtOp, expandRsqrt>>(&getContext(),
-                                            machine->level != "avx2");
+        Expand<math::RsqrtOp, expandRsqrt>>(&getContext(), scales);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

@@ -1,13 +1,13 @@
 // Computes elements of tiles at a point, down to loads and buffers.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/EmitterAddress.h"
+#include "compiler/emit/EmitterAddress.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
 using namespace sennit;
-using namespace sennit::cpu;
+using namespace sennit::emit;
 
 static bool isTile(Value value) { return isa<VectorType>(value.getType()); }
 

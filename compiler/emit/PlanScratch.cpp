@@ -1,6 +1,6 @@
 // Gives carries and standing tiles their buffers, and these addresses.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/Planner.h"
+#include "compiler/emit/Planner.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
@@ -9,7 +9,7 @@
 
 using namespace mlir;
 using namespace sennit;
-using namespace sennit::cpu;
+using namespace sennit::emit;
 
 static bool isTile(Value value) { return isa<VectorType>(value.getType()); }
 
@@ -40,15 +40,15 @@ tile::ScanOp Plan::findFusedScan(tile::ReduceOp reduce) const {
 
 bool Plan::isFused(Operation *op) const { return fused.contains(op); }
 
-TypedAttr sennit::cpu::getPad(tile::LoadOp load) {
+TypedAttr sennit::emit::getPad(tile::LoadOp load) {
   if (Attribute pad = load.getPadAttr())
     return cast<TypedAttr>(pad);
   auto view = cast<MemRefType>(load.getView().getType());
   return Builder(load.getContext()).getZeroAttr(view.getElementType());
 }
 
-tile::LoadOp sennit::cpu::findPanels(tile::MmaOp mma,
-                                     function_ref<Value(Value)> resolve) {
+tile::LoadOp sennit::emit::findPanels(tile::MmaOp mma,
+                                      function_ref<Value(Value)> resolve) {
   Value value = resolve(mma.getB());
   if (auto widened = value.getDefiningOp<arith::ExtFOp>())
     value = resolve(widened.getIn());
@@ -64,8 +64,8 @@ tile::LoadOp sennit::cpu::findPanels(tile::MmaOp mma,
   return load;
 }
 
-bool sennit::cpu::usesMatrixUnit(tile::MmaOp mma,
-                                 function_ref<Value(Value)> resolve) {
+bool sennit::emit::usesMatrixUnit(tile::MmaOp mma,
+                                  function_ref<Value(Value)> resolve) {
   if (mma.getForm() != tile::MmaForm::NT)
     return false;
   tile::LoadOp panels = findPanels(mma, resolve);
@@ -75,7 +75,7 @@ bool sennit::cpu::usesMatrixUnit(tile::MmaOp mma,
   return cast<tile::BlockedAttr>(view.getLayout()).getGroup() != 1;
 }
 
-int64_t sennit::cpu::getDivisor(Value index) {
+int64_t sennit::emit::getDivisor(Value index) {
   // Zero is divided by everything.
   if (std::optional<int64_t> number = getConstantIntValue(index))
     return std::abs(*number);
@@ -101,7 +101,7 @@ int64_t sennit::cpu::getDivisor(Value index) {
 
 // Adding up costs 30 shuffles for 16 columns of each row, turning 4 for each
 // element of depth.
-bool sennit::cpu::hasLanesAlongDepth(tile::MmaOp mma) {
+bool sennit::emit::hasLanesAlongDepth(tile::MmaOp mma, int64_t lanes) {
   ArrayRef<int64_t> result =
       cast<VectorType>(mma.getResult().getType()).getShape();
   int64_t depth = cast<VectorType>(mma.getA().getType()).getShape().back();
@@ -145,7 +145,8 @@ void Planner::resolveFetched() {
 
 // Row strides that are powers of two put one column of many rows into few sets
 // of the first cache, where B's panel should stay.
-static int64_t padRow(int64_t elements, int64_t bytes, bool single) {
+static int64_t padRow(int64_t elements, int64_t bytes, bool single,
+                      int64_t lanes) {
   int64_t row = llvm::alignTo(elements, lanes);
   return !single && row * bytes % 1024 == 0 ? row + lanes : row;
 }
@@ -170,12 +171,12 @@ size_t Planner::addBuffer(VectorType type, bool dense, int64_t slack) {
     stride *= buffer.shape[i];
     if (i == rank - 1 && !dense)
       stride = padRow(stride + slack, bytes,
-                      type.getNumElements() == buffer.shape[i]);
+                      type.getNumElements() == buffer.shape[i], options.lanes);
   }
   // Reads at odd lanes reach up to a vector past the end.
-  if (rank == 2 && machine.hasMatrixUnit)
+  if (rank == 2 && options.hasMatrixUnit)
     stride += getUnitSlack(buffer);
-  buffer.bytes = llvm::alignTo((stride + lanes) * bytes, 64);
+  buffer.bytes = llvm::alignTo((stride + options.lanes) * bytes, 64);
   buffer.first = count;
   plan.buffers.push_back(std::move(buffer));
   return plan.buffers.size() - 1;
@@ -192,7 +193,7 @@ void Planner::placeResult(Operation *op, Value value) {
   bool alongLanes =
       concat && static_cast<int64_t>(concat.getDim()) == type.getRank() - 1;
   plan.places[value] = addBuffer(type, /*dense=*/isa<tile::ReshapeOp>(op),
-                                 /*slack=*/alongLanes ? lanes : 0);
+                                 /*slack=*/alongLanes ? options.lanes : 0);
 }
 
 //===----------------------------------------------------------------------===//
@@ -200,8 +201,8 @@ void Planner::placeResult(Operation *op, Value value) {
 //===----------------------------------------------------------------------===//
 
 bool Planner::usesMatrixUnit(tile::MmaOp mma) const {
-  return cpu::usesMatrixUnit(mma,
-                             [&](Value value) { return plan.resolve(value); });
+  return emit::usesMatrixUnit(mma,
+                              [&](Value value) { return plan.resolve(value); });
 }
 
 // Other readers want all bits; a product's own result and a reshaped tile are
@@ -252,7 +253,8 @@ void Planner::placeTemporary(tile::MmaOp mma) {
   bool turned =
       mma.getForm() == tile::MmaForm::NT || mma.getForm() == tile::MmaForm::TT;
   auto resolve = [&](Value value) { return plan.resolve(value); };
-  if (!turned || findPanels(mma, resolve) || hasLanesAlongDepth(mma))
+  if (options.lanes == 1 || !turned || findPanels(mma, resolve) ||
+      hasLanesAlongDepth(mma, options.lanes))
     return;
   ArrayRef<int64_t> shape = cast<VectorType>(mma.getB().getType()).getShape();
   int64_t columns = shape[shape.size() - 2], depth = shape.back();
@@ -405,6 +407,6 @@ FailureOr<Plan> Planner::run() {
   return std::move(plan);
 }
 
-FailureOr<Plan> Plan::make(tile::GridOp grid, const CpuMachine &machine) {
-  return Planner(grid, machine).run();
+FailureOr<Plan> Plan::make(tile::GridOp grid, const PlanOptions &options) {
+  return Planner(grid, options).run();
 }

@@ -1,10 +1,10 @@
 // Finds recurrences whose states are reduced at once, so not stored.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/Planner.h"
+#include "compiler/emit/Planner.h"
 
 using namespace mlir;
 using namespace sennit;
-using namespace sennit::cpu;
+using namespace sennit::emit;
 
 // As many states are carried in registers and unrolled.
 static constexpr int64_t maxStates = 64;

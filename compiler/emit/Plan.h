@@ -1,9 +1,8 @@
 // Where each tile of a kernel stands: at its uses, or in scratch memory.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#ifndef SENNIT_COMPILER_TARGETS_CPU_PLAN_H
-#define SENNIT_COMPILER_TARGETS_CPU_PLAN_H
+#ifndef SENNIT_COMPILER_EMIT_PLAN_H
+#define SENNIT_COMPILER_EMIT_PLAN_H
 
-#include "compiler/targets/cpu/Cpu.h"
 #include "dialects/tile/Tile.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -11,7 +10,23 @@
 
 #include <deque>
 
-namespace sennit::cpu {
+namespace sennit::emit {
+
+/// Rows of a tile of a CPU's matrix unit, and elements of depth that it takes.
+constexpr int64_t matrixUnitRows = 16, matrixUnitDepth = 32;
+
+/// What a plan must know of the target that will run it.
+struct PlanOptions {
+  /// The target's level, for messages.
+  llvm::StringRef level;
+  /// Elements of a row that are computed at once; with 1, every change of shape
+  /// is a change of indices.
+  int64_t lanes;
+  /// Rows of a product that share one load of its second operand.
+  int64_t productRows;
+  /// Whether panels in groups of two are multiplied by a matrix unit.
+  bool hasMatrixUnit = false;
+};
 
 /// A tile in scratch memory: row-major, its rows padded so that whole vectors
 /// may be written past the last element.
@@ -39,10 +54,10 @@ mlir::Type getStorageType(mlir::Type element);
 
 /// Whether lanes of a vector of the result stay lanes of one row of the
 /// operand.
-bool isIndexMap(tile::ReshapeOp op);
+bool isIndexMap(tile::ReshapeOp op, int64_t lanes);
 
 /// Whether the last dimension stays the last.
-bool keepsLanes(tile::TransposeOp op);
+bool keepsLanes(tile::TransposeOp op, int64_t lanes);
 
 /// Whether the view's elements along the tile's last dimension are neighbours.
 bool hasContiguousLanes(mlir::MemRefType view, llvm::ArrayRef<int64_t> dims);
@@ -60,7 +75,7 @@ int64_t getDivisor(mlir::Value index);
 
 /// Whether a product of few rows with B stored [N, K] runs its lanes along K,
 /// and adds them up at the end, instead of turning B.
-bool hasLanesAlongDepth(tile::MmaOp mma);
+bool hasLanesAlongDepth(tile::MmaOp mma, int64_t lanes);
 
 /// The element that a load reads outside its bounds.
 mlir::TypedAttr getPad(tile::LoadOp load);
@@ -69,7 +84,7 @@ class Plan {
 public:
   /// Fails with a diagnostic on what the target has no loops for.
   static llvm::FailureOr<Plan> make(tile::GridOp grid,
-                                    const CpuMachine &machine);
+                                    const PlanOptions &options);
 
   /// The value that a block argument of `do` stands for, when it was fetched.
   mlir::Value resolve(mlir::Value value) const;
@@ -99,6 +114,6 @@ private:
   int64_t scratchBytes = 0;
 };
 
-} // namespace sennit::cpu
+} // namespace sennit::emit
 
-#endif // SENNIT_COMPILER_TARGETS_CPU_PLAN_H
+#endif // SENNIT_COMPILER_EMIT_PLAN_H

@@ -1,12 +1,12 @@
 // Index arithmetic, constants and splats for the emitter.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/Emitter.h"
+#include "compiler/emit/Emitter.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace sennit;
-using namespace sennit::cpu;
+using namespace sennit::emit;
 
 Type Emitter::vectorOf(Type element) {
   return VectorType::get({lanes}, element);
