@@ -8,8 +8,8 @@
 #include "compiler/emit/Passes.h"
 #include "compiler/targets/cpu/Cpu.h"
 #include "compiler/targets/cpu/Passes.h"
-#include "compiler/targets/hopper/Hopper.h"
-#include "compiler/targets/hopper/Passes.h"
+#include "compiler/targets/cuda/Cuda.h"
+#include "compiler/targets/cuda/Passes.h"
 #include "dialects/machine/Machine.h"
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/Seq.h"
@@ -45,7 +45,7 @@ void registerPasses() {
   registerLowerPasses();
   registerEmitPasses();
   registerCpuPasses();
-  registerHopperPasses();
+  registerCudaPasses();
   registerStagePipelines();
 }
 
@@ -57,7 +57,7 @@ llvm::ArrayRef<const Target *> getTargets() {
 void registerTranslations() {
   hf::registerImportTranslation();
   onnx::registerImportTranslation();
-  hopper::registerTranslations();
+  cuda::registerTranslations();
 }
 
 } // namespace sennit

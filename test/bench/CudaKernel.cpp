@@ -12,7 +12,7 @@
 //   time LAUNCHES  0.25 s idle, two launches to warm, then the mean of LAUNCHES
 //
 // answers with one JSON object on a line. `compare_cuda.py` speaks to it.
-#include "runtime/cuda/Kernel.h"
+#include "runtime/drivers/cuda/Kernel.h"
 
 #include <chrono>
 #include <cstdio>

@@ -48,7 +48,7 @@ def cuda_table(result):
         f"median of {rows[0]['rounds']} rounds; sustained figures are of {rows[0]['sustained_launches']} launches back to back. The "
         "error is that of the whole output against float32, a ratio of norms. The ratio is the peer's burst time over Sennit's; "
         "works of some microseconds time the peer's way through Python too. `matmul_program` is a program of tiles, the other "
-        "kernels are written in roles and rings: `test/compiler/targets/hopper/kernels`.",
+        "kernels are written in roles and rings: `test/compiler/targets/cuda/kernels`.",
         "",
         "| work | kernel | peer | Sennit, TFLOP/s | peer, TFLOP/s | ratio | sustained | peer's | error | peer's |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",

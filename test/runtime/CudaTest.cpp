@@ -1,6 +1,6 @@
 // The CUDA driver's side without a GPU: what is refused, and in which words.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "runtime/cuda/Kernel.h"
+#include "runtime/drivers/cuda/Kernel.h"
 
 #include <gtest/gtest.h>
 #include <string>

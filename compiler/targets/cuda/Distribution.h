@@ -1,0 +1,62 @@
+// The walk that gives each thread of a role its part of every tile.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_COMPILER_TARGETS_CUDA_DISTRIBUTION_H
+#define SENNIT_COMPILER_TARGETS_CUDA_DISTRIBUTION_H
+
+#include "compiler/targets/cuda/Fragment.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace sennit::cuda {
+
+/// Walks one role in order and gives every tile in registers its fragment.
+/// Tiles read from rings have none: they stay in shared memory, or are an
+/// operand in registers, which only products take.
+class Distribution {
+public:
+  Distribution(tile::RolesOp roles, RoleThreads threads)
+      : roles(roles), threads(threads) {}
+
+  mlir::LogicalResult run(mlir::Block &block);
+
+private:
+  mlir::LogicalResult visit(mlir::Block &block);
+  mlir::LogicalResult visit(mlir::Operation *op);
+  mlir::LogicalResult visitElementwise(mlir::Operation *op);
+  mlir::LogicalResult visitTruncation(mlir::arith::TruncFOp op);
+  mlir::LogicalResult visitBroadcast(tile::BroadcastOp op);
+  mlir::LogicalResult visitReduce(tile::ReduceOp op);
+  mlir::LogicalResult visitSlice(tile::SliceOp op);
+  mlir::LogicalResult visitLoop(mlir::scf::ForOp loop);
+  mlir::LogicalResult visitBranch(mlir::scf::IfOp branch);
+  mlir::LogicalResult visitStart(tile::StartOp start);
+  mlir::LogicalResult visitFinish(tile::FinishOp finish);
+  mlir::LogicalResult visitFill(tile::CloseOp close);
+
+  /// The positions of a matrix's elements along its rows or columns.
+  mlir::Value makePositions(DeviceBuilder &device, mlir::Value base,
+                            const Fragment &fragment, bool alongRows);
+  /// The layout of a tile, in flight or not; nothing where there is none.
+  std::optional<Fragment> layout(mlir::Type type);
+  /// The type of a thread's part; of other than tiles, the type itself.
+  mlir::Type convert(mlir::Type type);
+  /// A tile's fragment; null for tiles in rings.
+  mlir::Value fragment(mlir::Value value);
+  /// Fragments of tiles, other values as they are; false when one is missing.
+  bool collect(mlir::ValueRange values,
+               llvm::SmallVectorImpl<mlir::Value> &collected);
+  mlir::LogicalResult refuse(mlir::Operation *op, const llvm::Twine &reason) {
+    return op->emitOpError() << reason;
+  }
+  void replace(mlir::Operation *op, mlir::ValueRange values);
+
+  tile::RolesOp roles;
+  RoleThreads threads;
+  mlir::IRMapping fragments;
+  llvm::SmallVector<mlir::Operation *> dead;
+};
+
+} // namespace sennit::cuda
+
+#endif // SENNIT_COMPILER_TARGETS_CUDA_DISTRIBUTION_H

@@ -1,0 +1,259 @@
+// Branches the warps of a block to their roles, and makes the kernel.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "compiler/targets/cuda/Cuda.h"
+#include "compiler/targets/cuda/DeviceBuilder.h"
+#include "compiler/targets/cuda/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+
+#include <map>
+
+namespace sennit {
+#define GEN_PASS_DEF_CUDALOWERTILEROLES
+#include "compiler/targets/cuda/Passes.h.inc"
+} // namespace sennit
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cuda;
+
+/// Registers of a block, all threads together.
+constexpr int64_t blockRegisters = 65536;
+
+/// Registers a thread starts with: an even share in steps of 8.
+static int64_t getLaunchRegisters(int64_t threads) {
+  return std::min<int64_t>(blockRegisters / threads / 8 * 8, 248);
+}
+
+static LogicalResult checkRoles(tile::RolesOp roles) {
+  int64_t registers = 0;
+  for (auto role : roles.getRoles().getAsRange<tile::RoleAttr>()) {
+    registers +=
+        role.getRegisters() * role.getWarps() * role.getCopies() * warpThreads;
+    if (role.getWarps() % groupWarps)
+      return roles.emitOpError()
+             << "gives role `" << role.getName().strref() << "` "
+             << role.getWarps()
+             << " warps; registers are shared out to groups of 4";
+  }
+  if (registers > blockRegisters)
+    return roles.emitOpError() << "asks for " << registers
+                               << " registers, a block has " << blockRegisters;
+  return success();
+}
+
+/// Whether all that the role does is for one thread: waits and copies.
+static bool runsOnOneThread(Region &body) {
+  WalkResult walk = body.walk([](Operation *op) {
+    bool holdsVectors =
+        llvm::any_of(op->getResultTypes(), llvm::IsaPred<VectorType>);
+    return holdsVectors || isa<NVVM::BarrierOp, LLVM::InlineAsmOp>(op)
+               ? WalkResult::interrupt()
+               : WalkResult::advance();
+  });
+  return !walk.wasInterrupted();
+}
+
+/// Moves a role's body to `device`'s insertion point.
+static void placeBody(DeviceBuilder &device, Region &body, RoleThreads threads,
+                      Value warp, int64_t launchRegisters) {
+  int64_t registers = threads.role.getRegisters();
+  if (registers != launchRegisters)
+    device.create<NVVM::SetMaxRegisterOp>(
+        registers, registers > launchRegisters
+                       ? NVVM::SetMaxRegisterAction::increase
+                       : NVVM::SetMaxRegisterAction::decrease);
+  Operation *before = &*device.getInsertionPoint();
+  if (runsOnOneThread(body)) {
+    auto first =
+        device.create<scf::IfOp>(device.equals(warp, threads.firstWarp));
+    DeviceBuilder inner(first.thenBlock()->getTerminator());
+    Value elected = inner.create<NVVM::ElectSyncOp>(inner.getI1Type(), Value());
+    before = inner.create<scf::IfOp>(elected).thenBlock()->getTerminator();
+  }
+  Block &block = body.front();
+  block.getTerminator()->erase();
+  before->getBlock()->getOperations().splice(Block::iterator(before),
+                                             block.getOperations());
+}
+
+static void lowerRoles(tile::RolesOp roles) {
+  Value warp = getWarp(roles);
+  int64_t launch = getLaunchRegisters(countThreads(roles));
+  DeviceBuilder device(roles);
+  for (Region &body : roles.getBodies()) {
+    RoleThreads threads = getRole(roles, body.getRegionNumber());
+    if (&body == &roles.getBodies().back()) {
+      placeBody(device, body, threads, warp, launch);
+      break;
+    }
+    // One branch of a single if for each role: setmaxnreg needs it so.
+    int64_t end =
+        threads.firstWarp + threads.role.getWarps() * threads.role.getCopies();
+    Value mine = device.create<arith::CmpIOp>(arith::CmpIPredicate::ult, warp,
+                                              device.i32(end));
+    auto branch = device.create<scf::IfOp>(mine, /*withElse=*/true);
+    DeviceBuilder inner(branch.thenBlock()->getTerminator());
+    placeBody(inner, body, threads, warp, launch);
+    device.setInsertionPoint(branch.elseBlock()->getTerminator());
+  }
+  roles.erase();
+}
+
+//===----------------------------------------------------------------------===//
+// The kernel
+//===----------------------------------------------------------------------===//
+
+/// How the runtime makes an argument: a map of a view, a view's extent, or the
+/// scalar of that number.
+static Attribute describeParameter(func::FuncOp function, unsigned position,
+                                   ArrayRef<unsigned> numbers) {
+  Builder builder(function.getContext());
+  DictionaryAttr attributes = function.getArgAttrDict(position);
+  if (attributes && attributes.contains("cuda.extent"))
+    return builder.getDictionaryAttr(
+        {builder.getNamedAttr("view", attributes.get("cuda.view")),
+         builder.getNamedAttr("extent", attributes.get("cuda.extent"))});
+  if (attributes && attributes.contains("cuda.view"))
+    return builder.getDictionaryAttr(
+        {builder.getNamedAttr("view", attributes.get("cuda.view")),
+         builder.getNamedAttr("box", attributes.get("cuda.box")),
+         builder.getNamedAttr("element", attributes.get("cuda.element"))});
+  return builder.getDictionaryAttr({builder.getNamedAttr(
+      "scalar", builder.getI64IntegerAttr(numbers[position]))});
+}
+
+static void lowerIds(func::FuncOp function) {
+  function.walk([](Operation *op) {
+    if (!isa<gpu::BlockIdOp, gpu::GridDimOp>(op))
+      return;
+    DeviceBuilder device(op);
+    Value id;
+    if (isa<gpu::BlockIdOp>(op))
+      id = device.create<NVVM::BlockIdXOp>(device.getI32Type());
+    else
+      id = device.create<NVVM::GridDimXOp>(device.getI32Type());
+    op->getResult(0).replaceAllUsesWith(
+        device.create<arith::IndexCastOp>(device.getIndexType(), id));
+    op->erase();
+  });
+}
+
+/// Extents of views become arguments of their own.
+static void passExtents(func::FuncOp function) {
+  SmallVector<memref::DimOp> sizes;
+  function.walk([&](memref::DimOp size) { sizes.push_back(size); });
+  Builder builder(function.getContext());
+  std::map<std::pair<unsigned, int64_t>, Value> extents;
+  for (memref::DimOp size : sizes) {
+    if (size.use_empty()) {
+      size.erase();
+      continue;
+    }
+    auto view = dyn_cast<BlockArgument>(size.getSource());
+    std::optional<int64_t> dim = size.getConstantIndex();
+    if (!view || !dim)
+      continue;
+    Value &extent = extents[{view.getArgNumber(), *dim}];
+    if (!extent) {
+      unsigned position = function.getNumArguments();
+      NamedAttribute attributes[] = {
+          builder.getNamedAttr("cuda.view",
+                               builder.getI64IntegerAttr(view.getArgNumber())),
+          builder.getNamedAttr("cuda.extent", builder.getI64IntegerAttr(*dim))};
+      (void)function.insertArgument(position, builder.getIndexType(),
+                                    builder.getDictionaryAttr(attributes),
+                                    size.getLoc());
+      extent = function.getArgument(position);
+    }
+    size.getResult().replaceAllUsesWith(extent);
+    size.erase();
+  }
+}
+
+static LogicalResult makeKernel(func::FuncOp function, int64_t threads) {
+  DeviceBuilder device(function);
+  lowerIds(function);
+  passExtents(function);
+  SmallVector<unsigned> numbers;
+  llvm::BitVector views(function.getNumArguments());
+  for (BlockArgument argument : function.getArguments()) {
+    if (isa<MemRefType>(argument.getType())) {
+      if (!argument.use_empty())
+        return function.emitOpError() << "uses view " << argument.getArgNumber()
+                                      << " other than by copies";
+      views.set(argument.getArgNumber());
+    } else {
+      numbers.push_back(argument.getArgNumber());
+    }
+  }
+  if (failed(function.eraseArguments(views)))
+    return failure();
+  SmallVector<Type> types;
+  SmallVector<Attribute> parameters;
+  DeviceBuilder entry(&function.getBody().front().front());
+  for (BlockArgument argument : function.getArguments()) {
+    parameters.push_back(
+        describeParameter(function, argument.getArgNumber(), numbers));
+    if (argument.getType().isIndex()) {
+      argument.setType(entry.getI32Type());
+      auto wide =
+          entry.create<arith::IndexCastOp>(entry.getIndexType(), argument);
+      argument.replaceAllUsesExcept(wide, wide);
+    }
+    types.push_back(argument.getType());
+  }
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(device.getContext()), types);
+  auto kernel = device.create<LLVM::LLVMFuncOp>(function.getName(), type);
+  kernel->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                  device.getUnitAttr());
+  // Tensor maps are passed by value, where the copy engine reads them.
+  for (auto [position, type] : llvm::enumerate(types))
+    if (isa<LLVM::LLVMPointerType>(type)) {
+      auto bytes = LLVM::LLVMArrayType::get(device.getI8Type(), 128);
+      kernel.setArgAttr(position, "llvm.byval", TypeAttr::get(bytes));
+      kernel.setArgAttr(position, "llvm.align", device.getI64IntegerAttr(64));
+      kernel.setArgAttr(position, "nvvm.grid_constant", device.getUnitAttr());
+    }
+  kernel.getBody().takeBody(function.getBody());
+  kernel.walk([](func::ReturnOp op) {
+    DeviceBuilder(op).create<LLVM::ReturnOp>(ValueRange());
+    op.erase();
+  });
+  auto shared = function->getAttrOfType<IntegerAttr>("cuda.shared");
+  kernel->setAttr("nvvm.maxntid",
+                  device.getDenseI32ArrayAttr(static_cast<int32_t>(threads)));
+  kernel->setAttr("nvvm.minctasm", device.getI32IntegerAttr(1));
+  kernel.setDenormalFpMathF32("preserve-sign,preserve-sign");
+  kernel->setAttr(
+      launchAttrName,
+      device.getDictionaryAttr(
+          {device.getNamedAttr("threads", device.getI64IntegerAttr(threads)),
+           device.getNamedAttr("shared", shared),
+           device.getNamedAttr("parameters",
+                               device.getArrayAttr(parameters))}));
+  function.erase();
+  return success();
+}
+
+namespace {
+struct LowerTileRoles : sennit::impl::CudaLowerTileRolesBase<LowerTileRoles> {
+  using CudaLowerTileRolesBase::CudaLowerTileRolesBase;
+
+  void runOnOperation() override {
+    SmallVector<tile::RolesOp> all;
+    getOperation().walk([&](tile::RolesOp roles) { all.push_back(roles); });
+    for (tile::RolesOp roles : all) {
+      auto function = roles->getParentOfType<func::FuncOp>();
+      int64_t threads = countThreads(roles);
+      if (failed(checkRoles(roles)))
+        return signalPassFailure();
+      lowerRoles(roles);
+      if (failed(makeKernel(function, threads)))
+        return signalPassFailure();
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,51 @@
+// Where rings lie in shared memory, and who waits for whom.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_COMPILER_TARGETS_CUDA_RINGS_H
+#define SENNIT_COMPILER_TARGETS_CUDA_RINGS_H
+
+#include "compiler/targets/cuda/DeviceBuilder.h"
+
+namespace sennit::cuda {
+
+/// Bytes of a swizzled row: 64 elements of 16 bits. A tile [R, C] lies in C/64
+/// panels one after the other, each of R such rows, which is what TMA writes
+/// and what wgmma's descriptors name.
+constexpr int64_t panelRowBytes = 128, panelColumns = 64;
+
+/// Bytes of a panel of a tile, and of the tile.
+int64_t getPanelBytes(mlir::VectorType tile);
+int64_t getTileBytes(mlir::VectorType tile);
+
+/// Whether a tile can lie in shared memory so.
+bool isStorable(mlir::VectorType tile);
+/// The same; says why not.
+mlir::LogicalResult checkTile(mlir::Operation *op, mlir::Type tile);
+
+struct Ring {
+  tile::RingType type;
+  /// Bytes from the start of shared memory: the first slot, the barriers.
+  int64_t storage = 0, full = 0, empty = 0;
+  int64_t slotBytes = 0;
+  /// Written and read by one role, whose copies keep to their own rows.
+  bool isOwn = false;
+  /// Copies of the role that reads.
+  int64_t readers = 1;
+
+  int64_t partOffset(unsigned part) const;
+};
+
+/// All rings of a kernel, and the bytes of shared memory that it takes.
+struct RingPlan {
+  llvm::MapVector<mlir::Value, Ring> rings;
+  int64_t bytes = 0;
+};
+
+/// Shared memory that a block can have on sm_90.
+constexpr int64_t sharedCapacity = 232448;
+
+/// Places the rings; says why one cannot be.
+mlir::FailureOr<RingPlan> planRings(tile::RolesOp roles);
+
+} // namespace sennit::cuda
+
+#endif // SENNIT_COMPILER_TARGETS_CUDA_RINGS_H

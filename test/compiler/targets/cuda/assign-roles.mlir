@@ -1,0 +1,130 @@
+// A program of one streamed product gets roles; every other program stays, with the reason as a remark.
+// RUN: sennit-opt %s --sennit-cuda-assign-roles --split-input-file | FileCheck %s
+// RUN: sennit-opt %s --sennit-cuda-assign-roles --split-input-file --remarks-filter=cuda -o /dev/null 2>&1 \
+// RUN:   | FileCheck %s --check-prefix=REMARK
+
+!a = vector<128x64xbf16>
+!b = vector<64x256xbf16>
+!sum = vector<128x256xf32>
+!half = vector<128x256xbf16>
+!view = memref<?x?x?xbf16>
+
+// REMARK: 2 copies of 232 registers, 4 slots
+// CHECK-LABEL: @batched_product
+func.func @batched_product(%a: !view, %b: memref<?x?xbf16>, %c: !view) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %zero = arith.constant dense<0.0> : !sum
+  %batch = memref.dim %a, %c0 : !view
+  %m = memref.dim %a, %c1 : !view
+  %k = memref.dim %a, %c2 : !view
+  %n = memref.dim %b, %c1 : memref<?x?xbf16>
+  // CHECK-DAG: %[[BLOCK:.*]] = gpu.block_id x
+  // CHECK-DAG: %[[BLOCKS:.*]] = gpu.grid_dim x
+  // CHECK: %[[IN:.*]] = tile.ring : <4 shared : vector<128x64xbf16>, vector<64x256xbf16>>
+  // CHECK: %[[OUT:.*]] = tile.ring : <1 shared : vector<128x128xbf16>>
+  // CHECK: tile.roles <name = "copy", warps = 4, registers = 40> {
+  // CHECK: scf.for %{{.*}} = %[[BLOCK]] to %{{.*}} step %[[BLOCKS]]
+  // CHECK: scf.for
+  // CHECK: %[[SLOT:.*]] = tile.open write %[[IN]]
+  // CHECK: tile.copy %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] into %[[SLOT]] 0
+  // CHECK: tile.copy %{{.*}}[%{{.*}}, %{{.*}}] into %[[SLOT]] 1
+  // CHECK: }, <name = "compute", warps = 4, registers = 232, copies = 2> {
+  // The first step begins the sum; the others give the slot before up.
+  // CHECK: %[[FIRST:.*]], %[[TOKEN:.*]] = tile.start {
+  // CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[FIRST]], %[[BEFORE:.*]] = %[[TOKEN]], %[[USE:.*]] = %{{.*}})
+  // CHECK: tile.start (
+  // CHECK: tile.finish %[[BEFORE]] behind 1
+  // CHECK: tile.close read %[[IN]][%[[USE]]] after(%[[BEFORE]])
+  // CHECK: tile.finish
+  // The epilogue, then two parts of the tile.
+  // CHECK: arith.truncf
+  // CHECK: tile.slice %{{.*}} [0, 0]
+  // CHECK: tile.copy %{{.*}} from
+  // CHECK: tile.slice %{{.*}} [0, 128]
+  // CHECK: tile.copy %{{.*}} from
+  // CHECK-NOT: tile.grid
+  tile.grid (%h, %i, %j) = (%c0, %c0, %c0) to (%batch, %m, %n) step [1, 128, 256] dims ["b", "m", "n"] {
+    %sum = tile.stream "k" %d = %c0 to %k step 64 carry(%zero : !sum) fetch {
+      %x = tile.load %a[%h, %i, %d] bound [0 : %m, 1 : %k] : !view -> !a
+      %y = tile.load %b[%d, %j] bound [1 : %n] : memref<?x?xbf16> -> !b
+      tile.yield %x, %y : !a, !b
+    } do {
+    ^bb0(%e: index, %x: !a, %y: !b, %acc: !sum):
+      %next = tile.mma nn %x, %y acc %acc : !a, !b acc !sum -> !sum
+      tile.yield %next : !sum
+    }
+    %half = arith.truncf %sum : !sum to !half
+    tile.store %half, %c[%h, %i, %j] : !half, !view
+  }
+  return
+}
+
+// -----
+
+!t = vector<64x64xbf16>
+!sum = vector<64x64xf32>
+
+// REMARK: a bound is not the extent of its view
+// CHECK-LABEL: @bounds_inside_the_view
+// CHECK: tile.grid
+func.func @bounds_inside_the_view(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: index) {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant dense<0.0> : !sum
+  tile.grid (%i) = (%c0) to (%length) step [64] dims ["m"] {
+    %sum = tile.stream "k" %d = %c0 to %length step 64 carry(%zero : !sum) fetch {
+      %x = tile.load %a[%i, %d] bound [1 : %length] : memref<?x?xbf16> -> !t
+      tile.yield %x : !t
+    } do {
+    ^bb0(%e: index, %x: !t, %acc: !sum):
+      %next = tile.mma nt %x, %x acc %acc : !t, !t acc !sum -> !sum
+      tile.yield %next : !sum
+    }
+    %half = arith.truncf %sum : !sum to !t
+    tile.store %half, %c[%i, %c0] : !t, memref<?x?xbf16>
+  }
+  return
+}
+
+// -----
+
+!t = vector<64x64xbf16>
+
+// REMARK: an item has other than one stream and one store
+// CHECK-LABEL: @no_stream
+// CHECK: tile.grid
+func.func @no_stream(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: index) {
+  %c0 = arith.constant 0 : index
+  tile.grid (%i) = (%c0) to (%length) step [64] dims ["m"] {
+    %x = tile.load %a[%i, %c0] : memref<?x?xbf16> -> !t
+    tile.store %x, %c[%i, %c0] : !t, memref<?x?xbf16>
+  }
+  return
+}
+
+// -----
+
+!t = vector<64x64xbf16>
+!sum = vector<64x64xf32>
+
+// REMARK: an iteration does other than add one product to a sum from zero
+// CHECK-LABEL: @sum_from_one
+// CHECK: tile.grid
+func.func @sum_from_one(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: index) {
+  %c0 = arith.constant 0 : index
+  %one = arith.constant dense<1.0> : !sum
+  tile.grid (%i) = (%c0) to (%length) step [64] dims ["m"] {
+    %sum = tile.stream "k" %d = %c0 to %length step 64 carry(%one : !sum) fetch {
+      %x = tile.load %a[%i, %d] : memref<?x?xbf16> -> !t
+      tile.yield %x : !t
+    } do {
+    ^bb0(%e: index, %x: !t, %acc: !sum):
+      %next = tile.mma nt %x, %x acc %acc : !t, !t acc !sum -> !sum
+      tile.yield %next : !sum
+    }
+    %half = arith.truncf %sum : !sum to !t
+    tile.store %half, %c[%i, %c0] : !t, memref<?x?xbf16>
+  }
+  return
+}

@@ -1,0 +1,108 @@
+// Tiles become each thread's registers: elementwise ops, rows, positions, parts; what has no layout is refused.
+// RUN: sennit-opt %s --sennit-cuda-distribute-tiles --split-input-file --verify-diagnostics --allow-unregistered-dialect | FileCheck %s
+
+!s = vector<128x176xf32>
+!w = vector<128x176xbf16>
+!row = vector<128xf32>
+!r = !tile.ring<2 shared : vector<128x128xbf16>, vector<176x128xbf16>>
+!out = !tile.ring<1 registers : !w>
+
+// CHECK-LABEL: @softmax_of_scores
+func.func @softmax_of_scores(%r: !r, %o: !out, %n: index) {
+  tile.roles <name = "compute", warps = 4, registers = 240, copies = 2> {
+    %a, %b = tile.open read %r[%n] : !r -> vector<128x128xbf16>, vector<176x128xbf16>
+    // CHECK: tile.start {
+    // CHECK: -> vector<128x176xf32>
+    %p, %k = tile.start {
+      %d = tile.mma nt %a, %b : vector<128x128xbf16>, vector<176x128xbf16> -> !s
+      tile.yield %d : !s
+    } : !tile.pending<!s>
+    // CHECK: %[[S:.*]] = tile.finish %{{.*}}(%{{.*}} : !tile.pending<vector<88xf32>>)
+    %s = tile.finish %k (%p : !tile.pending<!s>)
+    // Two rows a thread, four threads a row.
+    // CHECK-COUNT-4: nvvm.shfl.sync bfly
+    // CHECK: %[[M:.*]] = llvm.insertelement %{{.*}} : vector<2xf32>
+    %m = tile.reduce max %s dim 1 : !s -> !row
+    // CHECK: %[[B:.*]] = vector.shuffle %{{.*}} [0, 0, 1, 1, 0, 0, 1, 1,
+    %mb = tile.broadcast %m [0] : !row -> !s
+    // CHECK: %[[D:.*]] = arith.subf %[[S]], %[[B]] : vector<88xf32>
+    %d = arith.subf %s, %mb : !s
+    // CHECK: math.exp2 %[[D]] fastmath<afn> : vector<88xf32>
+    %e = math.exp2 %d fastmath<afn> : !s
+    // CHECK-COUNT-44: nvvm.convert.f32x2.to.bf16x2
+    // CHECK: llvm.bitcast %{{.*}} : vector<44xi32> to vector<88xbf16>
+    %h = arith.truncf %e : !s to !w
+    // CHECK: tile.close write {{.*}} with(%{{.*}} : vector<128x176xbf16>)
+    tile.close write %o[%n] with(%h : !w) : !out
+  }
+  return
+}
+
+// -----
+
+// CHECK-LABEL: @loops_carry_registers
+func.func @loops_carry_registers(%n: index, %one: index) {
+  %zero = arith.constant dense<0.0> : vector<64x128xf32>
+  tile.roles <name = "compute", warps = 4, registers = 240> {
+    // CHECK: scf.for {{.*}} -> (vector<64xf32>)
+    %v = scf.for %i = %one to %n step %one iter_args(%x = %zero) -> (vector<64x128xf32>) {
+      // CHECK: arith.addf %{{.*}} : vector<64xf32>
+      %y = arith.addf %x, %x : vector<64x128xf32>
+      scf.yield %y : vector<64x128xf32>
+    }
+    // CHECK: vector.shuffle %{{.*}} [32, 33, 34
+    %part = tile.slice %v [0, 64] : vector<64x128xf32> -> vector<64x64xf32>
+  }
+  return
+}
+
+// -----
+
+// CHECK-LABEL: @positions_are_made_along_their_side
+func.func @positions_are_made_along_their_side(%n: index) {
+  tile.roles <name = "compute", warps = 4, registers = 240> {
+    %i = tile.iota %n : vector<64xi32>
+    // CHECK: llvm.insertelement %{{.*}} : vector<32xi32>
+    %columns = tile.broadcast %i [1] : vector<64xi32> -> vector<64x64xi32>
+    // CHECK: llvm.insertelement %{{.*}} : vector<32xi32>
+    %rows = tile.broadcast %i [0] : vector<64xi32> -> vector<64x64xi32>
+    // CHECK: arith.cmpi sle, %{{.*}}, %{{.*}} : vector<32xi32>
+    %visible = arith.cmpi sle, %columns, %rows : vector<64x64xi32>
+  }
+  return
+}
+
+// -----
+
+func.func @rows_must_divide(%n: index) {
+  %zero = arith.constant dense<0.0> : vector<96x64xf32>
+  tile.roles <name = "compute", warps = 4, registers = 240> {
+    // expected-error@+1 {{makes a tile 'vector<96x64xf32>', which 1 copies cannot hold}}
+    %a = arith.addf %zero, %zero : vector<96x64xf32>
+  }
+  return
+}
+
+// -----
+
+!r = !tile.ring<2 shared : vector<64x64xbf16>>
+
+func.func @no_arithmetic_on_shared_tiles(%r: !r, %n: index) {
+  tile.roles <name = "compute", warps = 4, registers = 240> {
+    %a = tile.open read %r[%n] : !r -> vector<64x64xbf16>
+    // expected-error@+1 {{computes on a tile that lies in a ring}}
+    %b = arith.addf %a, %a : vector<64x64xbf16>
+  }
+  return
+}
+
+// -----
+
+func.func @no_rule_for_a_transpose() {
+  %zero = arith.constant dense<0.0> : vector<64x64xf32>
+  tile.roles <name = "compute", warps = 4, registers = 240> {
+    // expected-error@+1 {{has no rule for tiles in a thread's registers}}
+    %a = tile.transpose %zero [1, 0] : vector<64x64xf32> -> vector<64x64xf32>
+  }
+  return
+}
