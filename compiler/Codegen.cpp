@@ -20,12 +20,21 @@ static OwningOpRef<ModuleOp> isolate(Operation *op) {
   return module;
 }
 
+static std::vector<CodeSection> makeSections(StringRef name,
+                                             EmittedCode &&emitted) {
+  std::vector<CodeSection> sections;
+  for (EmittedFile &file : emitted.files)
+    sections.push_back(
+        {("code/" + name + "." + file.suffix).str(), std::move(file.bytes)});
+  return sections;
+}
+
 /// Kernels become public in their own object, where the entries find them.
 static llvm::Error
 emitKernels(ArrayRef<func::FuncOp> kernels, const Target &target,
             const TargetMachineInfo &machine, unsigned jobs,
             llvm::function_ref<void(int64_t, int64_t)> progress, Code &code) {
-  std::vector<CodeSection> sections(kernels.size());
+  std::vector<std::vector<CodeSection>> sections(kernels.size());
   std::mutex mutex;
   std::string failures;
   int64_t done = 0;
@@ -36,14 +45,14 @@ emitKernels(ArrayRef<func::FuncOp> kernels, const Target &target,
     cast<func::FuncOp>((*module)->getBody()->front()).setPublic();
     std::string name = func::FuncOp(kernel).getName().str();
     pool.async([&, position = position, name, module] {
-      auto object = target.emitKernel(**module, machine);
+      auto emitted = target.emitKernel(**module, machine);
       std::lock_guard<std::mutex> lock(mutex);
-      if (object) {
-        sections[position] = {"code/" + name + ".o", std::move(object->bytes)};
-        code.scratchBytes = std::max(code.scratchBytes, object->scratch);
+      if (emitted) {
+        sections[position] = makeSections(name, std::move(*emitted));
+        code.scratchBytes = std::max(code.scratchBytes, emitted->scratch);
       } else {
         failures += "kernel `" + name +
-                    "`: " + llvm::toString(object.takeError()) + "\n";
+                    "`: " + llvm::toString(emitted.takeError()) + "\n";
       }
       progress(++done, kernels.size());
     });
@@ -51,7 +60,8 @@ emitKernels(ArrayRef<func::FuncOp> kernels, const Target &target,
   pool.wait();
   if (!failures.empty())
     return llvm::createStringError(StringRef(failures).rtrim());
-  llvm::move(sections, std::back_inserter(code.sections));
+  for (std::vector<CodeSection> &own : sections)
+    llvm::move(own, std::back_inserter(code.sections));
   return llvm::Error::success();
 }
 
@@ -87,9 +97,10 @@ static llvm::Error emitEntries(ModuleOp module, const Target &target,
   for (auto function : module.getOps<func::FuncOp>())
     if (!function.isPrivate())
       host->push_back(function->clone());
-  auto object = target.emitEntries(*host, machine);
-  if (!object)
-    return object.takeError();
+  const Target &runner = target.emitEntries ? target : getHostTarget();
+  auto emitted = runner.emitEntries(*host, machine);
+  if (!emitted)
+    return emitted.takeError();
   for (auto function : host->getOps<LLVM::LLVMFuncOp>())
     if (function->hasAttr("rt.bindings"))
       code.entries.push_back(describeEntry(function));
@@ -97,7 +108,8 @@ static llvm::Error emitEntries(ModuleOp module, const Target &target,
                        ->getAttrOfType<ArrayAttr>("rt.kernels")
                        .getAsValueRange<StringAttr>())
     code.kernels.push_back(name.str());
-  code.sections.push_back({"code/entries.o", std::move(object->bytes)});
+  llvm::move(makeSections("entries", std::move(*emitted)),
+             std::back_inserter(code.sections));
   return llvm::Error::success();
 }
 

@@ -50,9 +50,11 @@ void registerPasses() {
 }
 
 llvm::ArrayRef<const Target *> getTargets() {
-  static const Target *targets[] = {&cpu::getTarget()};
+  static const Target *targets[] = {&cpu::getTarget(), &cuda::getTarget()};
   return targets;
 }
+
+const Target &getHostTarget() { return cpu::getTarget(); }
 
 void registerTranslations() {
   hf::registerImportTranslation();

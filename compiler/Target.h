@@ -17,11 +17,21 @@ struct TargetMachineInfo {
   llvm::SmallVector<std::string> features;
 };
 
-/// An ELF relocatable object.
-struct EmittedObject {
+/// One form of a kernel's or the entries' code.
+struct EmittedFile {
+  /// `o` of an ELF relocatable object, `ptx`, `cubin`.
+  llvm::StringRef suffix;
   llvm::SmallVector<char, 0> bytes;
-  /// Bytes of scratch that a thread gives the object's kernels.
+};
+
+struct EmittedCode {
+  llvm::SmallVector<EmittedFile> files;
+  /// Bytes of scratch that a thread gives the kernels.
   int64_t scratch = 0;
+
+  void add(llvm::StringRef suffix, llvm::ArrayRef<char> bytes) {
+    files.push_back({suffix, llvm::SmallVector<char, 0>(bytes)});
+  }
 };
 
 /// A target; one record of functions, registered in Register.cpp.
@@ -34,18 +44,23 @@ struct Target {
   /// The machine of an instruction set, or of the host.
   llvm::Expected<TargetMachineInfo> (*describe)(llvm::StringRef level,
                                                 mlir::MLIRContext &context);
-  /// The object of a module that holds one kernel, a tile program. Several may
+  /// The code of a module that holds one kernel, a tile program. Several may
   /// be emitted at once, from different modules of one context.
-  llvm::Expected<EmittedObject> (*emitKernel)(mlir::ModuleOp module,
-                                              const TargetMachineInfo &machine);
-  /// The object of a module that holds the placed entries. Leaves them lowered:
-  /// each with `rt.bindings`, the module with `rt.kernels`.
-  llvm::Expected<EmittedObject> (*emitEntries)(
-      mlir::ModuleOp module, const TargetMachineInfo &machine);
+  llvm::Expected<EmittedCode> (*emitKernel)(mlir::ModuleOp module,
+                                            const TargetMachineInfo &machine);
+  /// The object of a module that holds the placed entries, for this machine or
+  /// for one whose kernels run on a device. Leaves them lowered: each with
+  /// `rt.bindings`, the module with `rt.kernels`. Null of a device, whose
+  /// entries the host runs.
+  llvm::Expected<EmittedCode> (*emitEntries)(mlir::ModuleOp module,
+                                             const TargetMachineInfo &machine);
 };
 
 /// The registered targets.
 llvm::ArrayRef<const Target *> getTargets();
+
+/// The target of the host, which runs the entries of every target.
+const Target &getHostTarget();
 
 /// Resolves `cpu`, `cpu:host`, `cpu:avx2`: a target and an instruction set.
 llvm::Expected<std::pair<const Target *, TargetMachineInfo>>

@@ -32,6 +32,8 @@ def CoreAttr : AttrDef<MachineDialect, "Core"> {
   let description = [{
     `name` is the target that emits code, `isa` the instruction set it may use.
     Cache sizes are what one core may fill by itself: of a shared cache, its share.
+    Where several `threads` compute one item together, they are what one item may
+    fill of registers and of the threads' shared memory.
 
     Constraints:
     - `names`: `name` and `isa` are not empty.
@@ -43,7 +45,8 @@ def CoreAttr : AttrDef<MachineDialect, "Core"> {
     "int64_t":$vector_bits,
     "int64_t":$vector_registers,
     "int64_t":$l1_bytes,
-    "int64_t":$l2_bytes);
+    "int64_t":$l2_bytes,
+    DefaultValuedParameter<"int64_t", "1", "threads that compute one item together">:$threads);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

@@ -25,7 +25,8 @@ void MachineDialect::initialize() {
 LogicalResult CoreAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                StringRef name, StringRef isa,
                                int64_t vectorBits, int64_t vectorRegisters,
-                               int64_t l1Bytes, int64_t l2Bytes) {
+                               int64_t l1Bytes, int64_t l2Bytes,
+                               int64_t threads) {
   if (name.empty() || isa.empty())
     return emitError() << "`" << (name.empty() ? "name" : "isa")
                        << "` is empty";
@@ -33,7 +34,8 @@ LogicalResult CoreAttr::verify(function_ref<InFlightDiagnostic()> emitError,
        {std::pair<StringRef, int64_t>("vector_bits", vectorBits),
         {"vector_registers", vectorRegisters},
         {"l1_bytes", l1Bytes},
-        {"l2_bytes", l2Bytes}})
+        {"l2_bytes", l2Bytes},
+        {"threads", threads}})
     if (size <= 0)
       return emitError() << "`" << key << "` is " << size
                          << ", not a positive size";

@@ -36,6 +36,13 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       module.emitError("module names no `machine.target` to schedule for");
       return signalPassFailure();
     }
+    if (core.getThreads() > 1) {
+      remark::missed(
+          module.getLoc(),
+          remark::RemarkOpts::name("PackWeights").category("schedule"))
+          << "threads that share an item read rows as they lie";
+      return;
+    }
     this->core = core;
     module.walk([&](rt::ReadOp read) {
       reads[read.getConstantAttr()].push_back(read);

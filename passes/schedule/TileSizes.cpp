@@ -57,8 +57,28 @@ static ProductSizes getMatrixUnitSizes(int64_t rows, int64_t panels,
   return sizes;
 }
 
+/// Sizes for a product whose threads share one item. Few rows read the matrix
+/// at the speed of memory, by items enough for all cores; many fill a matrix
+/// unit from tiles that stay in the item's scratch.
+static ProductSizes getSharedSizes(int64_t rows, int64_t n, int64_t k) {
+  constexpr int64_t few = 8, deepest = 8192;
+  ProductSizes sizes;
+  if (rows <= few) {
+    sizes.m = rows;
+    sizes.n = std::min<int64_t>(n, 16);
+    sizes.k = k <= deepest ? k : getDivisor(k, deepest);
+    return sizes;
+  }
+  sizes.m = sizes.n = 64;
+  sizes.k =
+      getDivisor(k, 64) >= 32 ? getDivisor(k, 64) : std::min<int64_t>(k, 64);
+  return sizes;
+}
+
 ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n,
                              int64_t k, int64_t group) {
+  if (core.getThreads() > 1)
+    return getSharedSizes(rows, n, k);
   int64_t panel = getPanelRows(core);
   int64_t panels = llvm::divideCeil(n, panel);
   if (group != 1)

@@ -32,18 +32,83 @@ Status BoundEntry::bind(const ManifestEntry &manifestEntry,
   SENNIT_RETURN_IF_ERROR(bindings.reserve(entry->arguments.size()));
   for (const ManifestArgument &argument : entry->arguments)
     SENNIT_RETURN_IF_ERROR(bindings.append(bindArgument(argument, buffers)));
-  return scalars.grow(entry->scalars.size());
+  SENNIT_RETURN_IF_ERROR(scalars.grow(entry->scalars.size()));
+  accelerator = buffers.accelerator;
+  return accelerator ? bindStaging() : Status();
 }
+
+//===----------------------------------------------------------------------===//
+// Inputs and outputs on a device
+//===----------------------------------------------------------------------===//
+
+uint64_t BoundEntry::bytesOf(uint32_t position, int64_t tokens) const {
+  const ManifestArgument &argument = entry->arguments[position];
+  return argument.bytes *
+         (argument.hasTokens ? static_cast<uint64_t>(tokens) : 1);
+}
+
+Status BoundEntry::bindStaging() {
+  constexpr uint64_t alignment = 256;
+  uint64_t bytes = 0;
+  auto forEach = [&](auto visit) {
+    bytes = 0;
+    for (const Array<uint32_t> *positions : {&entry->inputs, &entry->outputs})
+      for (uint32_t position : *positions) {
+        visit(position);
+        bytes += roundUp(bytesOf(position, entry->maxTokens), alignment);
+      }
+  };
+  forEach([](uint32_t) {});
+  SENNIT_RETURN_IF_ERROR(
+      staging.create(accelerator, bytes, "inputs and outputs on the device"));
+  forEach(
+      [&](uint32_t position) { bindings[position] = staging.data() + bytes; });
+  return {};
+}
+
+Status BoundEntry::copyInputs(const sennit_buffer *inputs, int64_t tokens) {
+  for (size_t i = 0; i < entry->inputs.size(); ++i) {
+    uint32_t position = entry->inputs[i];
+    SENNIT_RETURN_IF_ERROR(
+        accelerator->copyIn(static_cast<uint8_t *>(bindings[position]),
+                            inputs[i].data, bytesOf(position, tokens)));
+  }
+  return {};
+}
+
+Status BoundEntry::copyOutputs(const sennit_buffer *outputs, int64_t tokens) {
+  for (size_t i = 0; i < entry->outputs.size(); ++i) {
+    uint32_t position = entry->outputs[i];
+    SENNIT_RETURN_IF_ERROR(accelerator->copyOut(
+        outputs[i].data, static_cast<uint8_t *>(bindings[position]),
+        bytesOf(position, tokens)));
+  }
+  return accelerator->finish();
+}
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
 
 Status BoundEntry::call(KernelRunner &runner, const sennit_buffer *inputs,
                         const sennit_buffer *outputs, int64_t tokens,
                         int64_t past) {
+  for (size_t i = 0; i < scalars.size(); ++i)
+    scalars[i] = entry->scalars[i] == ScalarKind::Tokens ? tokens : past;
+  if (accelerator) {
+    SENNIT_RETURN_IF_ERROR(accelerator->enter());
+    SENNIT_RETURN_IF_ERROR(copyInputs(inputs, tokens));
+    SENNIT_RETURN_IF_ERROR(run(runner));
+    return copyOutputs(outputs, tokens);
+  }
   for (size_t i = 0; i < entry->inputs.size(); ++i)
     bindings[entry->inputs[i]] = inputs[i].data;
   for (size_t i = 0; i < entry->outputs.size(); ++i)
     bindings[entry->outputs[i]] = outputs[i].data;
-  for (size_t i = 0; i < scalars.size(); ++i)
-    scalars[i] = entry->scalars[i] == ScalarKind::Tokens ? tokens : past;
+  return run(runner);
+}
+
+Status BoundEntry::run(KernelRunner &runner) {
   sennit_invocation invocation = {SENNIT_ABI_VERSION, bindings.data(),
                                   scalars.data(), KernelRunner::parallelFor,
                                   &runner};
@@ -59,7 +124,7 @@ Status BoundEntry::call(KernelRunner &runner, const sennit_buffer *inputs,
                      "entry `%.*s` returned %d, expected 0: it was compiled "
                      "for another ABI version than %d",
                      SENNIT_VIEW(entry->name), result, SENNIT_ABI_VERSION);
-  return {};
+  return runner.takeFailure();
 }
 
 } // namespace sennit

@@ -6,6 +6,7 @@
 
 #include "runtime/artifact/Manifest.h"
 #include "runtime/model/KernelRunner.h"
+#include "runtime/model/ModelMemory.h"
 
 namespace sennit {
 
@@ -16,6 +17,8 @@ struct EntryBuffers {
   void *state;
   /// The start of each of the manifest's files.
   const Array<const uint8_t *> *files;
+  /// Where all of this lies; null for this process.
+  Accelerator *accelerator;
 };
 
 class BoundEntry {
@@ -33,10 +36,20 @@ public:
   const ManifestEntry *description() const { return entry; }
 
 private:
+  /// Gives each input and output its place on the device.
+  Status bindStaging();
+  uint64_t bytesOf(uint32_t argument, int64_t tokens) const;
+  Status copyInputs(const sennit_buffer *inputs, int64_t tokens);
+  Status copyOutputs(const sennit_buffer *outputs, int64_t tokens);
+  Status run(KernelRunner &runner);
+
   const ManifestEntry *entry = nullptr;
   sennit_entry_fn function = nullptr;
   Array<void *> bindings;
   Array<int64_t> scalars;
+  Accelerator *accelerator = nullptr;
+  /// Inputs and outputs on the device, one after the other.
+  ModelMemory staging;
 };
 
 } // namespace sennit

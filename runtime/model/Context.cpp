@@ -19,7 +19,7 @@ static Status bindEntries(sennit_context &context) {
     SENNIT_RETURN_IF_ERROR(
         bound.bind(entry, module.functions[i],
                    {module.constants.data(), context.arena.data(),
-                    context.state.data(), nullptr}));
+                    context.state.data(), nullptr, module.accelerator}));
     if (entry.name == "prefill")
       context.prefill = &bound;
     if (entry.name == "decode")
@@ -35,15 +35,21 @@ static Status bindEntries(sennit_context &context) {
 static Status create(sennit_context &context) {
   sennit_module &module = *context.module;
   const Manifest &manifest = module.manifest;
-  SENNIT_RETURN_IF_ERROR(context.state.map(manifest.stateBytes, "the state"));
-  SENNIT_RETURN_IF_ERROR(context.arena.map(manifest.arenaBytes, "the arena"));
+  Accelerator *accelerator = module.accelerator;
+  if (accelerator)
+    SENNIT_RETURN_IF_ERROR(accelerator->enter());
+  SENNIT_RETURN_IF_ERROR(
+      context.state.create(accelerator, manifest.stateBytes, "the state"));
+  SENNIT_RETURN_IF_ERROR(
+      context.arena.create(accelerator, manifest.arenaBytes, "the arena"));
   SENNIT_RETURN_IF_ERROR(
       context.unwanted.grow(static_cast<size_t>(manifest.vocabulary)));
-  SENNIT_RETURN_IF_ERROR(context.runner.create(
-      module.pool, manifest.scratchBytes, manifest.kernels.size()));
+  SENNIT_RETURN_IF_ERROR(context.runner.create(module.pool, accelerator,
+                                               manifest.scratchBytes,
+                                               manifest.kernels.size()));
   SENNIT_RETURN_IF_ERROR(bindEntries(context));
   return context.verify
-             ? context.rollback.create(manifest,
+             ? context.rollback.create(manifest, accelerator,
                                        context.verify->description()->maxTokens)
              : Status();
 }
@@ -133,7 +139,8 @@ void sennit_context_destroy(sennit_context *context) {
 }
 
 void sennit_context_reset(sennit_context *context) {
-  context->state.clear();
+  // A device that fails here fails at the next call too, which says so.
+  (void)context->state.clear();
   context->position = 0;
   context->rollback.forget();
 }

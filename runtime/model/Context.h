@@ -10,7 +10,7 @@
 struct sennit_context {
   sennit_module *module = nullptr;
   int64_t position = 0;
-  sennit::Pages state, arena;
+  sennit::ModelMemory state, arena;
   /// Where logits go that the caller does not want.
   sennit::Array<float> unwanted;
   sennit::KernelRunner runner;

@@ -4,7 +4,7 @@
 #ifndef SENNIT_RUNTIME_MODEL_KERNELRUNNER_H
 #define SENNIT_RUNTIME_MODEL_KERNELRUNNER_H
 
-#include "runtime/Memory.h"
+#include "runtime/drivers/Accelerator.h"
 #include "runtime/threads/ThreadPool.h"
 
 namespace sennit {
@@ -20,7 +20,12 @@ public:
   };
 
   /// |kernels| is the number of counts; 0 where no profile is wanted.
-  Status create(ThreadPool &pool, uint64_t scratchBytes, uint64_t kernels);
+  /// |accelerator| runs the kernels, or |pool| where it is null.
+  Status create(ThreadPool &pool, Accelerator *accelerator,
+                uint64_t scratchBytes, uint64_t kernels);
+
+  /// The first refusal of a launch since the last question.
+  Status takeFailure() { return std::exchange(failure, Status()); }
 
   /// The callback of `sennit_invocation`.
   static void parallelFor(sennit_invocation *invocation, int64_t id,
@@ -32,7 +37,12 @@ public:
   const Counts &counts(uint64_t kernel) const { return profile[kernel]; }
 
 private:
+  void run(int64_t id, sennit_kernel_fn kernel, const int64_t *arguments,
+           int64_t count);
+
   ThreadPool *threads = nullptr;
+  Accelerator *device = nullptr;
+  Status failure;
   Pages scratch;
   Array<Counts> profile;
   bool isProfiling = false;

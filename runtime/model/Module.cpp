@@ -28,6 +28,11 @@ static Status readLoadOptions(const sennit_load_options *given,
   return {};
 }
 
+sennit_module::~sennit_module() {
+  constants = ModelMemory();
+  destroyObject(accelerator);
+}
+
 void sennit::releaseModule(sennit_module *module) {
   if (module && module->references.fetch_sub(1) == 1)
     destroyObject(module);

@@ -6,6 +6,7 @@
 
 #include "runtime/artifact/Manifest.h"
 #include "runtime/code/CodeImage.h"
+#include "runtime/model/ModelMemory.h"
 #include "runtime/threads/ThreadPool.h"
 
 #include <atomic>
@@ -13,13 +14,16 @@
 /// Nothing but |references| changes once it is loaded, and the pool guards
 /// itself.
 struct sennit_module {
+  ~sennit_module();
   /// The creator's and one for each context.
   std::atomic<uint64_t> references{1};
   /// The text that |manifest|'s views point into.
   sennit::Array<char> manifestText;
   sennit::Manifest manifest;
   sennit::CodeImage code;
-  sennit::Pages constants;
+  /// What runs the kernels; null where this processor does. The module's own.
+  sennit::Accelerator *accelerator = nullptr;
+  sennit::ModelMemory constants;
   /// One for each of the manifest's entries.
   sennit::Array<sennit_entry_fn> functions;
   uint64_t artifactBytes = 0, weightBytes = 0;

@@ -7,7 +7,6 @@
 #include "runtime/model/BoundEntry.h"
 
 #include <cstring>
-#include <sys/mman.h>
 
 namespace sennit {
 
@@ -79,14 +78,15 @@ Status ModuleLoader::copyObjects() {
   for (const ManifestSection &section : module.manifest.sections) {
     const ZipMember *member = zip.find(section.name);
     const uint8_t *data = member->data;
-    if (section.name.starts_with("code/") && section.name.ends_with(".o")) {
+    if (section.name.starts_with("code/")) {
       Array<uint8_t> copy;
       SENNIT_RETURN_IF_ERROR(copy.grow(member->bytes));
       if (member->bytes)
         memcpy(copy.data(), member->data, member->bytes);
       data = copy.data();
-      SENNIT_RETURN_IF_ERROR(
-          objects.append({section.name, data, member->bytes}));
+      Array<ObjectBytes> &list =
+          section.name.ends_with(".o") ? objects : deviceCode;
+      SENNIT_RETURN_IF_ERROR(list.append({section.name, data, member->bytes}));
       SENNIT_RETURN_IF_ERROR(copies.append(std::move(copy)));
     }
     SENNIT_RETURN_IF_ERROR(jobs.append(
@@ -192,19 +192,75 @@ Status ModuleLoader::initialize() {
   const ManifestEntry *description = manifest.findEntry("initialize");
   sennit_entry_fn function = module.functions[static_cast<size_t>(
       description - manifest.entries.begin())];
+  Accelerator *accelerator = module.accelerator;
+  SENNIT_RETURN_IF_ERROR(module.constants.create(
+      accelerator, manifest.constantsBytes, "the module's constants"));
+  ModelMemory arena;
   SENNIT_RETURN_IF_ERROR(
-      module.constants.map(manifest.constantsBytes, "the module's constants"));
-  Pages arena;
-  SENNIT_RETURN_IF_ERROR(arena.map(manifest.arenaBytes, "the arena"));
+      arena.create(accelerator, manifest.arenaBytes, "the arena"));
+  Array<ModelMemory> copies;
+  if (accelerator)
+    SENNIT_RETURN_IF_ERROR(moveFiles(copies));
   KernelRunner runner;
-  SENNIT_RETURN_IF_ERROR(runner.create(module.pool, manifest.scratchBytes, 0));
-  BoundEntry entry;
   SENNIT_RETURN_IF_ERROR(
-      entry.bind(*description, function,
-                 {module.constants.data(), arena.data(), nullptr, &files}));
+      runner.create(module.pool, accelerator, manifest.scratchBytes, 0));
+  BoundEntry entry;
+  SENNIT_RETURN_IF_ERROR(entry.bind(
+      *description, function,
+      {module.constants.data(), arena.data(), nullptr, &files, accelerator}));
   SENNIT_RETURN_IF_ERROR(entry.call(runner, nullptr, nullptr, 0, 0));
   // Shared by all contexts: a kernel that writes here must not go unnoticed.
-  return module.constants.protect(0, module.constants.size(), PROT_READ);
+  return module.constants.freeze();
+}
+
+/// Copies the weight files to the device, where `initialize` reads them.
+Status ModuleLoader::moveFiles(Array<ModelMemory> &copies) {
+  for (size_t i = 0; i < files.size(); ++i) {
+    uint64_t bytes = module.manifest.files[i].bytes;
+    ModelMemory copy;
+    SENNIT_RETURN_IF_ERROR(
+        copy.create(module.accelerator, bytes, "a weight file on the device"));
+    SENNIT_RETURN_IF_ERROR(
+        module.accelerator->copyIn(copy.data(), files[i], bytes));
+    files[i] = copy.data();
+    SENNIT_RETURN_IF_ERROR(copies.append(std::move(copy)));
+  }
+  return {};
+}
+
+/// Opens the device that the manifest names, and gives it the kernels.
+Status ModuleLoader::loadKernels() {
+  const Manifest &manifest = module.manifest;
+  SENNIT_RETURN_IF_ERROR(
+      openAccelerator(manifest.machine, manifest.isa, module.accelerator));
+  if (!module.accelerator)
+    return {};
+  for (std::string_view kernel : manifest.kernels) {
+    KernelCode code = {kernel, findCode(kernel, ".ptx"),
+                       findCode(kernel, ".cubin")};
+    if (code.text.empty())
+      return makeError(SENNIT_STATUS_MALFORMED,
+                       "the artifact has no section `code/%.*s.ptx`",
+                       SENNIT_VIEW(kernel));
+    SENNIT_RETURN_IF_ERROR(module.accelerator->addKernel(code));
+  }
+  return {};
+}
+
+/// The section `code/KERNEL` + |suffix|, which has been verified; empty where
+/// there is none.
+std::string_view ModuleLoader::findCode(std::string_view kernel,
+                                        std::string_view suffix) {
+  constexpr std::string_view folder = "code/";
+  for (const ObjectBytes &section : deviceCode) {
+    std::string_view name = section.name;
+    if (name.size() != folder.size() + kernel.size() + suffix.size() ||
+        !name.starts_with(folder) || !name.ends_with(suffix) ||
+        name.substr(folder.size(), kernel.size()) != kernel)
+      continue;
+    return {reinterpret_cast<const char *>(section.data), section.bytes};
+  }
+  return {};
 }
 
 Status ModuleLoader::load() {
@@ -223,6 +279,7 @@ Status ModuleLoader::load() {
                         !(options.flags & SENNIT_LOAD_NO_PINNING)));
   SENNIT_RETURN_IF_ERROR(verifyHashes());
   SENNIT_RETURN_IF_ERROR(loadCode());
+  SENNIT_RETURN_IF_ERROR(loadKernels());
   SENNIT_RETURN_IF_ERROR(initialize());
   module.code.forgetSymbols();
   return {};

@@ -38,7 +38,10 @@ private:
   Status verifyHashes();
   Status loadCode();
   Status findFunction(const ManifestEntry &entry);
+  Status loadKernels();
+  std::string_view findCode(std::string_view kernel, std::string_view suffix);
   Status initialize();
+  Status moveFiles(Array<ModelMemory> &copies);
   static void hashItems(const int64_t *arguments, int64_t begin, int64_t end,
                         void *scratch);
 
@@ -50,7 +53,7 @@ private:
   /// The objects' bytes: copied first, then hashed and loaded, so that what
   /// was checked is what runs, whoever writes to the file meanwhile.
   Array<Array<uint8_t>> copies;
-  Array<ObjectBytes> objects;
+  Array<ObjectBytes> objects, deviceCode;
   Array<MappedFile> mappings;
   Array<const uint8_t *> files;
   Array<HashJob> jobs;

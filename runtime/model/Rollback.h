@@ -4,6 +4,7 @@
 #define SENNIT_RUNTIME_MODEL_ROLLBACK_H
 
 #include "runtime/artifact/Manifest.h"
+#include "runtime/model/ModelMemory.h"
 
 namespace sennit {
 
@@ -14,14 +15,15 @@ class Rollback {
 public:
   /// Makes room for |most| tokens and the states of |manifest|, which must
   /// outlive this.
-  Status create(const Manifest &manifest, int64_t most);
+  Status create(const Manifest &manifest, Accelerator *accelerator,
+                int64_t most);
 
   /// Keeps |state| as it is before |count| <= most tokens after |position|,
   /// which count as offered from `offer` on.
-  void remember(const uint8_t *state, int64_t position, const int32_t *tokens,
-                int64_t count);
-  /// Puts the states back; whether any had to be put back.
-  bool restore(uint8_t *state) const;
+  Status remember(const ModelMemory &state, int64_t position,
+                  const int32_t *tokens, int64_t count);
+  /// Puts the states back; |out_any| says whether any had to be put back.
+  Status restore(ModelMemory &state, bool &out_any) const;
   void offer(int64_t count) { offered = count; }
   void forget() { offered = 0; }
 
@@ -32,7 +34,7 @@ public:
 
 private:
   const Manifest *manifest = nullptr;
-  Array<uint8_t> copies;
+  ModelMemory copies;
   Array<int32_t> kept;
   int64_t first = 0, offered = 0;
 };

@@ -18,7 +18,7 @@ struct sennit_sampler {
   /// What the entry reads and writes beside the logits.
   double uniform = 0;
   int32_t token = 0;
-  Pages arena;
+  ModelMemory arena;
   KernelRunner runner;
   BoundEntry entry;
 };
@@ -38,6 +38,9 @@ static Status checkOptions(const sennit_sampler_options &options) {
 static Status create(sennit_sampler &sampler) {
   const sennit_module &module = *sampler.module;
   const Manifest &manifest = module.manifest;
+  Accelerator *accelerator = module.accelerator;
+  if (accelerator)
+    SENNIT_RETURN_IF_ERROR(accelerator->enter());
   const ManifestEntry *entry = manifest.findEntry("sample");
   if (!entry)
     return makeError(SENNIT_STATUS_UNSUPPORTED,
@@ -45,13 +48,13 @@ static Status create(sennit_sampler &sampler) {
   for (const ManifestArgument &argument : entry->arguments)
     if (argument.kind == ArgumentKind::Arena && !sampler.arena.data())
       SENNIT_RETURN_IF_ERROR(
-          sampler.arena.map(manifest.arenaBytes, "the arena"));
-  SENNIT_RETURN_IF_ERROR(
-      sampler.runner.create(sampler.module->pool, manifest.scratchBytes, 0));
+          sampler.arena.create(accelerator, manifest.arenaBytes, "the arena"));
+  SENNIT_RETURN_IF_ERROR(sampler.runner.create(
+      sampler.module->pool, accelerator, manifest.scratchBytes, 0));
   size_t number = static_cast<size_t>(entry - manifest.entries.begin());
-  return sampler.entry.bind(
-      *entry, module.functions[number],
-      {module.constants.data(), sampler.arena.data(), nullptr, nullptr});
+  return sampler.entry.bind(*entry, module.functions[number],
+                            {module.constants.data(), sampler.arena.data(),
+                             nullptr, nullptr, accelerator});
 }
 
 /// Says why the entry has chosen no token.

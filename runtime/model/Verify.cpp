@@ -28,8 +28,10 @@ sennit_status sennit_context_verify(sennit_context *context,
   Status status = checkOffer(context, tokens, count, out_logits);
   if (!status.isOk())
     return status.exportTo(out_error);
-  context->rollback.remember(context->state.data(), context->position, tokens,
-                             count);
+  status = context->rollback.remember(context->state, context->position, tokens,
+                                      count);
+  if (!status.isOk())
+    return status.exportTo(out_error);
   sennit_buffer input = {const_cast<int32_t *>(tokens), 0};
   sennit_buffer output = {out_logits, 0};
   status = callChecked(*context, *context->verify, &input, &output, count);
@@ -52,7 +54,11 @@ sennit_status sennit_context_accept(sennit_context *context, int64_t count,
   if (count == offered)
     return SENNIT_STATUS_OK;
   context->position = context->rollback.position();
-  if (context->rollback.restore(context->state.data()))
+  bool isRestored = false;
+  Status status = context->rollback.restore(context->state, isRestored);
+  if (!status.isOk())
+    return status.exportTo(out_error);
+  if (isRestored)
     return count == 0
                ? SENNIT_STATUS_OK
                : sennit_context_prefill(context, context->rollback.tokens(),

@@ -13,7 +13,7 @@ import tree
 def check(files):
     names = {match.group(1) for path in files.paths() if (match := re.match(r"compiler/targets/(\w+)/", path))}
     for name in sorted(names):
-        at_home = rf"^(compiler/targets/{name}/|runtime/drivers/{name}/|compiler/Register\.cpp$)"
+        at_home = rf"^(compiler/targets/{name}/|runtime/drivers/{name}/|(compiler|runtime/drivers)/Register\.cpp$)"
         mention = re.compile(rf'"{name}"|\b{name}::|"compiler/targets/{name}/')
         for path in files.paths(r"^(compiler|dialects|frontends|passes|runtime)/.*\.(cpp|h|c)$"):
             if re.search(at_home, path):

@@ -95,7 +95,9 @@ llvm::Error TiledProgram::build(StringRef text, int64_t mostRows,
     StringRef name = kernel.getName();
     if (llvm::Error error =
             jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(
-                StringRef(object->bytes.data(), object->bytes.size()), name)))
+                StringRef(object->files[0].bytes.data(),
+                          object->files[0].bytes.size()),
+                name)))
       return error;
     auto run = jit->lookup(name), items = jit->lookup((name + ".items").str());
     if (!run || !items)

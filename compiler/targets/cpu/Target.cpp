@@ -44,31 +44,31 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
   TargetMachineInfo info;
   info.core = machine::CoreAttr::get(
       &context, "cpu", machine->level, isWide ? 512 : 256, isWide ? 32 : 16,
-      readCacheBytes(1, 32 << 10), readCacheBytes(2, 1 << 20));
+      readCacheBytes(1, 32 << 10), readCacheBytes(2, 1 << 20), /*threads=*/1);
   for (StringRef feature : llvm::split(machine->features, ','))
     info.features.push_back(feature.ltrim('+').str());
   return info;
 }
 
-static llvm::Expected<EmittedObject> emit(ModuleOp module,
-                                          const TargetMachineInfo &info) {
+static llvm::Expected<EmittedCode> emit(ModuleOp module,
+                                        const TargetMachineInfo &info) {
   auto machine = getMachine(info.core.getIsa());
   if (!machine)
     return machine.takeError();
   auto bytes = emitObject(module, *machine);
   if (!bytes)
     return bytes.takeError();
-  EmittedObject object;
-  object.bytes.assign(bytes->begin(), bytes->end());
+  EmittedCode code;
+  code.add("o", *bytes);
   module.walk([&](LLVM::LLVMFuncOp function) {
     if (auto scratch = function->getAttrOfType<IntegerAttr>(scratchAttrName))
-      object.scratch = std::max(object.scratch, scratch.getInt());
+      code.scratch = std::max(code.scratch, scratch.getInt());
   });
-  return object;
+  return code;
 }
 
-static llvm::Expected<EmittedObject> emitKernel(ModuleOp module,
-                                                const TargetMachineInfo &info) {
+static llvm::Expected<EmittedCode> emitKernel(ModuleOp module,
+                                              const TargetMachineInfo &info) {
   auto machine = getMachine(info.core.getIsa());
   if (!machine)
     return machine.takeError();
@@ -81,8 +81,8 @@ static llvm::Expected<EmittedObject> emitKernel(ModuleOp module,
 }
 
 /// For a device's kernels, the host may be any x86-64.
-static llvm::Expected<EmittedObject>
-emitEntries(ModuleOp module, const TargetMachineInfo &info) {
+static llvm::Expected<EmittedCode> emitEntries(ModuleOp module,
+                                               const TargetMachineInfo &info) {
   bool onDevice = info.core.getName() != getTarget().name;
   PassManager manager(module.getContext());
   manager.addPass(createLowerEntries({onDevice}));
@@ -95,9 +95,9 @@ emitEntries(ModuleOp module, const TargetMachineInfo &info) {
   auto bytes = emitObject(module, any);
   if (!bytes)
     return bytes.takeError();
-  EmittedObject object;
-  object.bytes.assign(bytes->begin(), bytes->end());
-  return object;
+  EmittedCode code;
+  code.add("o", *bytes);
+  return code;
 }
 
 const Target &getTarget() {

@@ -30,13 +30,15 @@ std::string sennit::cuda::findAssembler() {
 }
 
 /// What ptxas said that makes the code slow or wrong, or nothing.
-static StringRef findFault(StringRef report) {
+static StringRef findFault(StringRef report, Spills spills) {
   // C7510 to C7520: wgmma is serialised, or a wait or fence was put in.
-  static const llvm::Regex faults(
-      "C75(1[0-9]|20)|[1-9][0-9]* bytes (stack frame|spill)|Unresolved extern|"
-      "setmaxnreg (ignored|is ignored)|fatal|error");
+  static const llvm::Regex faults("C75(1[0-9]|20)|Unresolved extern|"
+                                  "setmaxnreg (ignored|is ignored)|fatal|"
+                                  "error");
+  static const llvm::Regex spilled("[1-9][0-9]* bytes (stack frame|spill)");
   for (StringRef line : llvm::split(report, '\n'))
-    if (faults.match(line))
+    if (faults.match(line) ||
+        (spills == Spills::Refused && spilled.match(line)))
       return line.trim();
   return "";
 }
@@ -48,6 +50,8 @@ static std::string readFile(StringRef path) {
 
 llvm::Expected<std::string> sennit::cuda::assemble(StringRef ptx,
                                                    StringRef assembler,
+                                                   const CudaMachine &machine,
+                                                   Spills spills,
                                                    std::string *report) {
   llvm::SmallString<128> paths[3];
   llvm::SmallVector<llvm::FileRemover, 3> removers;
@@ -62,8 +66,9 @@ llvm::Expected<std::string> sennit::cuda::assemble(StringRef ptx,
   llvm::raw_fd_ostream(paths[0], error) << ptx;
   if (error)
     return llvm::createStringError(error, paths[0] + ": " + error.message());
-  StringRef arguments[] = {assembler, "-arch=sm_90a", "-O3",   "-v",
-                           "-o",      paths[1],       paths[0]};
+  std::string level = "-arch=" + machine.level;
+  StringRef arguments[] = {assembler, level,    "-O3",   "-v",
+                           "-o",      paths[1], paths[0]};
   std::optional<StringRef> redirects[] = {"", StringRef(paths[2]),
                                           StringRef(paths[2])};
   std::string message;
@@ -72,7 +77,7 @@ llvm::Expected<std::string> sennit::cuda::assemble(StringRef ptx,
   std::string said = readFile(paths[2]);
   if (report)
     *report = said;
-  if (StringRef fault = findFault(said); !fault.empty())
+  if (StringRef fault = findFault(said, spills); !fault.empty())
     return llvm::createStringError("ptxas: " + fault);
   if (status != 0)
     return llvm::createStringError("ptxas ended with status " +

@@ -1,5 +1,6 @@
 // From roles and rings to LLVM's dialect, and from there to PTX in memory.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "compiler/emit/Passes.h"
 #include "compiler/targets/cuda/Cuda.h"
 #include "compiler/targets/cuda/Passes.h"
 
@@ -47,8 +48,23 @@ void sennit::cuda::buildPipeline(OpPassManager &manager) {
   manager.addPass(createReconcileUnrealizedCastsPass());
 }
 
+void sennit::cuda::buildItemPipeline(OpPassManager &manager,
+                                     const CudaMachine &machine) {
+  manager.addPass(createCudaLowerItems({machine.level}));
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createExpandMath());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createUBToLLVMConversionPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createConvertNVVMToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+}
+
 static llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
-makeTargetMachine() {
+makeTargetMachine(const CudaMachine &machine) {
   static std::once_flag once;
   std::call_once(once, [] {
     LLVMInitializeNVPTXTargetInfo();
@@ -63,8 +79,8 @@ makeTargetMachine() {
   if (!target)
     return llvm::createStringError(message);
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, "sm_90a", "+ptx86", llvm::TargetOptions(), llvm::Reloc::PIC_,
-      std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+      triple, machine.level, machine.features, llvm::TargetOptions(),
+      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
@@ -125,13 +141,14 @@ static std::string describeLaunches(ModuleOp module) {
   return text;
 }
 
-llvm::Expected<std::string> sennit::cuda::emitPtx(ModuleOp module) {
+llvm::Expected<std::string> sennit::cuda::emitPtx(ModuleOp module,
+                                                  const CudaMachine &machine) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated =
       translateModuleToLLVMIR(module, context);
   if (!translated)
     return llvm::createStringError("module is not in LLVM's dialect");
-  auto target = makeTargetMachine();
+  auto target = makeTargetMachine(machine);
   if (!target)
     return target.takeError();
   translated->setTargetTriple((*target)->getTargetTriple());

@@ -5,6 +5,31 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CudaLowerItems : Pass<"sennit-cuda-lower-items", "::mlir::ModuleOp"> {
+  let summary = "let the threads of a block walk the items of a grid";
+  let description = [{
+    ```mlir
+    func.func @k(%x: memref<?x64xf32>, %t: index) { tile.grid .. }
+    // becomes
+    llvm.func @k(%x: !llvm.ptr, %t: i64) attributes {nvvm.kernel, cuda.launch = {..}} {
+      scf.for %item = %block to %items step %blocks { .. nvvm.barrier .. }
+    }
+    ```
+
+    Every program has this lowering, of any size and op: a tile is computed
+    where it is used, or stands in shared memory, whose elements the block's
+    threads share. Scratch that is larger than shared memory is a part of a
+    workspace in global memory.
+
+    Declines, with the reason, what `emit::Plan` declines.
+  }];
+  let options = [
+    Option<"level", "level", "std::string", "\"sm_90a\"", "sm_80, sm_89 or sm_90a">
+  ];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect", "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::math::MathDialect"];
+}
+
 def CudaAssignRoles : Pass<"sennit-cuda-assign-roles"> {
   let summary = "turn a program of one streamed product into a role that copies and one that computes";
   let description = [{

@@ -12,13 +12,18 @@
 using namespace mlir;
 using namespace sennit;
 
+/// Roles and rings are Hopper's.
+static cuda::CudaMachine getHopper() {
+  return llvm::cantFail(cuda::getMachine("sm_90a"));
+}
+
 static llvm::Expected<std::string> lower(ModuleOp module) {
   PassManager manager(module.getContext());
   cuda::buildPipeline(manager);
   if (failed(manager.run(module)))
     return llvm::createStringError(
         "the kernel has no code; see the error above");
-  return cuda::emitPtx(module);
+  return cuda::emitPtx(module, getHopper());
 }
 
 static LogicalResult write(Operation *op, llvm::Expected<std::string> text,
@@ -38,7 +43,8 @@ static LogicalResult writeCubin(Operation *op, llvm::raw_ostream &output) {
   if (!ptx)
     return write(op, std::move(ptx), output);
   std::string report;
-  auto cubin = cuda::assemble(*ptx, assembler, &report);
+  auto cubin = cuda::assemble(*ptx, assembler, getHopper(),
+                              cuda::Spills::Refused, &report);
   llvm::errs() << report;
   return write(op, std::move(cubin), output);
 }

@@ -20,12 +20,10 @@ Status Device::open(const Driver &driver, int ordinal) {
   int found = 0;
   SENNIT_RETURN_IF_ERROR(
       driver.check(driver.getDevice(&found, ordinal), "opening a CUDA device"));
-  Handle context = nullptr;
   SENNIT_RETURN_IF_ERROR(driver.check(driver.retainContext(&context, found),
                                       "making a CUDA context"));
   device = found;
-  SENNIT_RETURN_IF_ERROR(
-      driver.check(driver.setContext(context), "entering a CUDA context"));
+  SENNIT_RETURN_IF_ERROR(enter());
   driver.getDeviceName(deviceName, sizeof(deviceName), device);
   driver.getDeviceAttribute(&processorCount, multiprocessorCount, device);
   driver.getDeviceAttribute(&major, capabilityMajor, device);
@@ -34,6 +32,11 @@ Status Device::open(const Driver &driver, int ordinal) {
   constexpr unsigned nonBlocking = 1;
   return driver.check(driver.createStream(&streamHandle, nonBlocking),
                       "making a CUDA stream");
+}
+
+Status Device::enter() const {
+  return functions->check(functions->setContext(context),
+                          "entering a CUDA context");
 }
 
 Device::~Device() {

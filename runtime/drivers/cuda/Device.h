@@ -23,6 +23,9 @@ public:
   /// UNSUPPORTED where the driver has no device number |ordinal|.
   Status open(const Driver &driver, int ordinal);
 
+  /// Makes the device's context the calling thread's.
+  Status enter() const;
+
   const Driver &driver() const { return *functions; }
   Handle stream() const { return streamHandle; }
   /// Multiprocessors, and the compute capability as 10 major + minor.
@@ -35,7 +38,7 @@ public:
 
 private:
   const Driver *functions = nullptr;
-  Handle streamHandle = nullptr;
+  Handle context = nullptr, streamHandle = nullptr;
   int device = -1;
   int processorCount = 0, computeCapability = 0;
   char deviceName[128] = "";

@@ -40,6 +40,8 @@ struct alignas(64) TensorMap {
   ENTRY(copyToDevice, "cuMemcpyHtoDAsync_v2",                                  \
         (Address, const void *, size_t, Handle))                               \
   ENTRY(copyToHost, "cuMemcpyDtoHAsync_v2", (void *, Address, size_t, Handle)) \
+  ENTRY(copyOnDevice, "cuMemcpyDtoDAsync_v2",                                  \
+        (Address, Address, size_t, Handle))                                    \
   ENTRY(fillBytes, "cuMemsetD8Async",                                          \
         (Address, unsigned char, size_t, Handle))                              \
   ENTRY(createStream, "cuStreamCreate", (Handle *, unsigned))                  \
@@ -55,6 +57,8 @@ struct alignas(64) TensorMap {
   ENTRY(unloadModule, "cuModuleUnload", (Handle))                              \
   ENTRY(getFunction, "cuModuleGetFunction", (Handle *, Handle, const char *))  \
   ENTRY(setFunctionAttribute, "cuFuncSetAttribute", (Handle, int, int))        \
+  ENTRY(countBlocks, "cuOccupancyMaxActiveBlocksPerMultiprocessor",            \
+        (int *, Handle, int, size_t))                                          \
   ENTRY(launchKernel, "cuLaunchKernel",                                        \
         (Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,   \
          unsigned, Handle, void **, void **))                                  \

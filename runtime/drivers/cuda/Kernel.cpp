@@ -12,8 +12,19 @@ namespace sennit::cuda {
 //===----------------------------------------------------------------------===//
 
 static Status readParameter(const JsonField &field, Parameter &parameter) {
-  JsonField scalar(field), extent(field), box(field);
-  bool isScalar = false, isExtent = false;
+  JsonField scalar(field), extent(field), box(field), slot(field),
+      workspace(field);
+  bool isScalar = false, isExtent = false, isSlot = false, isWorkspace = false;
+  SENNIT_RETURN_IF_ERROR(field.optionalMember("slot", slot, isSlot));
+  parameter.kind = Parameter::Slot;
+  if (isSlot)
+    return slot.readInteger(0, 4095, parameter.argument);
+  SENNIT_RETURN_IF_ERROR(
+      field.optionalMember("workspace", workspace, isWorkspace));
+  parameter.kind = Parameter::Workspace;
+  if (isWorkspace)
+    return workspace.readInteger(0, int64_t(1) << 40, parameter.argument);
+  parameter.kind = Parameter::Scalar;
   SENNIT_RETURN_IF_ERROR(field.optionalMember("scalar", scalar, isScalar));
   if (isScalar)
     return scalar.readInteger(0, 4095, parameter.argument);
@@ -65,7 +76,7 @@ Status Launch::read(std::string_view ptx) {
   SENNIT_RETURN_IF_ERROR(root.readInteger("threads", 1, 1024, threads));
   SENNIT_RETURN_IF_ERROR(root.readInteger("shared", 0, 1 << 20, sharedBytes));
   SENNIT_RETURN_IF_ERROR(root.member("parameters", list));
-  return list.forEach(0, 256, [&](const JsonField &field) -> Status {
+  return list.forEach(0, maxParameters, [&](const JsonField &field) -> Status {
     Parameter parameter;
     SENNIT_RETURN_IF_ERROR(readParameter(field, parameter));
     return parameters.append(parameter);
@@ -100,10 +111,55 @@ Status Kernel::load(const Device &device, const void *image, Launch launch) {
   SENNIT_RETURN_IF_ERROR(driver.check(
       driver.getFunction(&function, module, name()), "finding kernel", name()));
   // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES.
+  SENNIT_RETURN_IF_ERROR(
+      driver.check(driver.setFunctionAttribute(
+                       function, 8, static_cast<int>(description.sharedBytes)),
+                   "reserving shared memory of kernel", name()));
+  int each = 0;
+  SENNIT_RETURN_IF_ERROR(driver.check(
+      driver.countBlocks(&each, function, static_cast<int>(description.threads),
+                         static_cast<size_t>(description.sharedBytes)),
+      "counting blocks of kernel", name()));
+  if (each < 1)
+    return makeError(SENNIT_STATUS_UNSUPPORTED,
+                     "kernel `%s` needs %lld threads and %lld bytes of shared "
+                     "memory a block, which `%s` does not have",
+                     name(), static_cast<long long>(description.threads),
+                     static_cast<long long>(description.sharedBytes),
+                     device.name());
+  blocks = static_cast<unsigned>(each * device.processors());
+  return {};
+}
+
+uint64_t Kernel::workspaceBytes() const {
+  for (const Parameter &parameter : description.parameters)
+    if (parameter.kind == Parameter::Workspace)
+      return static_cast<uint64_t>(parameter.argument) * blocks;
+  return 0;
+}
+
+Status Kernel::launchOn(const int64_t *slots, size_t count,
+                        Address workspace) const {
+  void *values[maxParameters];
+  size_t filled = 0;
+  for (const Parameter &parameter : description.parameters) {
+    bool isSlot = parameter.kind == Parameter::Slot &&
+                  static_cast<size_t>(parameter.argument) < count;
+    if (!isSlot && parameter.kind != Parameter::Workspace)
+      return makeError(SENNIT_STATUS_MALFORMED,
+                       "parameter %zu of kernel `%s` is none of its %zu slots",
+                       filled, name(), count);
+    values[filled++] = isSlot
+                           ? const_cast<int64_t *>(slots + parameter.argument)
+                           : static_cast<void *>(&workspace);
+  }
+  const Driver &driver = device->driver();
   return driver.check(
-      driver.setFunctionAttribute(function, 8,
-                                  static_cast<int>(description.sharedBytes)),
-      "reserving shared memory of kernel", name());
+      driver.launchKernel(function, blocks, 1, 1,
+                          static_cast<unsigned>(description.threads), 1, 1,
+                          static_cast<unsigned>(description.sharedBytes),
+                          device->stream(), values, nullptr),
+      "launch of kernel", name());
 }
 
 // The engine counts dimensions from the innermost, and strides in bytes from

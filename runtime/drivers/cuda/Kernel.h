@@ -11,12 +11,13 @@
 namespace sennit::cuda {
 
 /// Dimensions that a tensor map can have, and maps that a kernel can take.
-constexpr int maxRank = 5, maxMaps = 16;
+constexpr int maxRank = 5, maxMaps = 16, maxParameters = 256;
 
 /// What a kernel asks of an argument of the program: its scalar, the extent of
-/// a view along a dimension, or a tensor map of a view.
+/// a view along a dimension, a tensor map of a view, or all 8 bytes of its
+/// slot. A workspace is memory for each block, of `argument` bytes.
 struct Parameter {
-  enum Kind { Scalar, Extent, Map };
+  enum Kind { Scalar, Extent, Map, Slot, Workspace };
   Kind kind = Scalar;
   int64_t argument = 0;
   int64_t dimension = 0;
@@ -68,6 +69,13 @@ public:
   /// Puts one launch of |blocks| blocks on the device's stream.
   Status launch(unsigned blocks) const;
 
+  /// Puts one launch on the device's stream, of as many blocks as run at once:
+  /// for kernels whose parameters are slots and a workspace.
+  Status launchOn(const int64_t *slots, size_t count, Address workspace) const;
+
+  /// Bytes of workspace of all blocks that run at once.
+  uint64_t workspaceBytes() const;
+
   const char *name() const { return description.kernel; }
 
 private:
@@ -75,6 +83,8 @@ private:
 
   const Device *device = nullptr;
   Handle module = nullptr, function = nullptr;
+  /// Blocks that the device runs at once.
+  unsigned blocks = 0;
   Launch description;
   TensorMap maps[maxMaps];
   int mapCount = 0;

@@ -1,0 +1,137 @@
+// Shares a tile's elements among the threads of a block, and orders them.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "compiler/emit/EmitterAddress.h"
+#include "compiler/targets/cuda/ItemEmitter.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cuda;
+
+//===----------------------------------------------------------------------===//
+// Order
+//===----------------------------------------------------------------------===//
+
+void ItemEmitter::synchronize() {
+  NVVM::BarrierOp::create(builder, loc, Type(), Value(), Value(),
+                          NVVM::BarrierReductionAttr(), Value());
+  mayRead = false;
+}
+
+void ItemEmitter::beginWrites() {
+  if (mayRead)
+    synchronize();
+}
+
+void ItemEmitter::endWrites() { synchronize(); }
+
+// Scalars are read by every thread when it gets there, loops and branches end
+// in any state.
+void ItemEmitter::leaveOp(Operation *op) {
+  if (isa<memref::LoadOp, vector::ExtractOp>(op) || op->getNumRegions() != 0)
+    mayRead = true;
+}
+
+//===----------------------------------------------------------------------===//
+// Shares
+//===----------------------------------------------------------------------===//
+
+Value ItemEmitter::isLess(Value a, Value b) {
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, a, b);
+}
+
+void ItemEmitter::emitWhere(Value condition, function_ref<void()> body) {
+  auto where = scf::IfOp::create(builder, loc, condition, false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(where.thenBlock());
+  caches.emplace_back();
+  body();
+  caches.pop_back();
+}
+
+// Loads of several elements hide each other's latency.
+static int64_t chooseUnroll(int64_t rounds) {
+  for (int64_t width : {4, 3, 2})
+    if (rounds % width == 0)
+      return width;
+  return 1;
+}
+
+void ItemEmitter::emitShare(Value count, int64_t most,
+                            function_ref<void(Value)> body) {
+  bool isStatic = getConstantIntValue(count) == most;
+  if (isStatic && most == itemThreads)
+    return body(thread);
+  if (most <= itemThreads)
+    return emitWhere(isLess(thread, count), [&] { body(thread); });
+  int64_t unroll = isStatic && most % itemThreads == 0
+                       ? chooseUnroll(most / itemThreads)
+                       : 1;
+  auto loop = scf::ForOp::create(builder, loc, thread, count,
+                                 constant(itemThreads * unroll));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(loop.getBody());
+  caches.emplace_back();
+  for (int64_t i = 0; i < unroll; ++i)
+    body(add(loop.getInductionVar(), i * itemThreads));
+  caches.pop_back();
+}
+
+ItemEmitter::Point ItemEmitter::getPoint(ArrayRef<int64_t> shape,
+                                         Value number) {
+  Point point;
+  point.at.resize(shape.size());
+  for (int64_t dim = int64_t(shape.size()) - 1; dim >= 0; --dim) {
+    point.at[dim] = dim == 0 ? number : remainder(number, shape[dim]);
+    number = divide(number, shape[dim]);
+  }
+  return point;
+}
+
+// Neighbouring threads take neighbouring elements of a row. A limit of the
+// first dimension ends the loop, the others are asked at each element.
+void ItemEmitter::emitNest(ArrayRef<int64_t> shape, Value read, Body body,
+                           ArrayRef<Value> limits) {
+  beginWrites();
+  int64_t total = std::accumulate(shape.begin(), shape.end(), int64_t(1),
+                                  std::multiplies<int64_t>());
+  Value count = constant(total);
+  if (!limits.empty() && limits.front())
+    count = multiply(limits.front(), total / shape.front());
+  if (total != 0)
+    emitShare(count, total, [&](Value number) {
+      Point point = getPoint(shape, number);
+      Value isInside;
+      for (size_t dim = 1; dim < limits.size(); ++dim)
+        if (limits[dim])
+          isInside = both(isInside, isLess(point.at[dim], limits[dim]));
+      if (isInside)
+        emitWhere(isInside, [&] { body(point); });
+      else
+        body(point);
+    });
+  endWrites();
+}
+
+//===----------------------------------------------------------------------===//
+// Loads
+//===----------------------------------------------------------------------===//
+
+// Nothing is read from outside; threads that are inside do not wait for others.
+Value ItemEmitter::loadInside(Value pointer, Type raw, Value isInside,
+                              bool vector, Value mask, TypedAttr pad) {
+  if (!isInside)
+    return loadRaw(pointer, raw, /*vector=*/false);
+  auto inside = scf::IfOp::create(builder, loc, raw, isInside, true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(inside.thenBlock());
+  scf::YieldOp::create(builder, loc, loadRaw(pointer, raw, /*vector=*/false));
+  builder.setInsertionPointToStart(inside.elseBlock());
+  scf::YieldOp::create(builder, loc,
+                       constantOf(emit::getRawPad(pad), /*vector=*/false));
+  return inside.getResult(0);
+}

@@ -1,0 +1,80 @@
+// Writes the body of one work item for the threads of a block.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_COMPILER_TARGETS_CUDA_ITEMEMITTER_H
+#define SENNIT_COMPILER_TARGETS_CUDA_ITEMEMITTER_H
+
+#include "compiler/emit/Emitter.h"
+
+namespace sennit::cuda {
+
+/// Threads of a block that runs items, a power of two.
+constexpr int64_t itemThreads = 256;
+
+/// Bytes behind a plan's scratch in which threads leave parts of reductions:
+/// one number of at most eight bytes each.
+constexpr int64_t partBytes = itemThreads * 8;
+
+/// All threads of a block walk the item together: each computes some elements
+/// of every tile, scratch is the block's shared memory, and a barrier stands
+/// between what one op writes and another reads.
+class ItemEmitter : public emit::Emitter {
+public:
+  using Point = emit::Point;
+
+  ItemEmitter(mlir::OpBuilder &builder, mlir::Location loc,
+              const emit::Plan &plan, mlir::IRMapping &scalars,
+              mlir::Region &function, mlir::Value scratch, mlir::Value thread)
+      : emit::Emitter(builder, loc, plan, scalars, function, scratch),
+        thread(thread) {}
+
+private:
+  // EmitItemNests.cpp: elements over threads, and barriers.
+  void emitNest(llvm::ArrayRef<int64_t> shape, mlir::Value read, Body body,
+                llvm::ArrayRef<mlir::Value> limits = {}) override;
+  void enterBlock() override { mayRead = true; }
+  void leaveOp(mlir::Operation *op) override;
+  mlir::Value loadInside(mlir::Value pointer, mlir::Type raw,
+                         mlir::Value isInside, bool vector, mlir::Value mask,
+                         mlir::TypedAttr pad) override;
+  /// Runs `body` on this thread's numbers below `count`, of which there are at
+  /// most `most`.
+  void emitShare(mlir::Value count, int64_t most,
+                 llvm::function_ref<void(mlir::Value)> body);
+  /// Runs `body` where `condition` holds.
+  void emitWhere(mlir::Value condition, llvm::function_ref<void()> body);
+  mlir::Value isLess(mlir::Value a, mlir::Value b);
+  /// The point of a tile's element by its row-major number.
+  Point getPoint(llvm::ArrayRef<int64_t> shape, mlir::Value number);
+  /// Waits for all threads, if any may still read what is written next.
+  void beginWrites();
+  /// Waits for all threads, so that all see what was written.
+  void endWrites();
+  void synchronize();
+
+  // EmitItemTiles.cpp.
+  void emitTile(mlir::Operation *op) override;
+  void emitProduct(tile::MmaOp mma);
+
+  // EmitItemReductions.cpp.
+  void emitReduce(tile::ReduceOp reduce);
+  mlir::Value foldShare(tile::ReduceOp reduce, const Point &result,
+                        mlir::Value lane, int64_t team);
+  mlir::Value combineTeam(tile::ReduceKind kind, mlir::Value part,
+                          int64_t team);
+  mlir::Value combineParts(tile::ReduceKind kind, mlir::Value part,
+                           mlir::Value lane, int64_t team, bool together);
+  mlir::Value getPartPointer(mlir::Value number, mlir::Type type);
+
+  // EmitItemScans.cpp.
+  void emitScan(tile::ScanOp scan);
+  void emitFusedScan(tile::ScanOp scan, tile::ReduceOp reduce);
+
+  /// This thread's number in its block, an index.
+  mlir::Value thread;
+  /// Whether a thread may still read scratch or a view, outside of nests.
+  bool mayRead = true;
+};
+
+} // namespace sennit::cuda
+
+#endif // SENNIT_COMPILER_TARGETS_CUDA_ITEMEMITTER_H

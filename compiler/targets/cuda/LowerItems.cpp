@@ -1,0 +1,179 @@
+// Turns kernels of tiles into kernels whose blocks walk the items.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+//
+//   func.func @k(%x: memref<?x64xf32>, %t: index) {
+//     tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
+//       tile.load .. tile.store
+//   becomes
+//   llvm.func @k(%x: !llvm.ptr, %t: i64) attributes {nvvm.kernel, cuda.launch}
+//     scf.for %item = %block to %items step %blocks { loops over threads }
+//
+// Declines functions without a grid silently (they are not kernels), and with a
+// diagnostic what `emit::getGrid` and `emit::Plan` refuse.
+#include "compiler/emit/Items.h"
+#include "compiler/targets/cuda/Cuda.h"
+#include "compiler/targets/cuda/DeviceBuilder.h"
+#include "compiler/targets/cuda/ItemEmitter.h"
+#include "compiler/targets/cuda/Passes.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cuda;
+
+namespace sennit {
+#define GEN_PASS_DEF_CUDALOWERITEMS
+#include "compiler/targets/cuda/Passes.h.inc"
+} // namespace sennit
+
+namespace {
+/// The kernel made from a program.
+class ItemKernel {
+public:
+  ItemKernel(func::FuncOp program, tile::GridOp grid, const emit::Plan &plan,
+             int64_t sharedLimit)
+      : program(program), grid(grid), plan(plan), builder(program),
+        loc(program.getLoc()), scratchBytes(plan.getScratchBytes() + partBytes),
+        isShared(scratchBytes <= sharedLimit) {}
+
+  void lower() {
+    LLVM::LLVMFuncOp kernel = makeFunction();
+    builder.setInsertionPointToEnd(kernel.addEntryBlock(builder));
+    for (auto [argument, given] :
+         llvm::zip(program.getArguments(), kernel.getArguments()))
+      scalars.map(argument, isa<MemRefType>(argument.getType())
+                                ? Value(given)
+                                : toIndex(given));
+    Value thread =
+        toIndex(NVVM::ThreadIdXOp::create(builder, loc, builder.getI32Type()));
+    Value block =
+        toLong(NVVM::BlockIdXOp::create(builder, loc, builder.getI32Type()));
+    Value blocks =
+        toLong(NVVM::GridDimXOp::create(builder, loc, builder.getI32Type()));
+    ItemEmitter emitter(builder, loc, plan, scalars, kernel.getBody(),
+                        getScratch(kernel, block), thread);
+    for (Operation &op : program.getBody().front())
+      if (&op != grid && !op.hasTrait<OpTrait::IsTerminator>())
+        emitter.emitScalar(&op);
+    emit::Items items{builder, loc, grid, scalars};
+    SmallVector<Value> extents = items.emitExtents();
+    auto loop = scf::ForOp::create(builder, loc, block,
+                                   items.emitCount(extents), blocks);
+    LLVM::ReturnOp::create(builder, loc, ValueRange());
+    builder.setInsertionPointToStart(loop.getBody());
+    items.emitIndices(loop.getInductionVar(), extents);
+    emitter.emitBlock(*grid.getBody().begin());
+    program.erase();
+  }
+
+private:
+  Value toLong(Value number) {
+    return arith::ExtUIOp::create(builder, loc, builder.getI64Type(), number);
+  }
+  Value toIndex(Value number) {
+    return arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(),
+                                        number);
+  }
+
+  /// One parameter a program's argument, and the workspace where there is one.
+  LLVM::LLVMFuncOp makeFunction() {
+    Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+    SmallVector<Type> types;
+    SmallVector<Attribute> parameters;
+    auto describe = [&](StringRef kind, int64_t number) {
+      parameters.push_back(builder.getDictionaryAttr(
+          builder.getNamedAttr(kind, builder.getI64IntegerAttr(number))));
+    };
+    for (BlockArgument argument : program.getArguments()) {
+      types.push_back(isa<MemRefType>(argument.getType())
+                          ? pointer
+                          : Type(builder.getI64Type()));
+      describe("slot", argument.getArgNumber());
+    }
+    if (!isShared) {
+      types.push_back(pointer);
+      describe("workspace", scratchBytes);
+    }
+    auto kernel = LLVM::LLVMFuncOp::create(
+        builder, loc, program.getName(),
+        LLVM::LLVMFunctionType::get(
+            LLVM::LLVMVoidType::get(builder.getContext()), types));
+    kernel->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                    builder.getUnitAttr());
+    kernel->setAttr("nvvm.maxntid", builder.getDenseI32ArrayAttr(
+                                        static_cast<int32_t>(itemThreads)));
+    kernel.setDenormalFpMathF32("preserve-sign,preserve-sign");
+    auto number = [&](int64_t value) {
+      return builder.getI64IntegerAttr(value);
+    };
+    kernel->setAttr(launchAttrName,
+                    builder.getDictionaryAttr(
+                        {builder.getNamedAttr("threads", number(itemThreads)),
+                         builder.getNamedAttr(
+                             "shared", number(isShared ? scratchBytes : 0)),
+                         builder.getNamedAttr(
+                             "parameters", builder.getArrayAttr(parameters))}));
+    return kernel;
+  }
+
+  /// The block's shared memory, or where it is too small, its part of the
+  /// workspace.
+  Value getScratch(LLVM::LLVMFuncOp kernel, Value block) {
+    Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+    if (!isShared) {
+      Value bytes = arith::ConstantOp::create(
+          builder, loc, builder.getI64IntegerAttr(scratchBytes));
+      Value offset = arith::MulIOp::create(builder, loc, block, bytes);
+      return LLVM::GEPOp::create(builder, loc, pointer, builder.getI8Type(),
+                                 kernel.getArguments().back(),
+                                 ValueRange{offset});
+    }
+    auto module = program->getParentOfType<ModuleOp>();
+    if (!module.lookupSymbol(sharedSymbol)) {
+      OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
+      LLVM::GlobalOp::create(
+          top, loc, LLVM::LLVMArrayType::get(builder.getI8Type(), 0),
+          /*isConstant=*/false, LLVM::Linkage::External, sharedSymbol,
+          Attribute(), /*alignment=*/128, sharedSpace);
+    }
+    auto shared = LLVM::LLVMPointerType::get(builder.getContext(), sharedSpace);
+    Value base = LLVM::AddressOfOp::create(builder, loc, shared, sharedSymbol);
+    return LLVM::AddrSpaceCastOp::create(builder, loc, pointer, base);
+  }
+
+  func::FuncOp program;
+  tile::GridOp grid;
+  const emit::Plan &plan;
+  OpBuilder builder;
+  Location loc;
+  IRMapping scalars;
+  /// Bytes of one block, and whether they fit into its shared memory.
+  int64_t scratchBytes;
+  bool isShared;
+};
+
+struct CudaLowerItems : sennit::impl::CudaLowerItemsBase<CudaLowerItems> {
+  using CudaLowerItemsBase::CudaLowerItemsBase;
+
+  void runOnOperation() override {
+    llvm::Expected<CudaMachine> machine = getMachine(level);
+    if (!machine) {
+      getOperation().emitError() << llvm::toString(machine.takeError());
+      return signalPassFailure();
+    }
+    for (auto kernel : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
+      if (kernel.getBody().getOps<tile::GridOp>().empty())
+        continue;
+      FailureOr<tile::GridOp> grid = emit::getGrid(kernel);
+      if (failed(grid))
+        return signalPassFailure();
+      FailureOr<emit::Plan> plan = emit::Plan::make(
+          *grid, {machine->level, /*lanes=*/1, /*productRows=*/1});
+      if (failed(plan))
+        return signalPassFailure();
+      ItemKernel(kernel, *grid, *plan, machine->sharedBytes).lower();
+    }
+  }
+};
+} // namespace
