@@ -33,6 +33,16 @@ static SmallVector<Operation *> getProducts(seq::KernelOp kernel) {
   return products;
 }
 
+/// Whether something behind the products merges their rows, which must then be
+/// whole in one tile.
+static bool mergesRows(seq::KernelOp kernel, Operation *product) {
+  for (Operation *op = product->getNextNode(); op; op = op->getNextNode())
+    if (auto generic = dyn_cast<linalg::GenericOp>(op))
+      if (seq::isRowReduction(generic))
+        return true;
+  return false;
+}
+
 LogicalResult buildProductProgram(KernelBuilder &kernel) {
   SmallVector<Operation *> products = getProducts(kernel.kernel);
   Value activations = seq::getActivations(products.front());
@@ -42,6 +52,8 @@ LogicalResult buildProductProgram(KernelBuilder &kernel) {
   ProductSizes sizes =
       getProductSizes(kernel.core, kernel.rowBound(activations), width, depth,
                       getGroup(matrix));
+  if (mergesRows(kernel.kernel, products.back()))
+    sizes.n = std::max(sizes.n, width);
 
   Program program(kernel, kernel.kernel.getKind());
   Value rows = program.extent(activations, 0);
