@@ -62,13 +62,16 @@ Emitter::Address Emitter::getAddress(OpTy op, ArrayRef<Value> at,
       index = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
                                          index);
       require(arith::CmpIPredicate::sge, index, constant(0));
-      positions[dim] = index;
+      positions[dim] = confine(index, nullptr);
       continue;
     }
     positions[dim] = add(positions[dim], at[i]);
     Value bound = op.getBoundOf(i);
-    if (bound && !isLane)
-      require(arith::CmpIPredicate::slt, positions[dim], scalars.lookup(bound));
+    if (bound && !isLane) {
+      Value end = scalars.lookup(bound);
+      require(arith::CmpIPredicate::slt, positions[dim], end);
+      positions[dim] = confine(positions[dim], end);
+    }
   }
   Value offset = constant(viewOffset);
   for (int64_t dim = 0; dim < rank; ++dim)

@@ -83,6 +83,11 @@ protected:
                                  mlir::Value isInside, bool vector,
                                  mlir::Value mask, mlir::TypedAttr pad);
 
+  /// A position that `bound` limits, where reading outside of it would fault.
+  virtual mlir::Value confine(mlir::Value position, mlir::Value bound) {
+    return position;
+  }
+
   // EmitLoops.cpp: control flow and carries.
   using LoopBody = llvm::function_ref<mlir::ValueRange(mlir::Value)>;
   void emitOp(mlir::Operation *op);

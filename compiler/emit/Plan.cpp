@@ -229,6 +229,9 @@ static int64_t getRows(tile::MmaOp mma) {
 bool Planner::isWantedInScratch(Value value, OpOperand &use) {
   Operation *user = use.getOwner();
   if (auto mma = dyn_cast<tile::MmaOp>(user)) {
+    if (options.stagedRows != 0 && getRows(mma) >= options.stagedRows &&
+        use.get() != mma.getAcc())
+      return false;
     if (use.get() == mma.getA())
       return true;
     bool turned = mma.getForm() == tile::MmaForm::NT ||
@@ -279,6 +282,12 @@ bool Planner::standsInScratch(Operation *op, Value value) {
         return reduce && plan.findFusedScan(reduce);
       }))
     return true;
+  auto type = cast<VectorType>(value.getType());
+  int64_t bytes =
+      type.getNumElements() *
+      getStorageType(type.getElementType()).getIntOrFloatBitWidth() / 8;
+  if (bytes > options.largestTile)
+    return false;
   bool costs = getCost(value) >= costly;
   if (load && isa<tile::BlockedAttr>(
                   cast<MemRefType>(load.getView().getType()).getLayout()))

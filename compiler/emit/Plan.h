@@ -9,6 +9,7 @@
 #include "llvm/ADT/SetVector.h"
 
 #include <deque>
+#include <limits>
 
 namespace sennit::emit {
 
@@ -24,6 +25,12 @@ struct PlanOptions {
   int64_t lanes;
   /// Rows of a product that share one load of its second operand.
   int64_t productRows;
+  /// Products of at least as many rows copy their operands themselves, step by
+  /// step, so that these need not stand; 0 where none does.
+  int64_t stagedRows = 0;
+  /// Bytes of the largest tile that stands without need, although several uses
+  /// would share it.
+  int64_t largestTile = std::numeric_limits<int64_t>::max();
   /// Whether panels in groups of two are multiplied by a matrix unit.
   bool hasMatrixUnit = false;
 };

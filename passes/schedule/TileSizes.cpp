@@ -66,12 +66,14 @@ static ProductSizes getSharedSizes(int64_t rows, int64_t n, int64_t k) {
   if (rows <= few) {
     sizes.m = rows;
     sizes.n = std::min<int64_t>(n, 16);
-    sizes.k = k <= deepest ? k : getDivisor(k, deepest);
+    sizes.k = k * rows <= deepest ? k : getDivisor(k, deepest / rows);
     return sizes;
   }
-  sizes.m = sizes.n = 64;
-  sizes.k =
-      getDivisor(k, 64) >= 32 ? getDivisor(k, 64) : std::min<int64_t>(k, 64);
+  // The product walks the depth by itself.
+  int64_t most = rows >= 1024 && n >= 1024 ? 128 : 64;
+  sizes.m = std::min<int64_t>(llvm::alignTo(rows, 16), most);
+  sizes.n = std::min(n, most);
+  sizes.k = k;
   return sizes;
 }
 

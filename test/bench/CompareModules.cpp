@@ -2,7 +2,7 @@
 // takes.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-//   sennit-compare-modules REFERENCE.snt MODULE.snt [TOKENS [STEPS]]
+//   sennit-compare-modules REFERENCE.snt MODULE.snt [TOKENS [STEPS [profile]]]
 //
 // Feeds both the same random tokens, at once and then one by one, and prints
 // JSON: the largest difference of logits over the largest logit, and medians of
@@ -78,6 +78,28 @@ struct Model {
   }
 };
 
+/// Kernels of one more run, the slowest first: calls and microseconds of each.
+void printProfile(Model &model, const std::vector<int32_t> &tokens,
+                  size_t prompt) {
+  sennit_context_profile_enable(model.context, 1);
+  model.run(tokens, prompt);
+  std::vector<sennit_kernel_profile> kernels(model.info.kernel_count);
+  sennit_error error = {};
+  for (uint64_t i = 0; i < kernels.size(); ++i)
+    if (sennit_context_profile_get(model.context, i, &kernels[i], &error))
+      fail("profile", error);
+  std::sort(kernels.begin(), kernels.end(),
+            [](auto &a, auto &b) { return a.nanoseconds > b.nanoseconds; });
+  printf("  \"kernels\": [");
+  for (size_t i = 0; i < std::min<size_t>(kernels.size(), 16); ++i)
+    printf("%s\n    {\"name\": \"%s\", \"calls\": %llu, \"us\": %.1f}",
+           i ? "," : "", kernels[i].name,
+           static_cast<unsigned long long>(kernels[i].calls),
+           double(kernels[i].nanoseconds) / 1e3 /
+               double(std::max<uint64_t>(kernels[i].calls, 1)));
+  printf("],\n");
+}
+
 void print(const char *name, const Model &model, bool isLast) {
   printf("  \"%s\": {\"machine\": \"%s\", \"isa\": \"%s\", \"load_ms\": %.1f, "
          "\"prefill_ms\": %.4f, \"step_ms\": %.4f}%s\n",
@@ -89,7 +111,7 @@ void print(const char *name, const Model &model, bool isLast) {
 int main(int count, char **arguments) {
   if (count < 3) {
     fprintf(stderr, "usage: sennit-compare-modules REFERENCE.snt MODULE.snt "
-                    "[TOKENS [STEPS]]\n");
+                    "[TOKENS [STEPS [profile]]]\n");
     return 2;
   }
   size_t prompt = count > 3 ? strtoul(arguments[3], nullptr, 10) : 128;
@@ -122,6 +144,8 @@ int main(int count, char **arguments) {
   }
   printf("{\n  \"tokens\": %zu, \"steps\": %zu, \"error\": %.3g,\n", prompt,
          steps, worst);
+  if (count > 5)
+    printProfile(model, tokens, prompt);
   print("reference", reference, false);
   print("module", model, true);
   printf("}\n");

@@ -149,8 +149,9 @@ struct CpuLowerTiles : sennit::impl::CpuLowerTilesBase<CpuLowerTiles> {
     FailureOr<tile::GridOp> grid = emit::getGrid(kernel);
     if (failed(grid))
       return failure();
-    FailureOr<emit::Plan> plan = emit::Plan::make(
-        *grid, {machine.level, lanes, machine.rows, machine.hasMatrixUnit});
+    emit::PlanOptions options{machine.level, lanes, machine.rows};
+    options.hasMatrixUnit = machine.hasMatrixUnit;
+    FailureOr<emit::Plan> plan = emit::Plan::make(*grid, options);
     if (failed(plan))
       return failure();
     OpBuilder builder(kernel);

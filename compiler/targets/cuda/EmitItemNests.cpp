@@ -121,17 +121,19 @@ void ItemEmitter::emitNest(ArrayRef<int64_t> shape, Value read, Body body,
 // Loads
 //===----------------------------------------------------------------------===//
 
-// Nothing is read from outside; threads that are inside do not wait for others.
+// Outside of its bounds a load reads an element within them, so that there is
+// no branch and neighbours may be read at once.
+Value ItemEmitter::confine(Value position, Value bound) {
+  if (bound)
+    position = minimum(position, subtract(bound, constant(1)));
+  return arith::MaxSIOp::create(builder, loc, position, constant(0));
+}
+
 Value ItemEmitter::loadInside(Value pointer, Type raw, Value isInside,
                               bool vector, Value mask, TypedAttr pad) {
+  Value loaded = loadRaw(pointer, raw, /*vector=*/false);
   if (!isInside)
-    return loadRaw(pointer, raw, /*vector=*/false);
-  auto inside = scf::IfOp::create(builder, loc, raw, isInside, true);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPointToStart(inside.thenBlock());
-  scf::YieldOp::create(builder, loc, loadRaw(pointer, raw, /*vector=*/false));
-  builder.setInsertionPointToStart(inside.elseBlock());
-  scf::YieldOp::create(builder, loc,
-                       constantOf(emit::getRawPad(pad), /*vector=*/false));
-  return inside.getResult(0);
+    return loaded;
+  Value outside = constantOf(emit::getRawPad(pad), /*vector=*/false);
+  return arith::SelectOp::create(builder, loc, isInside, loaded, outside);
 }

@@ -66,7 +66,7 @@ Value ItemEmitter::foldShare(tile::ReduceOp reduce, const Point &result,
 
 // Butterflies inside of a warp: every lane ends with the whole.
 Value ItemEmitter::combineTeam(ReduceKind kind, Value part, int64_t team) {
-  Type type = part.getType(), i32 = builder.getI32Type();
+  Type type = part.getType();
   auto number = [&](int64_t value) -> Value {
     return arith::ConstantIntOp::create(builder, loc, value, 32);
   };
@@ -76,18 +76,15 @@ Value ItemEmitter::combineTeam(ReduceKind kind, Value part, int64_t team) {
                                        NVVM::ShflKind::bfly, UnitAttr());
     part = combine(kind, part, moved);
   }
-  (void)i32;
   return part;
 }
 
 Value ItemEmitter::getPartPointer(Value number, Type type) {
-  Value parts =
-      pointerAt(scratch, builder.getI8Type(), constant(plan.getScratchBytes()));
-  return pointerAt(parts, type, number);
+  return pointerAt(shared, type, number);
 }
 
-// Through scratch: lane 0 ends with the whole. Lanes of a team stand side by
-// side, or where `together` does not hold, one team's a team count apart.
+// Through shared memory: lane 0 ends with the whole. Lanes of a team stand side
+// by side, or where `together` does not hold, one team's a team count apart.
 Value ItemEmitter::combineParts(ReduceKind kind, Value part, Value lane,
                                 int64_t team, bool together) {
   int64_t stride = together ? 1 : itemThreads / team;

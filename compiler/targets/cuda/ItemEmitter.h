@@ -7,11 +7,14 @@
 
 namespace sennit::cuda {
 
+struct ItemProduct;
+struct StagedOperand;
+
 /// Threads of a block that runs items, a power of two.
 constexpr int64_t itemThreads = 256;
 
-/// Bytes behind a plan's scratch in which threads leave parts of reductions:
-/// one number of at most eight bytes each.
+/// Bytes in which threads leave parts of reductions, one number of at most
+/// eight bytes each.
 constexpr int64_t partBytes = itemThreads * 8;
 
 /// All threads of a block walk the item together: each computes some elements
@@ -23,9 +26,12 @@ public:
 
   ItemEmitter(mlir::OpBuilder &builder, mlir::Location loc,
               const emit::Plan &plan, mlir::IRMapping &scalars,
-              mlir::Region &function, mlir::Value scratch, mlir::Value thread)
+              mlir::Region &function, mlir::Value scratch, mlir::Value shared,
+              mlir::Value thread)
       : emit::Emitter(builder, loc, plan, scalars, function, scratch),
-        thread(thread) {}
+        shared(shared), thread(thread) {}
+
+  struct MatrixBlock;
 
 private:
   // EmitItemNests.cpp: elements over threads, and barriers.
@@ -36,6 +42,7 @@ private:
   mlir::Value loadInside(mlir::Value pointer, mlir::Type raw,
                          mlir::Value isInside, bool vector, mlir::Value mask,
                          mlir::TypedAttr pad) override;
+  mlir::Value confine(mlir::Value position, mlir::Value bound) override;
   /// Runs `body` on this thread's numbers below `count`, of which there are at
   /// most `most`.
   void emitShare(mlir::Value count, int64_t most,
@@ -53,7 +60,48 @@ private:
 
   // EmitItemTiles.cpp.
   void emitTile(mlir::Operation *op) override;
+
+  // EmitItemProducts.cpp: products of few rows.
   void emitProduct(tile::MmaOp mma);
+  void emitColumns(const ItemProduct &product);
+  llvm::SmallVector<mlir::Value>
+  foldColumns(const ItemProduct &product, llvm::ArrayRef<mlir::Value> columns,
+              mlir::Value lane);
+
+  // EmitItemMatrix.cpp: products on the matrix unit.
+  void emitMatrix(const ItemProduct &product);
+  void emitMatrixBlock(const MatrixBlock &block);
+  void forEachSum(const MatrixBlock &block,
+                  llvm::function_ref<void(mlir::Value, mlir::Value)> body);
+  mlir::Value isResult(const MatrixBlock &block, mlir::Value row,
+                       mlir::Value column);
+  llvm::SmallVector<mlir::Value> startSums(const MatrixBlock &block);
+  void storeSums(const MatrixBlock &block, mlir::ValueRange sums);
+  /// A row, the first of neighbours along its depth, and whether this thread
+  /// copies them; null when every thread does.
+  struct CopyPlace {
+    mlir::Value row, start, isOwn;
+  };
+  CopyPlace getCopyPlace(const StagedOperand &operand, int64_t round,
+                         bool alongRows);
+  llvm::SmallVector<mlir::Value> readOperand(const MatrixBlock &block, bool isA,
+                                             mlir::Value depth);
+  llvm::SmallVector<mlir::Value> readStep(const MatrixBlock &block,
+                                          mlir::Value depth);
+  void writeOperand(const MatrixBlock &block, bool isA,
+                    mlir::ValueRange values);
+  void writeStep(const MatrixBlock &block, mlir::ValueRange values);
+  mlir::Value packPair(mlir::Value low, mlir::Value high);
+  mlir::Value packRests(mlir::Value low, mlir::Value high, mlir::Value pair);
+  llvm::SmallVector<mlir::Value> loadFragment(const StagedOperand &operand,
+                                              mlir::Value lane, mlir::Value row,
+                                              int64_t depth, int64_t part,
+                                              bool isA);
+  void multiplyFragments(llvm::ArrayRef<mlir::Value> a,
+                         llvm::ArrayRef<mlir::Value> b,
+                         llvm::MutableArrayRef<mlir::Value> sums);
+  llvm::SmallVector<mlir::Value>
+  multiplyBlock(const MatrixBlock &block, llvm::SmallVector<mlir::Value> sums);
 
   // EmitItemReductions.cpp.
   void emitReduce(tile::ReduceOp reduce);
@@ -69,6 +117,8 @@ private:
   void emitScan(tile::ScanOp scan);
   void emitFusedScan(tile::ScanOp scan, tile::ReduceOp reduce);
 
+  /// The block's shared memory: parts of reductions, then staged operands.
+  mlir::Value shared;
   /// This thread's number in its block, an index.
   mlir::Value thread;
   /// Whether a thread may still read scratch or a view, outside of nests.

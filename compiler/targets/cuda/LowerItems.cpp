@@ -13,7 +13,7 @@
 #include "compiler/emit/Items.h"
 #include "compiler/targets/cuda/Cuda.h"
 #include "compiler/targets/cuda/DeviceBuilder.h"
-#include "compiler/targets/cuda/ItemEmitter.h"
+#include "compiler/targets/cuda/ItemProduct.h"
 #include "compiler/targets/cuda/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -34,12 +34,17 @@ public:
   ItemKernel(func::FuncOp program, tile::GridOp grid, const emit::Plan &plan,
              int64_t sharedLimit)
       : program(program), grid(grid), plan(plan), builder(program),
-        loc(program.getLoc()), scratchBytes(plan.getScratchBytes() + partBytes),
-        isShared(scratchBytes <= sharedLimit) {}
+        loc(program.getLoc()), fixedBytes(getFixedBytes(grid, plan)),
+        scratchBytes(plan.getScratchBytes()),
+        isShared(fixedBytes + scratchBytes <= sharedLimit) {}
 
   void lower() {
     LLVM::LLVMFuncOp kernel = makeFunction();
     builder.setInsertionPointToEnd(kernel.addEntryBlock(builder));
+    // What stands in the device's memory begins at 64 bytes: see sennit/abi.h.
+    for (auto [i, argument] : llvm::enumerate(program.getArguments()))
+      if (isa<MemRefType>(argument.getType()))
+        kernel.setArgAttr(i, "llvm.align", builder.getI64IntegerAttr(64));
     for (auto [argument, given] :
          llvm::zip(program.getArguments(), kernel.getArguments()))
       scalars.map(argument, isa<MemRefType>(argument.getType())
@@ -51,8 +56,11 @@ public:
         toLong(NVVM::BlockIdXOp::create(builder, loc, builder.getI32Type()));
     Value blocks =
         toLong(NVVM::GridDimXOp::create(builder, loc, builder.getI32Type()));
-    ItemEmitter emitter(builder, loc, plan, scalars, kernel.getBody(),
-                        getScratch(kernel, block), thread);
+    Value shared = getShared();
+    Value scratch =
+        isShared ? move(shared, fixedBytes) : getWorkspace(kernel, block);
+    ItemEmitter emitter(builder, loc, plan, scalars, kernel.getBody(), scratch,
+                        shared, thread);
     for (Operation &op : program.getBody().front())
       if (&op != grid && !op.hasTrait<OpTrait::IsTerminator>())
         emitter.emitScalar(&op);
@@ -107,28 +115,33 @@ private:
     auto number = [&](int64_t value) {
       return builder.getI64IntegerAttr(value);
     };
-    kernel->setAttr(launchAttrName,
-                    builder.getDictionaryAttr(
-                        {builder.getNamedAttr("threads", number(itemThreads)),
-                         builder.getNamedAttr(
-                             "shared", number(isShared ? scratchBytes : 0)),
-                         builder.getNamedAttr(
-                             "parameters", builder.getArrayAttr(parameters))}));
+    kernel->setAttr(
+        launchAttrName,
+        builder.getDictionaryAttr(
+            {builder.getNamedAttr("threads", number(itemThreads)),
+             builder.getNamedAttr(
+                 "shared", number(fixedBytes + (isShared ? scratchBytes : 0))),
+             builder.getNamedAttr("parameters",
+                                  builder.getArrayAttr(parameters))}));
     return kernel;
   }
 
-  /// The block's shared memory, or where it is too small, its part of the
-  /// workspace.
-  Value getScratch(LLVM::LLVMFuncOp kernel, Value block) {
-    Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
-    if (!isShared) {
-      Value bytes = arith::ConstantOp::create(
-          builder, loc, builder.getI64IntegerAttr(scratchBytes));
-      Value offset = arith::MulIOp::create(builder, loc, block, bytes);
-      return LLVM::GEPOp::create(builder, loc, pointer, builder.getI8Type(),
-                                 kernel.getArguments().back(),
-                                 ValueRange{offset});
-    }
+  /// Bytes of parts of reductions and of staged operands.
+  static int64_t getFixedBytes(tile::GridOp grid, const emit::Plan &plan) {
+    int64_t staging = 0;
+    grid.walk([&](tile::MmaOp mma) {
+      staging = std::max(staging, getStagingBytes(mma, plan));
+    });
+    return llvm::alignTo(partBytes + staging, 128);
+  }
+
+  Value move(Value pointer, int64_t bytes) {
+    return LLVM::GEPOp::create(builder, loc, pointer.getType(),
+                               builder.getI8Type(), pointer,
+                               ArrayRef<LLVM::GEPArg>{int32_t(bytes)});
+  }
+
+  Value getShared() {
     auto module = program->getParentOfType<ModuleOp>();
     if (!module.lookupSymbol(sharedSymbol)) {
       OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
@@ -137,9 +150,20 @@ private:
           /*isConstant=*/false, LLVM::Linkage::External, sharedSymbol,
           Attribute(), /*alignment=*/128, sharedSpace);
     }
-    auto shared = LLVM::LLVMPointerType::get(builder.getContext(), sharedSpace);
-    Value base = LLVM::AddressOfOp::create(builder, loc, shared, sharedSymbol);
-    return LLVM::AddrSpaceCastOp::create(builder, loc, pointer, base);
+    auto space = LLVM::LLVMPointerType::get(builder.getContext(), sharedSpace);
+    Value base = LLVM::AddressOfOp::create(builder, loc, space, sharedSymbol);
+    return LLVM::AddrSpaceCastOp::create(
+        builder, loc, LLVM::LLVMPointerType::get(builder.getContext()), base);
+  }
+
+  /// This block's part of the workspace, for scratch that is too large.
+  Value getWorkspace(LLVM::LLVMFuncOp kernel, Value block) {
+    Value bytes = arith::ConstantOp::create(
+        builder, loc, builder.getI64IntegerAttr(scratchBytes));
+    Value offset = arith::MulIOp::create(builder, loc, block, bytes);
+    return LLVM::GEPOp::create(
+        builder, loc, LLVM::LLVMPointerType::get(builder.getContext()),
+        builder.getI8Type(), kernel.getArguments().back(), ValueRange{offset});
   }
 
   func::FuncOp program;
@@ -148,8 +172,8 @@ private:
   OpBuilder builder;
   Location loc;
   IRMapping scalars;
-  /// Bytes of one block, and whether they fit into its shared memory.
-  int64_t scratchBytes;
+  /// Bytes that must be shared memory, those of the plan, and whether both fit.
+  int64_t fixedBytes, scratchBytes;
   bool isShared;
 };
 
@@ -169,7 +193,8 @@ struct CudaLowerItems : sennit::impl::CudaLowerItemsBase<CudaLowerItems> {
       if (failed(grid))
         return signalPassFailure();
       FailureOr<emit::Plan> plan = emit::Plan::make(
-          *grid, {machine->level, /*lanes=*/1, /*productRows=*/1});
+          *grid, {machine->level, /*lanes=*/1, /*productRows=*/1, stagedRows,
+                  /*largestTile=*/64 << 10});
       if (failed(plan))
         return signalPassFailure();
       ItemKernel(kernel, *grid, *plan, machine->sharedBytes).lower();
