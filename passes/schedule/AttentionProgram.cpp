@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include <limits>
 
@@ -149,12 +150,22 @@ static int64_t getHeadsPerItem(int64_t group) {
 }
 
 namespace {
+/// What several items know of one query, each of a part of its keys.
+struct Parts {
+  /// [sequences, query heads, parts], and with value components at the end.
+  Value most, sum, output;
+  int64_t count = 1;
+};
+
 /// The attending program. One item is a sequence, a tile of queries and query
-/// heads of one group, which read the same keys: row t * heads + g.
+/// heads of one group, which read the same keys: row t * heads + g. With parts,
+/// one of several items takes a part of the keys, and another program merges.
 class Attend {
 public:
-  Attend(KernelBuilder &kernel, seq::AttentionOp op)
-      : op(op), program(kernel, kernel.kernel.getKind()),
+  Attend(KernelBuilder &kernel, seq::AttentionOp op, StringRef suffix = "",
+         Parts parts = {})
+      : op(op), parts(parts),
+        program(kernel, (kernel.kernel.getKind() + suffix).str()),
         width(op.getQuery().getType().getShape().back()),
         valueWidth(op.getValueSize()),
         group(op.getQuery().getType().getDimSize(op.getHeadDim()) /
@@ -185,22 +196,91 @@ public:
     query = program.reshape(
         arith::MulFOp::create(program.builder, program.loc, *q, factor),
         {rows, width});
+    auto [start, end] = getPart();
     auto state = buildStream(
-        program, "kv", lower, upper, keys, initialState(),
+        program, "kv", start, end, keys, initialState(),
         [&](Value j, ValueRange carries) { return step(j, carries); });
     if (failed(state))
       return failure();
-    box.sizes.back() = valueWidth;
-    program.seed(
-        op.getOutput(), box,
-        program.reshape(normalize((*state)[0], (*state)[1], (*state)[2]),
-                        box.sizes));
+    if (parts.count == 1)
+      return finish((*state)[0], (*state)[1], (*state)[2]);
+    SmallVector<Value> places{parts.most, parts.sum, parts.output};
+    for (auto [tensor, tile] : llvm::zip_equal(places, *state)) {
+      Box box({sequence, head, part}, {1, heads, 1});
+      if (tensor == parts.output) {
+        box.offsets.push_back(program.builder.getIndexAttr(0));
+        box.sizes.push_back(valueWidth);
+        box.aligned.push_back(true);
+      }
+      program.store(program.reshape(tile, box.sizes), tensor,
+                    program.outputView(tensor), box);
+    }
+    return program.finish();
+  }
+
+  /// The program that merges what the parts found.
+  LogicalResult buildMerge() {
+    int64_t count = std::exchange(parts.count, 1);
+    openItem();
+    OpFoldResult zero = program.builder.getIndexAttr(0);
+    Box box({sequence, head, zero}, {1, heads, count});
+    auto loadRows = [&](Value tensor) {
+      return program.reshape(program.load(tensor, box), {heads, count});
+    };
+    Value mosts = loadRows(parts.most), sums = loadRows(parts.sum);
+    box = Box({sequence, head, zero, zero}, {1, heads, count, valueWidth});
+    Value outputs = program.reshape(program.load(parts.output, box),
+                                    {heads, count, valueWidth});
+    OpBuilder &b = program.builder;
+    auto merge = [&](tile::ReduceKind kind, Value tile) -> Value {
+      auto type = cast<VectorType>(tile.getType());
+      SmallVector<int64_t> shape(type.getShape());
+      shape.erase(shape.begin() + 1);
+      return tile::ReduceOp::create(b, program.loc,
+                                    VectorType::get(shape, b.getF32Type()),
+                                    kind, tile, 1);
+    };
+    Value most = merge(tile::ReduceKind::Max, mosts);
+    Value decay =
+        exponential(mosts, program.broadcast(most, {heads, count}, {0}));
+    Value sum = merge(tile::ReduceKind::Add,
+                      arith::MulFOp::create(b, program.loc, sums, decay));
+    Value output = merge(
+        tile::ReduceKind::Add,
+        arith::MulFOp::create(
+            b, program.loc, outputs,
+            program.broadcast(decay, {heads, count, valueWidth}, {0, 1})));
+    return finish(most, sum, output);
+  }
+
+private:
+  /// Stores the item's output, and what follows it in the kernel.
+  LogicalResult finish(Value most, Value sum, Value output) {
+    Box box =
+        makeBox(op, sequence, {token, head, program.builder.getIndexAttr(0)},
+                {tokens, heads, valueWidth});
+    program.seed(op.getOutput(), box,
+                 program.reshape(normalize(most, sum, output), box.sizes));
     if (failed(program.storeOutputs(box)))
       return failure();
     return program.finish();
   }
 
-private:
+  /// The keys of the item's part: whole steps, of which the last parts may have
+  /// none.
+  std::pair<Value, Value> getPart() {
+    if (parts.count == 1)
+      return {lower, upper};
+    OpBuilder &b = program.builder;
+    Value length = arith::SubIOp::create(b, program.loc, upper, lower);
+    Value each = arith::CeilDivUIOp::create(b, program.loc, length,
+                                            program.index(parts.count * keys));
+    each = arith::MulIOp::create(b, program.loc, each, program.index(keys));
+    Value start =
+        program.add(lower, arith::MulIOp::create(b, program.loc, part, each));
+    return {cap(start, upper), cap(program.add(start, each), upper)};
+  }
+
   Value clamp(Value least, Value value) {
     return arith::MaxSIOp::create(program.builder, program.loc, least, value);
   }
@@ -213,12 +293,19 @@ private:
     OpBuilder &b = program.builder;
     Value count = program.extent(op.getQuery(), op.getTokenDim());
     int64_t queryHeads = op.getQuery().getType().getDimSize(op.getHeadDim());
-    SmallVector<Value> item =
-        openGrid(program, op, {program.index(queryHeads), count},
-                 {heads, tokens}, {"head", "query"});
+    SmallVector<Value> uppers{program.index(queryHeads), count};
+    SmallVector<int64_t> steps{heads, tokens};
+    SmallVector<StringRef> dims{"head", "query"};
+    if (parts.count > 1) {
+      uppers.push_back(program.index(parts.count));
+      steps.push_back(1);
+      dims.push_back("part");
+    }
+    SmallVector<Value> item = openGrid(program, op, uppers, steps, dims);
     sequence = item[0];
     head = item[1];
     token = item[2];
+    part = item.back();
     keyHead =
         arith::DivUIOp::create(b, program.loc, head, program.index(group));
     Value past = op.getPast() ? ofSequence(program, op.getPast(), sequence)
@@ -445,14 +532,56 @@ private:
   }
 
   seq::AttentionOp op;
+  Parts parts;
   Program program;
   /// Query heads that share a key-value head, and how many of them, with how
   /// many tokens, one item takes.
   int64_t width, valueWidth, group, heads, tokens, rows, keys;
   /// The item: its sequence, first head and first query; the position of that
   /// query; the keys that exist, and those that some query sees.
-  Value sequence, head, token, keyHead, first, existing, lower, upper, query;
+  Value sequence, head, token, part, keyHead, first, existing, lower, upper,
+      query;
 };
+
+/// Items enough to keep every core of a large device busy.
+constexpr int64_t manyItems = 256;
+
+/// Into how many parts the keys of one query are divided: more than one where
+/// threads share items, and a single token alone would leave cores without any.
+static int64_t countParts(KernelBuilder &kernel, seq::AttentionOp op) {
+  if (kernel.core.getThreads() == 1 ||
+      tokenBound(kernel, op, op.getQuery()) != 1)
+    return 1;
+  auto key = cast<RankedTensorType>(op.getKey().getType());
+  int64_t sequences = op.isBatched() ? key.getDimSize(0) : 1;
+  if (ShapedType::isDynamic(sequences) || !op.hasState() || op.getPages())
+    return 1;
+  auto cache = cast<RankedTensorType>(op.getCachesAfter()[0].getType());
+  int64_t most = cache.getDimSize(op.getTokenDim()) / stepKeyRows;
+  int64_t items = sequences * key.getDimSize(op.getHeadDim());
+  return std::clamp<int64_t>(manyItems / items, 1, std::max<int64_t>(most, 1));
+}
+
+/// Two programs: parts of the keys, then what they say together.
+static LogicalResult attendInParts(KernelBuilder &kernel, seq::AttentionOp op,
+                                   int64_t count) {
+  auto query = cast<RankedTensorType>(op.getQuery().getType());
+  auto key = cast<RankedTensorType>(op.getKey().getType());
+  int64_t sequences = op.isBatched() ? key.getDimSize(0) : 1;
+  SmallVector<int64_t> shape{sequences, query.getDimSize(op.getHeadDim()),
+                             count};
+  OpBuilder b(op);
+  // Their places are known by values of the kernel, as those of its outputs.
+  auto make = [&]() -> Value {
+    return tensor::EmptyOp::create(b, op.getLoc(), shape, b.getF32Type());
+  };
+  Parts parts{make(), make(), {}, count};
+  shape.push_back(op.getValueSize());
+  parts.output = make();
+  if (failed(Attend(kernel, op, "_parts", parts).build()))
+    return failure();
+  return Attend(kernel, op, "_merge", parts).buildMerge();
+}
 
 struct AttentionModel
     : TileProgramOpInterface::ExternalModel<AttentionModel, seq::AttentionOp> {
@@ -463,7 +592,9 @@ struct AttentionModel
                              "is not known at compile time");
     if (attention.hasState() && failed(buildAppend(kernel, attention)))
       return failure();
-    return Attend(kernel, attention).build();
+    int64_t parts = countParts(kernel, attention);
+    return parts > 1 ? attendInParts(kernel, attention, parts)
+                     : Attend(kernel, attention).build();
   }
 };
 } // namespace
