@@ -229,8 +229,12 @@ static int64_t getRows(tile::MmaOp mma) {
 bool Planner::isWantedInScratch(Value value, OpOperand &use) {
   Operation *user = use.getOwner();
   if (auto mma = dyn_cast<tile::MmaOp>(user)) {
-    if (options.stagedRows != 0 && getRows(mma) >= options.stagedRows &&
+    if (options.stagesOperands && options.stagesOperands(mma) &&
         use.get() != mma.getAcc())
+      return false;
+    // Lanes of many threads read the same row of memory as fast.
+    if (options.lanes == 1 && use.get() == mma.getA() &&
+        isWidenedLoad(plan, value))
       return false;
     if (use.get() == mma.getA())
       return true;

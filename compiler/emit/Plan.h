@@ -25,9 +25,9 @@ struct PlanOptions {
   int64_t lanes;
   /// Rows of a product that share one load of its second operand.
   int64_t productRows;
-  /// Products of at least as many rows copy their operands themselves, step by
-  /// step, so that these need not stand; 0 where none does.
-  int64_t stagedRows = 0;
+  /// Which products copy their operands themselves, step by step, so that these
+  /// need not stand; null where none does.
+  bool (*stagesOperands)(tile::MmaOp mma) = nullptr;
   /// Bytes of the largest tile that stands without need, although several uses
   /// would share it.
   int64_t largestTile = std::numeric_limits<int64_t>::max();

@@ -65,7 +65,7 @@ static ProductSizes getSharedSizes(int64_t rows, int64_t n, int64_t k) {
   ProductSizes sizes;
   if (rows <= few) {
     sizes.m = rows;
-    sizes.n = std::min<int64_t>(n, 16);
+    sizes.n = std::min<int64_t>(n, n <= 4096 ? 8 : 16);
     sizes.k = k * rows <= deepest ? k : getDivisor(k, deepest / rows);
     return sizes;
   }

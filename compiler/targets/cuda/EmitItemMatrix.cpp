@@ -71,7 +71,7 @@ static void shareAmongWarps(ItemEmitter::MatrixBlock &block);
 
 int64_t sennit::cuda::getStagingBytes(tile::MmaOp mma, const emit::Plan &plan) {
   ItemProduct product(mma);
-  if (product.m < stagedRows)
+  if (!isStaged(mma))
     return 0;
   StagedOperand a = makeStagedA(product, 0, plan);
   StagedOperand b = makeStagedB(product, 0, plan);

@@ -9,8 +9,6 @@ using namespace mlir;
 using namespace sennit;
 using namespace sennit::cuda;
 
-/// Neighbours along the depth that a lane takes at once: 16 bytes of bf16.
-static constexpr int64_t laneDepth = 8;
 static constexpr int64_t warps = itemThreads / warpThreads;
 
 ItemProduct::ItemProduct(tile::MmaOp mma) : mma(mma) {
@@ -23,6 +21,13 @@ ItemProduct::ItemProduct(tile::MmaOp mma) : mma(mma) {
   m = result[result.size() - 2];
   n = result.back();
   k = a[a.size() - (turnedA ? 2 : 1)];
+}
+
+bool sennit::cuda::isStaged(tile::MmaOp mma) {
+  constexpr int64_t fewRows = 8;
+  ItemProduct product(mma);
+  return product.m > fewRows || product.k < warpDepth || product.turnedA ||
+         !product.turnedB;
 }
 
 emit::Point ItemProduct::at(Value row, Value column) const {
@@ -47,7 +52,7 @@ void ItemEmitter::emitProduct(tile::MmaOp mma) {
   int64_t matrices = ShapedType::getNumElements(around);
   emitLoop(constant(0), constant(matrices), 1, [&](Value matrix) {
     product.batch = getPoint(around, matrix).at;
-    if (product.m >= stagedRows)
+    if (isStaged(mma))
       emitMatrix(product);
     else
       emitColumns(product);
@@ -56,7 +61,7 @@ void ItemEmitter::emitProduct(tile::MmaOp mma) {
 
 // Each warp adds up some columns at once, which share what is read of A.
 void ItemEmitter::emitColumns(const ItemProduct &product) {
-  constexpr int64_t together = 2;
+  int64_t together = product.n > warps ? 2 : 1;
   Value lane = remainder(thread, warpThreads);
   Value warp = divide(thread, warpThreads);
   beginWrites();
@@ -112,12 +117,18 @@ SmallVector<Value> ItemEmitter::foldColumns(const ItemProduct &product,
   };
   Value zero = constantOf(builder.getF32FloatAttr(0), false);
   SmallVector<Value> sums(product.m * columns.size(), zero);
-  constexpr int64_t wide = warpThreads * laneDepth;
-  int64_t whole = product.k / wide * wide;
+  int64_t rounds = product.k / warpDepth, whole = rounds * warpDepth;
+  // Several loads under way hide each other's latency.
+  int64_t unroll = rounds % 4 == 0 ? 4 : rounds % 2 == 0 ? 2 : 1;
   if (whole != 0)
-    sums = emitFold(whole, wide, sums, [&](Value start, ValueRange carried) {
-      return step(add(start, multiply(lane, laneDepth)), laneDepth, carried);
-    });
+    sums = emitFold(whole, unroll * warpDepth, sums,
+                    [&](Value start, ValueRange carried) {
+                      SmallVector<Value> next(carried);
+                      Value own = add(start, multiply(lane, laneDepth));
+                      for (int64_t i = 0; i < unroll; ++i)
+                        next = step(add(own, i * warpDepth), laneDepth, next);
+                      return next;
+                    });
   if (whole == product.k)
     return sums;
   // What is left, a lane an element.

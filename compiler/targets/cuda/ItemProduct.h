@@ -23,8 +23,14 @@ struct ItemProduct {
   emit::Point atB(mlir::Value depth, mlir::Value column) const;
 };
 
-/// Products of at least as many rows are the matrix unit's.
-constexpr int64_t stagedRows = 9;
+/// Whether a product is the matrix unit's, which copies its operands to shared
+/// memory step by step. The others read a matrix [n, k] once, for few rows, at
+/// the speed of memory.
+bool isStaged(tile::MmaOp mma);
+
+/// Neighbours along the depth that a lane takes at once, 16 bytes of bf16, and
+/// a warp.
+constexpr int64_t laneDepth = 8, warpDepth = 256;
 
 /// An operand's block of some rows and `depth` in shared memory, as bf16; where
 /// the elements have more bits than that, in two parts.

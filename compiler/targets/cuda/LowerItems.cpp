@@ -193,7 +193,7 @@ struct CudaLowerItems : sennit::impl::CudaLowerItemsBase<CudaLowerItems> {
       if (failed(grid))
         return signalPassFailure();
       FailureOr<emit::Plan> plan = emit::Plan::make(
-          *grid, {machine->level, /*lanes=*/1, /*productRows=*/1, stagedRows,
+          *grid, {machine->level, /*lanes=*/1, /*productRows=*/1, isStaged,
                   /*largestTile=*/64 << 10});
       if (failed(plan))
         return signalPassFailure();
