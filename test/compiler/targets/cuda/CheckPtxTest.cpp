@@ -27,7 +27,8 @@ std::string assembleBy(const std::string &script) {
   std::string path = testing::TempDir() + "ptxas-of-a-test";
   std::ofstream(path) << "#!/bin/sh\n" << script;
   chmod(path.c_str(), 0700);
-  auto cubin = assemble(".version 8.6\n", path);
+  auto cubin = assemble(".version 8.6\n", path,
+                        llvm::cantFail(getMachine("sm_90a")), Spills::Refused);
   return cubin ? "cubin " + *cubin : llvm::toString(cubin.takeError());
 }
 
