@@ -1,0 +1,128 @@
+// A machine as the cost model reads it: typed, every number in base units.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_COMPILER_MACHINE_MACHINE_H
+#define SENNIT_COMPILER_MACHINE_MACHINE_H
+
+#include "compiler/machine/Description.h"
+#include <array>
+
+namespace sennit::machine {
+
+/// Element types, in the order of `getElementNames`.
+enum class Element { f64, f32, tf32, bf16, f16, f8, f4, i32, i16, i8 };
+inline constexpr size_t elementCount = size_t(Element::i8) + 1;
+
+/// Special functions, in the order of `getSpecialNames`.
+enum class Special { exp, exp2, log, rsqrt, sqrt, rcp, sin, tanh, erf };
+inline constexpr size_t specialCount = size_t(Special::erf) + 1;
+
+/// Bytes of one element; f4 is half a byte.
+double getBytes(Element element);
+
+/// A number in base units (bytes, operations, seconds, joules, square metres;
+/// cycles have become seconds) and how well it is known. 0 where the file says
+/// nothing.
+struct Quantity {
+  double value = 0;
+  Status status = Status::assumed;
+
+  explicit operator bool() const { return value > 0; }
+};
+
+enum class MemoryKind { dram, cache, scratchpad, reg };
+
+struct Memory {
+  std::string name;
+  MemoryKind kind = MemoryKind::cache;
+  /// Memories of this kind on the chip: its level's count.
+  double instances = 1;
+  /// Of one instance: bytes, bytes a work item may take, bytes a second,
+  /// seconds.
+  Quantity capacity, perItem, bandwidth, latency;
+  /// The part of a cache that holds what one expects of it.
+  Quantity usable;
+  /// Joules a byte read or written.
+  Quantity energy;
+};
+
+enum class UnitKind { matrix, vector, integer, special, scan, fft, route };
+
+struct Unit {
+  std::string name;
+  UnitKind kind = UnitKind::vector;
+  double instances = 1;
+  /// Operations a second of one level instance, by element and by function; a
+  /// multiply-add is two.
+  std::array<Quantity, elementCount> rate;
+  std::array<Quantity, specialCount> special;
+  /// Matrix units: the shape that one instruction computes, by depth for each
+  /// element type; products are padded to it.
+  double fragmentM = 1, fragmentN = 1;
+  std::array<double, elementCount> fragmentK = {};
+  /// Matrix units: rows and columns whose sums stay in registers, so that an
+  /// operand is read once for them.
+  double blockM = 1, blockN = 1;
+  /// Systolic arrays: their shape; 0 otherwise.
+  double systolicRows = 0, systolicColumns = 0;
+  /// Pieces of a cheaper type that one operand of this type is split into, each
+  /// a product by itself; 0 where it is not.
+  std::array<double, elementCount> split = {};
+  /// Seconds from operands to result.
+  Quantity latency;
+  /// Joules an operation.
+  std::array<Quantity, elementCount> energy;
+  std::array<Quantity, specialCount> specialEnergy;
+};
+
+/// What is seen by one core, and how many there are.
+struct Machine {
+  std::string name, summary;
+  /// The target and level that emit code for it; empty: it is predicted only.
+  std::string target, level;
+  /// Cores: instances of the innermost level.
+  Quantity cores;
+  /// Cycles a second.
+  Quantity clock, matrixClock;
+  /// From the memory that a core works in to the largest; registers are left
+  /// out.
+  std::vector<Memory> memories;
+  /// Units of one core.
+  std::vector<Unit> units;
+  /// Bytes a second between a core and what lies outside it; 0: no limit.
+  Quantity corePort;
+  /// Whether transfers between memories add up (a core that waits for them in
+  /// turn) or overlap.
+  bool transfersAdd = false;
+  /// Work items that a core may hold at once.
+  Quantity itemsPerCore;
+  /// Bytes that a core may have requested and not yet got; 0: no limit.
+  Quantity inFlight;
+  /// Bytes of a vector register, and how many there are; 0: not said.
+  Quantity vectorBytes, vectorRegisters;
+  /// Seconds of a barrier of a core's threads.
+  Quantity barrier;
+  /// Seconds of the host, and of the device, for each launch.
+  Quantity launchHost, launchGap;
+  /// Watts that are drawn always; the most that may be drawn.
+  Quantity staticPower, powerLimit;
+  /// Vector operations that stand for one special function without a unit.
+  std::array<Quantity, specialCount> emulate;
+  /// Stated dense peaks, operations a second of the chip.
+  std::array<Quantity, elementCount> peak;
+
+  /// Operations a second of the whole chip by its fastest unit for `element`;
+  /// of matrix and vector units.
+  Quantity getPeak(Element element) const;
+  /// The innermost level's memory nearest to the core.
+  const Memory &getNear() const { return memories.front(); }
+};
+
+/// Reads the typed machine out of a complete tree: expressions evaluated,
+/// cycles turned into seconds by `clock.max`, those of matrix units by
+/// `clock.matrix` where it is given. Nothing, and problems, where an expression
+/// has no value, or where no core has a memory and a vector unit.
+std::optional<Machine> build(const Node &root, std::vector<Problem> &problems);
+
+} // namespace sennit::machine
+
+#endif // SENNIT_COMPILER_MACHINE_MACHINE_H
