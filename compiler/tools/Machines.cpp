@@ -1,0 +1,67 @@
+// Loads machines for the verbs, and prints them as DLTI.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "compiler/tools/Machines.h"
+
+#include "compiler/machine/Library.h"
+#include "compiler/tools/Verbs.h"
+#include "mlir/Dialect/DLTI/DLTI.h"
+#include "mlir/IR/Builders.h"
+
+namespace sennit::tools {
+
+int loadMachine(llvm::StringRef nameOrPath, llvm::ArrayRef<std::string> changes,
+                LoadedMachine &loaded) {
+  std::vector<machine::Problem> problems;
+  auto root = machine::readMachine(nameOrPath.str(), problems);
+  for (llvm::StringRef change : changes) {
+    auto [path, value] = change.split('=');
+    std::string reason;
+    if (!change.contains('='))
+      return complain("`--set " + change + "` is not `PATH=VALUE`", usage);
+    if (root && !setField(*root, path.trim().str(), value.trim().str(), reason))
+      return complain("`--set " + change + "`: " + reason, usage);
+  }
+  auto built = root ? machine::build(*root, problems) : std::nullopt;
+  if (!built) {
+    for (const machine::Problem &problem : problems)
+      complain(format(problem), failed);
+    return failed;
+  }
+  loaded.root = std::move(*root);
+  loaded.machine = std::move(*built);
+  return done;
+}
+
+void printDlti(const machine::Machine &machine, llvm::raw_ostream &os) {
+  mlir::MLIRContext context;
+  context.loadDialect<mlir::DLTIDialect>();
+  mlir::Builder builder(&context);
+  llvm::SmallVector<mlir::DataLayoutEntryInterface> entries;
+  auto add = [&](const llvm::Twine &key, const machine::Quantity &quantity) {
+    if (quantity)
+      entries.push_back(mlir::DataLayoutEntryAttr::get(
+          builder.getStringAttr(key), builder.getF64FloatAttr(quantity.value)));
+  };
+  add("cores", machine.cores);
+  for (const machine::Memory &memory : machine.memories) {
+    add(memory.name + ".capacity", memory.capacity);
+    add(memory.name + ".bandwidth", memory.bandwidth);
+    add(memory.name + ".latency", memory.latency);
+  }
+  for (const machine::Unit &unit : machine.units) {
+    for (size_t i = 0; i < machine::elementCount; ++i)
+      add(unit.name + ".rate." + std::string(machine::getElementNames()[i]),
+          unit.rate[i]);
+    for (size_t i = 0; i < machine::specialCount; ++i)
+      add(unit.name + ".rate." + std::string(machine::getSpecialNames()[i]),
+          unit.special[i]);
+  }
+  auto device = mlir::TargetDeviceSpecAttr::get(&context, entries);
+  auto name = builder.getStringAttr(machine.name);
+  os << mlir::TargetSystemSpecAttr::get(
+            &context, {mlir::DataLayoutEntryAttr::get(name, device)})
+     << "\n";
+}
+
+} // namespace sennit::tools

@@ -1,0 +1,126 @@
+// sennit targets: what emits code, which machines there are, and what a
+// machine's file says.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "compiler/Register.h"
+#include "compiler/machine/Library.h"
+#include "compiler/machine/Lint.h"
+#include "compiler/tools/Machines.h"
+#include "compiler/tools/Verbs.h"
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/FormatVariadic.h"
+
+namespace cl = llvm::cl;
+
+namespace sennit::tools {
+
+static cl::SubCommand
+    command("targets", "list targets and machines; show, lint or compare a "
+                       "machine's file");
+static cl::list<std::string>
+    arguments(cl::Positional,
+              cl::desc("[list | show MACHINE | lint MACHINE.. | diff A B]"),
+              cl::sub(command));
+static cl::opt<bool> asDlti(
+    "dlti",
+    cl::desc("show: as MLIR's #dlti.target_system_spec, numbers in base units"),
+    cl::sub(command));
+static cl::opt<bool>
+    isStrict("strict",
+             cl::desc("lint: remark numbers without a source, and let remarks "
+                      "fail"),
+             cl::sub(command));
+
+static int list() {
+  mlir::DialectRegistry registry;
+  registerDialects(registry);
+  mlir::MLIRContext context(registry);
+  context.loadDialect<machine::MachineDialect>();
+  for (const Target *target : getTargets()) {
+    llvm::outs() << target->name << "  " << target->summary << "\n";
+    for (llvm::StringRef level : target->levels)
+      llvm::outs() << "  " << target->name << ":" << level << "\n";
+    auto host = target->describe("host", context);
+    if (!host)
+      return complain(llvm::toString(host.takeError()), missing);
+    llvm::outs() << "  " << target->name << ":host is " << host->core << "\n";
+  }
+  llvm::outs() << "machines, to predict for\n";
+  for (const std::string &name : machine::getShippedMachines()) {
+    LoadedMachine loaded;
+    if (int code = loadMachine(name, {}, loaded))
+      return code;
+    llvm::outs() << "  " << llvm::left_justify(name, 16) << " "
+                 << loaded.machine.summary << "\n";
+  }
+  return done;
+}
+
+static int show(llvm::StringRef name) {
+  LoadedMachine loaded;
+  if (int code = loadMachine(name, {}, loaded))
+    return code;
+  if (asDlti)
+    printDlti(loaded.machine, llvm::outs());
+  else
+    llvm::outs() << machine::print(loaded.root);
+  return done;
+}
+
+static int lint(llvm::ArrayRef<std::string> names) {
+  bool isClean = true;
+  for (const std::string &name : names) {
+    LoadedMachine loaded;
+    if (int code = loadMachine(name, {}, loaded))
+      return code;
+    std::vector<machine::Problem> problems;
+    machine::lint(loaded.root, loaded.machine, isStrict, problems);
+    for (const machine::Problem &problem : problems) {
+      llvm::errs() << format(problem) << (problem.isRemark ? " (remark)" : "")
+                   << "\n";
+      isClean &= problem.isRemark && !isStrict;
+    }
+    if (problems.empty())
+      llvm::outs() << name << ": nothing to remark\n";
+  }
+  return isClean ? done : failed;
+}
+
+static int diff(llvm::StringRef before, llvm::StringRef after) {
+  LoadedMachine left, right;
+  if (int code = loadMachine(before, {}, left))
+    return code;
+  if (int code = loadMachine(after, {}, right))
+    return code;
+  for (const machine::Difference &difference :
+       machine::compare(left.root, right.root)) {
+    auto side = [](llvm::StringRef text) { return text.empty() ? "-" : text; };
+    llvm::outs() << difference.path << ": " << side(difference.before) << " -> "
+                 << side(difference.after) << "\n";
+  }
+  return done;
+}
+
+static int run() {
+  llvm::ArrayRef<std::string> rest(arguments);
+  llvm::StringRef what = rest.empty() ? "list" : llvm::StringRef(rest.front());
+  rest = rest.empty() ? rest : rest.drop_front();
+  if (what == "list" && rest.empty())
+    return list();
+  if (what == "show" && rest.size() == 1)
+    return show(rest[0]);
+  if (what == "lint" && !rest.empty())
+    return lint(rest);
+  if (what == "diff" && rest.size() == 2)
+    return diff(rest[0], rest[1]);
+  return complain("targets takes `list`, `show MACHINE`, `lint MACHINE..` or "
+                  "`diff A B`, not `" +
+                      llvm::join(arguments, " ") + "`",
+                  usage);
+}
+
+Verb getTargetsVerb() {
+  return {&command, run, "sennit targets show nvidia-h200-sxm"};
+}
+
+} // namespace sennit::tools
