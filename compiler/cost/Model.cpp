@@ -1,0 +1,270 @@
+// Times every resource of a machine for a kernel and takes the slowest.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "compiler/cost/Model.h"
+
+#include "compiler/cost/UnitTimes.h"
+#include <algorithm>
+#include <cmath>
+#include <queue>
+
+namespace sennit::cost {
+
+using machine::Machine;
+using machine::Memory;
+using machine::MemoryKind;
+using machine::Quantity;
+
+/// Items that are dealt one by one; beyond, the spread is even.
+static constexpr double mostDealt = 4096;
+
+double dealItems(const std::vector<std::pair<double, double>> &items,
+                 double slots) {
+  double count = 0, sum = 0, longest = 0;
+  for (auto [seconds, times] : items) {
+    count += times;
+    sum += seconds * times;
+    longest = std::max(longest, seconds);
+  }
+  slots = std::max(1.0, std::floor(slots));
+  if (count > mostDealt)
+    return sum / slots + longest * (1 - 1 / slots);
+  std::priority_queue<double, std::vector<double>, std::greater<>> free;
+  double last = 0;
+  for (auto [seconds, times] : items)
+    for (double i = 0; i < times; ++i) {
+      double start = 0;
+      if (double(free.size()) >= slots) {
+        start = free.top();
+        free.pop();
+      }
+      free.push(start + seconds);
+      last = std::max(last, start + seconds);
+    }
+  return last;
+}
+
+namespace {
+/// One prediction; `run` goes from top to bottom.
+class Predictor {
+public:
+  Predictor(const KernelFacts &facts, const Machine &machine,
+            const Surroundings &surroundings, std::string &reason)
+      : facts(facts), machine(machine), surroundings(surroundings),
+        reason(reason) {}
+
+  std::optional<Prediction> run() {
+    countTraffic();
+    setOccupancy();
+    if (!timeItems())
+      return std::nullopt;
+    timeShared();
+    finish();
+    return std::move(result);
+  }
+
+private:
+  bool isPrivate(const Memory &memory) const {
+    return memory.instances >= machine.cores.value;
+  }
+
+  /// Bytes into each memory from the next one outwards; the last gets none.
+  void countTraffic() {
+    size_t count = machine.memories.size();
+    traffic.assign(count, 0);
+    for (size_t i = 0; i + 1 < count; ++i) {
+      const Memory &memory = machine.memories[i];
+      double capacity =
+          memory.capacity.value * (memory.usable ? memory.usable.value : 1);
+      double copies = isPrivate(memory) ? machine.cores.value : 1;
+      bool isLast = i + 2 == count;
+      double resident =
+          isLast ? std::clamp(surroundings.resident, 0.0, 1.0) : 0;
+      for (const Access &access : facts.accesses)
+        traffic[i] += getTraffic(access, capacity, copies,
+                                 memory.kind == MemoryKind::scratchpad) -
+                      resident * access.getCompulsory();
+    }
+    for (const Access &access : facts.accesses)
+      moved += access.getTotal();
+    result.bytes = count > 1 ? traffic[count - 2] : facts.getCompulsory();
+  }
+
+  void setOccupancy() {
+    const Memory &near = machine.getNear();
+    double most = near.perItem ? near.perItem.value : near.capacity.value;
+    bool isScratchpad = near.kind == MemoryKind::scratchpad;
+    result.fits = !isScratchpad || facts.footprint <= most;
+    double held = machine.itemsPerCore ? machine.itemsPerCore.value : 1;
+    if (isScratchpad && facts.footprint > 0)
+      held = std::min(held, std::floor(near.capacity.value / facts.footprint));
+    result.itemsPerCore = std::max(1.0, held);
+    result.waves = std::ceil(facts.countItems() /
+                             (machine.cores.value * result.itemsPerCore));
+  }
+
+  /// Seconds of a core for `bytes` from memory `index`, the port between cores
+  /// and what they share included.
+  Resource timeTransfer(size_t index, double bytes) const {
+    const Memory &memory = machine.memories[index];
+    Resource time{memory.name, 0, memory.bandwidth.status};
+    auto limit = [&](double seconds, Status status) {
+      if (seconds <= time.seconds)
+        return;
+      time.seconds = seconds;
+      time.status = status;
+    };
+    limit(bytes / memory.bandwidth.value, memory.bandwidth.status);
+    if (isPrivate(memory))
+      return time;
+    // A shared memory's own bandwidth is timed for all cores together.
+    time.seconds = 0;
+    if (machine.corePort)
+      limit(bytes / machine.corePort.value, machine.corePort.status);
+    if (machine.inFlight)
+      limit(bytes * memory.latency.value / machine.inFlight.value,
+            std::max(machine.inFlight.status, memory.latency.status));
+    return time;
+  }
+
+  /// What a core needs for one item, by resource.
+  bool timeItem(const Work &work, std::vector<Resource> &resources,
+                double &seconds) {
+    UnitTimes units;
+    if (!timeUnits(work, machine, units, reason))
+      return false;
+    resources = units.units;
+    double share = moved > 0 ? work.moved / moved : 0;
+    double computing = 0, transfers = 0, slowest = 0;
+    for (const Resource &unit : units.units)
+      computing = std::max(computing, unit.seconds);
+    auto addTransfer = [&](Resource time) {
+      transfers += time.seconds;
+      slowest = std::max(slowest, time.seconds);
+      resources.push_back(std::move(time));
+    };
+    double nearBytes = units.operandBytes + work.moved;
+    addTransfer(timeTransfer(0, nearBytes));
+    for (size_t i = 1; i < machine.memories.size(); ++i)
+      addTransfer(timeTransfer(i, traffic[i - 1] * share));
+    seconds = std::max(computing, machine.transfersAdd ? transfers : slowest);
+    nearTotal += nearBytes * itemCount;
+    energy += units.energy * itemCount;
+    if (result.missingEnergy.empty())
+      result.missingEnergy = units.missingEnergy;
+    return true;
+  }
+
+  bool timeItems() {
+    std::vector<std::pair<double, double>> items, chains;
+    std::vector<std::vector<std::pair<double, double>>> byResource;
+    for (const ItemRun &run : facts.items) {
+      itemCount = run.count;
+      std::vector<Resource> resources;
+      double seconds = 0;
+      if (!timeItem(run.work, resources, seconds))
+        return false;
+      Resource chain = timeChain(run.work.chain, machine);
+      items.push_back({seconds, run.count});
+      chains.push_back({chain.seconds, run.count});
+      addResources(resources, run.count);
+      latency.status = std::max(latency.status, chain.status);
+    }
+    double cores = machine.cores.value;
+    body = dealItems(items, cores);
+    latency.seconds = dealItems(chains, cores * result.itemsPerCore);
+    body = std::max(body, latency.seconds);
+    // A resource's own time is the even share of its work; what waves and
+    // tails add shows in the total.
+    for (Resource &resource : result.resources)
+      resource.seconds /= cores;
+    result.resources.push_back(latency);
+    return true;
+  }
+
+  void addResources(const std::vector<Resource> &resources, double count) {
+    if (result.resources.empty())
+      for (const Resource &resource : resources)
+        result.resources.push_back({resource.name, 0, Status::measured});
+    for (size_t i = 0; i < resources.size(); ++i) {
+      Resource &sum = result.resources[i];
+      sum.seconds += resources[i].seconds * count;
+      if (resources[i].seconds > 0)
+        sum.status = std::max(sum.status, resources[i].status);
+    }
+  }
+
+  /// Memories that cores share move the bytes of all.
+  void timeShared() {
+    for (size_t i = 1; i < machine.memories.size(); ++i) {
+      const Memory &memory = machine.memories[i];
+      if (isPrivate(memory))
+        continue;
+      double seconds =
+          traffic[i - 1] / (memory.bandwidth.value * memory.instances);
+      body = std::max(body, seconds);
+      Resource &resource = result.resources[machine.units.size() + i];
+      if (seconds > resource.seconds)
+        resource = {memory.name, seconds, memory.bandwidth.status};
+    }
+  }
+
+  void finish() {
+    Resource launch{"launch", facts.launches * machine.launchGap.value,
+                    machine.launchGap.status};
+    // The first bytes arrive a latency after the start.
+    const Memory &last = machine.memories.back();
+    if (surroundings.resident < 1)
+      launch.seconds += last.latency.value;
+    result.resources.push_back(launch);
+    result.seconds = body + launch.seconds;
+    result.bound =
+        *std::max_element(result.resources.begin(), result.resources.end(),
+                          [](const Resource &a, const Resource &b) {
+                            return a.seconds < b.seconds;
+                          });
+    result.operations = facts.countOperations();
+    addEnergy();
+  }
+
+  void addEnergy() {
+    auto charge = [&](const Memory &memory, double bytes) {
+      energy += bytes * memory.energy.value;
+      if (bytes > 0 && !memory.energy && result.missingEnergy.empty())
+        result.missingEnergy = memory.name + ".energy";
+    };
+    charge(machine.memories.front(), nearTotal);
+    for (size_t i = 1; i < machine.memories.size(); ++i)
+      charge(machine.memories[i], traffic[i - 1]);
+    if (!machine.staticPower && result.missingEnergy.empty())
+      result.missingEnergy = "power.static";
+    if (result.missingEnergy.empty())
+      result.energy = energy + machine.staticPower.value * result.seconds;
+  }
+
+  const KernelFacts &facts;
+  const Machine &machine;
+  const Surroundings &surroundings;
+  std::string &reason;
+  Prediction result;
+  std::vector<double> traffic;
+  Resource latency{"latency", 0, Status::measured};
+  double moved = 0, body = 0, energy = 0, nearTotal = 0, itemCount = 1;
+};
+} // namespace
+
+std::optional<Prediction> predict(const KernelFacts &facts,
+                                  const Machine &machine,
+                                  const Surroundings &surroundings,
+                                  std::string &reason) {
+  return Predictor(facts, machine, surroundings, reason).run();
+}
+
+double addUp(const std::vector<Prediction> &predictions, const Machine &machine,
+             double launches) {
+  double device = 0;
+  for (const Prediction &prediction : predictions)
+    device += prediction.seconds;
+  return std::max(device, launches * machine.launchHost.value);
+}
+
+} // namespace sennit::cost

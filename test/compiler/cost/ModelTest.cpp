@@ -1,0 +1,167 @@
+// Predictions of known situations: which resource binds, and what moves it.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "Kernels.h"
+
+#include "compiler/cost/Model.h"
+#include "gtest/gtest.h"
+#include <chrono>
+
+using namespace sennit;
+using namespace sennit::cost;
+
+static Prediction run(const KernelFacts &facts, const machine::Machine &machine,
+                      double resident = 0) {
+  std::string reason;
+  auto prediction = predict(facts, machine, {resident}, reason);
+  EXPECT_TRUE(prediction) << reason;
+  return prediction.value_or(Prediction());
+}
+
+static machine::Unit &getUnit(machine::Machine &machine,
+                              const std::string &name) {
+  return *std::find_if(machine.units.begin(), machine.units.end(),
+                       [&](const machine::Unit &u) { return u.name == name; });
+}
+
+static const Matmul large{8192,          8192,          8192,
+                          Element::bf16, Element::bf16, Element::bf16};
+static const Tile hopperTile{128, 256, 64, 4};
+
+TEST(Model, ALargeProductIsBoundByTheMatrixUnit) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  Prediction prediction =
+      run(getMatmulFacts(large, {256, 256, 64, 3}), machine);
+  EXPECT_EQ(prediction.bound.name, "wgmma");
+  double share = 2.0 * 8192 * 8192 * 8192 / prediction.seconds /
+                 machine.getPeak(Element::bf16).value;
+  // 1024 tiles on 132 cores are 7.8 waves, of which 8 are needed.
+  EXPECT_GT(share, 0.9);
+  EXPECT_LT(share, 1);
+  EXPECT_EQ(prediction.bound.status, machine::Status::literature);
+  // Half the tile reads its operands half again as often: through L2, which
+  // then takes longest.
+  EXPECT_EQ(run(getMatmulFacts(large, hopperTile), machine).bound.name, "l2");
+}
+
+TEST(Model, AStepIsBoundByTheLargestMemory) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  Matmul step = large;
+  step.m = 1;
+  Prediction prediction = run(getMatmulFacts(step, {1, 64, 512, 4}), machine);
+  EXPECT_EQ(prediction.bound.name, "hbm");
+  EXPECT_NEAR(prediction.bytes, 8192.0 * 8192 * 2, 1e5);
+}
+
+TEST(Model, ASmallKernelIsItsLaunch) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  Prediction prediction = run(getRowsFacts({4, 256}, 1), machine);
+  EXPECT_EQ(prediction.bound.name, "launch");
+  // The host launches more slowly than the device runs.
+  std::vector<Prediction> many(100, prediction);
+  EXPECT_DOUBLE_EQ(addUp(many, machine, 100), 100 * machine.launchHost.value);
+}
+
+TEST(Model, ExponentialsBindAttentionOnceTheMatrixUnitIsTwiceAsFast) {
+  // FlashAttention-4's observation, from Hopper to Blackwell.
+  Attention problem{2, 16, 16, 8192, 0, 128, 128, Element::bf16, false};
+  KernelFacts facts = getPrefillFacts(problem, {128, 128, 128});
+  auto ratio = [&](const char *name, const char *unit) {
+    Prediction prediction = run(facts, loadMachine(name));
+    double matrix = 0, exponentials = 0;
+    for (const Resource &resource : prediction.resources) {
+      matrix = resource.name == unit ? resource.seconds : matrix;
+      exponentials = resource.name == "mufu" ? resource.seconds : exponentials;
+    }
+    return exponentials / matrix;
+  };
+  // 1024 cycles against 2048, then against 1024, less the clocks' difference.
+  EXPECT_NEAR(ratio("nvidia-h200-sxm", "wgmma"), 0.5 * 1830 / 1980, 0.02);
+  EXPECT_NEAR(ratio("nvidia-b200-sxm", "tcgen05"), 1.0 * 1860 / 1965, 0.02);
+}
+
+TEST(Model, TailsCostWhatTheyOccupy) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  Matmul problem{128 * 12, 256 * 11, 4096, Element::bf16, Element::bf16};
+  KernelFacts even = getMatmulFacts(problem, hopperTile);
+  ASSERT_EQ(even.countItems(), 132);
+  problem.n += 256;
+  KernelFacts more = getMatmulFacts(problem, hopperTile);
+  double ratio = run(more, machine).seconds / run(even, machine).seconds;
+  EXPECT_GT(ratio, 1.6);
+}
+
+TEST(Model, ACacheThatHoldsTheModelSparesTheMemory) {
+  machine::Machine machine = loadMachine("x86-amx");
+  KernelFacts facts = getMatmulFacts({1, 512, 512}, {1, 64, 512});
+  double cold = run(facts, machine).seconds;
+  Prediction warm = run(facts, machine, 1);
+  EXPECT_LT(warm.seconds, cold);
+  EXPECT_EQ(warm.bytes, 0);
+}
+
+TEST(Model, AMatrixUnitThatSplitsOneOperandPaysForIt) {
+  machine::Machine machine = loadMachine("x86-amx");
+  auto matrixSeconds = [&](Element a, Element b) {
+    Matmul problem{256, 256, 256, a, b, Element::f32};
+    Prediction p = run(getMatmulFacts(problem, {64, 64, 256}), machine);
+    for (const Resource &resource : p.resources)
+      if (resource.name == "amx")
+        return resource.seconds;
+    return -1.0;
+  };
+  double whole = matrixSeconds(Element::bf16, Element::bf16);
+  EXPECT_GT(whole, 0);
+  EXPECT_NEAR(matrixSeconds(Element::f32, Element::bf16), 2 * whole, 1e-12);
+  EXPECT_EQ(matrixSeconds(Element::f32, Element::f32), 0);
+}
+
+TEST(Model, WhatAMachineCannotComputeIsNamed) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  machine.emulate = {};
+  KernelFacts facts = getRowsFacts({4, 256}, 1);
+  facts.items[0].work.special[size_t(Special::erf)] = 1;
+  std::string reason;
+  EXPECT_FALSE(predict(facts, machine, {}, reason));
+  EXPECT_EQ(reason, "the machine `nvidia-h200-sxm` does not compute `erf`, "
+                    "neither by a unit nor under `emulate`");
+}
+
+TEST(Model, EnergyIsGivenOnlyWhereEveryPartOfItIsKnown) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  KernelFacts facts = getMatmulFacts(large, hopperTile);
+  Prediction known = run(facts, machine);
+  ASSERT_TRUE(known.energy) << known.missingEnergy;
+  // More than the products alone, less than twice the limit of power.
+  EXPECT_GT(*known.energy, facts.countOperations() * 0.35e-12);
+  EXPECT_LT(*known.energy / known.seconds, 2 * machine.powerLimit.value);
+  getUnit(machine, "wgmma").energy = {};
+  Prediction unknown = run(facts, machine);
+  EXPECT_FALSE(unknown.energy);
+  EXPECT_EQ(unknown.missingEnergy, "wgmma.energy.bf16");
+}
+
+TEST(Model, TheFormOfARecurrenceFollowsTheMachine) {
+  // Few heads leave cores idle in a walk; many fill them without the extra
+  // traffic of three kernels.
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  auto isWalkFaster = [&](double heads) {
+    Recurrence problem{1, heads, 1, 65536, 128, 64, Element::bf16};
+    return run(getChunkedFacts(problem, 128, ChunkForm::walk), machine)
+               .seconds <
+           run(getChunkedFacts(problem, 128, ChunkForm::threePhase), machine)
+               .seconds;
+  };
+  EXPECT_FALSE(isWalkFaster(8));
+  EXPECT_TRUE(isWalkFaster(132 * 16));
+}
+
+TEST(Model, AKernelIsPredictedInMicroseconds) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  KernelFacts facts = getMatmulFacts({4096, 4096, 4096}, hopperTile);
+  auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 100; ++i)
+    run(facts, machine);
+  std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - start;
+  EXPECT_LT(seconds.count() / 100, 1e-3);
+}
