@@ -259,12 +259,4 @@ std::optional<Prediction> predict(const KernelFacts &facts,
   return Predictor(facts, machine, surroundings, reason).run();
 }
 
-double addUp(const std::vector<Prediction> &predictions, const Machine &machine,
-             double launches) {
-  double device = 0;
-  for (const Prediction &prediction : predictions)
-    device += prediction.seconds;
-  return std::max(device, launches * machine.launchHost.value);
-}
-
 } // namespace sennit::cost

@@ -63,11 +63,6 @@ std::optional<Prediction> predict(const KernelFacts &facts,
 double dealItems(const std::vector<std::pair<double, double>> &secondsAndCounts,
                  double slots);
 
-/// Kernels one after the other: time is the device's, or the host's where that
-/// launches too slowly.
-double addUp(const std::vector<Prediction> &predictions,
-             const machine::Machine &machine, double launches);
-
 } // namespace sennit::cost
 
 #endif // SENNIT_COMPILER_COST_MODEL_H

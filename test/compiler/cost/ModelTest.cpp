@@ -2,7 +2,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "Kernels.h"
 
-#include "compiler/cost/Model.h"
+#include "compiler/cost/Program.h"
 #include "gtest/gtest.h"
 #include <chrono>
 
@@ -57,8 +57,15 @@ TEST(Model, ASmallKernelIsItsLaunch) {
   Prediction prediction = run(getRowsFacts({4, 256}, 1), machine);
   EXPECT_EQ(prediction.bound.name, "launch");
   // The host launches more slowly than the device runs.
-  std::vector<Prediction> many(100, prediction);
-  EXPECT_DOUBLE_EQ(addUp(many, machine, 100), 100 * machine.launchHost.value);
+  EntryFacts entry;
+  entry.kernels.push_back({getRowsFacts({4, 256}, 1), 100, 0});
+  entry.touched = 1e12;
+  std::string reason;
+  auto whole = predict(entry, machine, reason);
+  ASSERT_TRUE(whole) << reason;
+  EXPECT_GT(machine.launchHost.value, prediction.seconds);
+  EXPECT_DOUBLE_EQ(whole->seconds, 100 * machine.launchHost.value);
+  EXPECT_FALSE(whole->fits);
 }
 
 TEST(Model, ExponentialsBindAttentionOnceTheMatrixUnitIsTwiceAsFast) {
