@@ -46,11 +46,8 @@ public:
 
   llvm::Error run() {
     prepare();
-    auto machine = resolveTarget(options.target, context);
-    if (!machine)
-      return machine.takeError();
-    target = machine->first;
-    report.machine = machine->second;
+    if (auto error = chooseMachine())
+      return error;
     if (auto error = phase("import", [&] { return import(); }))
       return error;
     if (auto error = requestVerify())
@@ -67,6 +64,8 @@ public:
       stopped = stage.name == options.stopAfter;
     }
     if (stopped) {
+      if (options.inspect)
+        return options.inspect(*module);
       llvm::raw_string_ostream os(report.text);
       (*module)->print(os);
       return llvm::Error::success();
@@ -84,6 +83,19 @@ private:
     context.loadAllAvailableDialects();
     context.disableMultithreading();
     (void)report.decisions.listen(context);
+  }
+
+  llvm::Error chooseMachine() {
+    if (options.makeCore) {
+      report.machine.core = options.makeCore(context);
+      return llvm::Error::success();
+    }
+    auto machine = resolveTarget(options.target, context);
+    if (!machine)
+      return machine.takeError();
+    target = machine->first;
+    report.machine = machine->second;
+    return llvm::Error::success();
   }
 
   llvm::Error phase(StringRef name, llvm::function_ref<llvm::Error()> body) {

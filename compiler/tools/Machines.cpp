@@ -64,4 +64,23 @@ void printDlti(const machine::Machine &machine, llvm::raw_ostream &os) {
      << "\n";
 }
 
+machine::CoreAttr makeCore(const machine::Machine &machine,
+                           mlir::MLIRContext &context) {
+  auto getShare = [&](size_t index) {
+    const machine::Memory &memory =
+        machine.memories[std::min(index, machine.memories.size() - 1)];
+    return int64_t(memory.capacity.value * memory.instances /
+                   machine.cores.value);
+  };
+  bool isPredicted = machine.target.empty();
+  // Schedules ask for vectors of whole registers of 32 bits.
+  int64_t bits = int64_t(machine.vectorBytes.value) * 8 / 32 * 32;
+  int64_t registers = int64_t(machine.vectorRegisters.value);
+  return machine::CoreAttr::get(
+      &context, isPredicted ? machine.name : machine.target,
+      isPredicted ? "none" : machine.level, bits ? bits : 512,
+      registers ? registers : 32, getShare(0),
+      std::max(getShare(0), getShare(1)));
+}
+
 } // namespace sennit::tools

@@ -34,6 +34,7 @@ Verb getCompileVerb();
 Verb getRunVerb();
 Verb getBenchVerb();
 Verb getDemoVerb();
+Verb getPredictVerb();
 Verb getTargetsVerb();
 Verb getVersionVerb();
 

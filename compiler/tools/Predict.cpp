@@ -1,0 +1,112 @@
+// Reads a model's facts and sums their costs by kernel.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "compiler/tools/Predict.h"
+
+#include "compiler/facts/ProgramFacts.h"
+#include "compiler/tools/Verbs.h"
+
+namespace sennit::tools {
+
+static llvm::Error readCalls(mlir::ModuleOp module, const Workload &workload,
+                             WorkloadFacts &facts) {
+  int64_t chunk = facts::getMaxTokens(module, "prefill");
+  auto model = module->getAttrOfType<mlir::DictionaryAttr>("seq.model");
+  auto context =
+      model ? model.getAs<mlir::IntegerAttr>("context") : mlir::IntegerAttr();
+  if (chunk == 0 || !context)
+    return llvm::make_error<CompileError>(
+        "`" + workload.model +
+            "` has no entry `prefill`; a model that writes "
+            "token by token is expected",
+        unsupported);
+  if (workload.length + 1 > context.getInt())
+    return llvm::make_error<CompileError>(
+        "a step after " + std::to_string(workload.length) +
+            " tokens does not fit the context of " +
+            std::to_string(context.getInt()) + "; give a larger --context",
+        usage);
+  for (int64_t past = 0; past < workload.length; past += chunk) {
+    auto call = facts::readEntryFacts(
+        module, {"prefill", std::min(chunk, workload.length - past), past,
+                 workload.skew});
+    if (!call)
+      return call.takeError();
+    facts.prefill.push_back(std::move(*call));
+  }
+  auto step = facts::readEntryFacts(
+      module, {"decode", 1, workload.length, workload.skew});
+  if (!step)
+    return step.takeError();
+  facts.step = std::move(*step);
+  return llvm::Error::success();
+}
+
+int readWorkload(const Workload &workload, const machine::Machine &machine,
+                 WorkloadFacts &facts) {
+  CompileOptions options;
+  options.input = workload.model;
+  options.context = workload.context;
+  options.stopAfter = "place";
+  options.makeCore = [&](mlir::MLIRContext &context) {
+    return makeCore(machine, context);
+  };
+  options.inspect = [&](mlir::ModuleOp module) {
+    return readCalls(module, workload, facts);
+  };
+  CompileReport report;
+  return compileWithProgress(options, report);
+}
+
+std::optional<EntryRow> predictEntry(const std::string &name,
+                                     llvm::ArrayRef<cost::EntryFacts> calls,
+                                     const machine::Machine &machine,
+                                     std::string &reason) {
+  EntryRow entry;
+  entry.name = name;
+  entry.past = calls.front().past;
+  llvm::StringMap<KernelRow> rows;
+  for (const cost::EntryFacts &call : calls) {
+    auto prediction = predict(call, machine, reason);
+    if (!prediction)
+      return std::nullopt;
+    entry.calls += 1;
+    entry.tokens += call.tokens;
+    entry.launches += call.countLaunches();
+    entry.seconds += prediction->seconds;
+    entry.fits &= prediction->fits;
+    entry.confidence = std::max(entry.confidence, prediction->confidence);
+    if (prediction->energy && entry.energy)
+      *entry.energy += *prediction->energy;
+    else
+      entry.energy.reset();
+    entry.missingEnergy = prediction->missingEnergy;
+    for (auto [use, kernel] :
+         llvm::zip_equal(call.kernels, prediction->kernels)) {
+      KernelRow &row = rows[use.facts.name];
+      row.name = use.facts.name;
+      row.calls += use.calls;
+      row.seconds += kernel.seconds * use.calls;
+      row.operations += kernel.operations * use.calls;
+      row.bytes += kernel.bytes * use.calls;
+      row.fits &= kernel.fits;
+      if (kernel.energy && row.energy)
+        *row.energy += *kernel.energy * use.calls;
+      else
+        row.energy.reset();
+      if (kernel.seconds < row.longest)
+        continue;
+      row.longest = kernel.seconds;
+      row.bound = kernel.bound;
+      row.waves = kernel.waves;
+    }
+  }
+  for (auto &row : rows)
+    entry.kernels.push_back(std::move(row.second));
+  llvm::sort(entry.kernels, [](const KernelRow &a, const KernelRow &b) {
+    return std::pair(-a.seconds, a.name) < std::pair(-b.seconds, b.name);
+  });
+  return entry;
+}
+
+} // namespace sennit::tools

@@ -1,0 +1,63 @@
+// What predict and its kin share: a model's facts, and their costs on machines.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_COMPILER_TOOLS_PREDICT_H
+#define SENNIT_COMPILER_TOOLS_PREDICT_H
+
+#include "compiler/cost/Program.h"
+#include "compiler/tools/Machines.h"
+
+namespace sennit::tools {
+
+/// What is predicted of a model.
+struct Workload {
+  /// What `sennit compile` takes, and its context; 0: the model's own.
+  std::string model;
+  int64_t context = 0;
+  /// Tokens of the prefill, and tokens before the step.
+  int64_t length = 256;
+  double skew = 0;
+};
+
+/// The calls of a prefill, a chunk each, and one step after them.
+struct WorkloadFacts {
+  std::vector<cost::EntryFacts> prefill;
+  cost::EntryFacts step;
+};
+
+/// Compiles the model for a machine as far as its tile programs and reads their
+/// facts; returns an exit code after printing the error.
+int readWorkload(const Workload &workload, const machine::Machine &machine,
+                 WorkloadFacts &facts);
+
+/// A kernel over all calls of an entry.
+struct KernelRow {
+  std::string name;
+  double calls = 0, seconds = 0, operations = 0, bytes = 0;
+  std::optional<double> energy = 0;
+  /// Of the call that takes longest.
+  cost::Resource bound;
+  double longest = 0, waves = 0;
+  bool fits = true;
+};
+
+/// Calls of an entry, one after the other.
+struct EntryRow {
+  std::string name;
+  double tokens = 0, past = 0, calls = 0, launches = 0, seconds = 0;
+  std::optional<double> energy = 0;
+  std::string missingEnergy;
+  machine::Status confidence = machine::Status::measured;
+  bool fits = true;
+  /// Those that take longest first.
+  std::vector<KernelRow> kernels;
+};
+
+/// Predicts calls; nothing, and a reason, where a kernel cannot be.
+std::optional<EntryRow> predictEntry(const std::string &name,
+                                     llvm::ArrayRef<cost::EntryFacts> calls,
+                                     const machine::Machine &machine,
+                                     std::string &reason);
+
+} // namespace sennit::tools
+
+#endif // SENNIT_COMPILER_TOOLS_PREDICT_H

@@ -1,0 +1,157 @@
+// sennit predict: how long a model takes on a machine, kernel by kernel.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "compiler/tools/Predict.h"
+#include "compiler/tools/Verbs.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+
+namespace cl = llvm::cl;
+
+namespace sennit::tools {
+
+static cl::SubCommand
+    command("predict", "predict a model's times on a machine, by kernel");
+static cl::opt<std::string>
+    model(cl::Positional,
+          cl::desc("<model directory | model.onnx | file.mlir>"),
+          cl::sub(command));
+static cl::opt<std::string>
+    target("target",
+           cl::desc("a machine of `sennit targets list`, or its file"),
+           cl::value_desc("machine | file.yaml"), cl::sub(command));
+static cl::list<std::string>
+    changes("set", cl::desc("another value for a field, such as core.count=64"),
+            cl::value_desc("path=value"), cl::sub(command));
+static cl::opt<int64_t> length(
+    "length",
+    cl::desc("tokens of the prefill, and before the step (default: 256)"),
+    cl::init(256), cl::sub(command));
+static cl::opt<int64_t>
+    context("context",
+            cl::desc("tokens that a sequence may have (default: the model's, "
+                     "at most 4096)"),
+            cl::init(0), cl::sub(command));
+static cl::opt<double> skew(
+    "skew",
+    cl::desc("how unevenly experts are chosen: shares i^-skew (default: 0, "
+             "evenly)"),
+    cl::init(0), cl::sub(command));
+static cl::opt<bool> asJson("json", cl::desc("print JSON, in base units"),
+                            cl::sub(command));
+
+static std::string formatEnergy(const std::optional<double> &joules) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (joules)
+    os << llvm::format("%.3g", *joules * 1e3);
+  return joules ? text : "-";
+}
+
+static void print(const EntryRow &entry, llvm::raw_ostream &os) {
+  os << llvm::format("\n%s of %.0f token%s after %.0f: ", entry.name.c_str(),
+                     entry.tokens, entry.tokens == 1 ? "" : "s", entry.past)
+     << llvm::format("%.3f ms, %.0f tokens/s", entry.seconds * 1e3,
+                     entry.tokens / entry.seconds);
+  if (entry.energy)
+    os << llvm::format(", %s mJ", formatEnergy(entry.energy).c_str());
+  os << ", " << getName(entry.confidence) << "\n\n"
+     << "| kernel | calls | us a call | share | bound by | known as | GFLOP/s "
+        "| "
+        "KB a call | mJ |\n"
+     << "| --- | ---: | ---: | ---: | --- | --- | ---: | ---: | ---: |\n";
+  double all = 0;
+  for (const KernelRow &row : entry.kernels)
+    all += row.seconds;
+  for (const KernelRow &row : entry.kernels) {
+    double seconds = row.seconds / row.calls;
+    os << "| " << row.name << (row.fits ? "" : " (too large)") << " | "
+       << llvm::format("%.0f | %.2f | %.1f %% | ", row.calls, seconds * 1e6,
+                       100 * row.seconds / all)
+       << row.bound.name << " | " << getName(row.bound.status) << " | "
+       << llvm::format("%.4g | %.4g | ", row.operations / row.seconds / 1e9,
+                       row.bytes / row.calls / 1e3)
+       << formatEnergy(row.energy) << " |\n";
+  }
+  if (!entry.fits)
+    os << "\nWhat it touches does not fit the largest memory.\n";
+  if (!entry.energy)
+    os << "\nNo energy: the machine does not say `" << entry.missingEnergy
+       << "`.\n";
+}
+
+static llvm::json::Object toJson(const EntryRow &entry) {
+  auto orNull = [](const std::optional<double> &number) {
+    return number ? llvm::json::Value(*number) : llvm::json::Value(nullptr);
+  };
+  llvm::json::Array kernels;
+  for (const KernelRow &row : entry.kernels)
+    kernels.push_back(
+        llvm::json::Object{{"name", row.name},
+                           {"calls", row.calls},
+                           {"seconds", row.seconds},
+                           {"operations", row.operations},
+                           {"bytes", row.bytes},
+                           {"joules", orNull(row.energy)},
+                           {"bound", row.bound.name},
+                           {"status", std::string(getName(row.bound.status))},
+                           {"waves", row.waves},
+                           {"fits", row.fits}});
+  return llvm::json::Object{{"name", entry.name},
+                            {"tokens", entry.tokens},
+                            {"past", entry.past},
+                            {"calls", entry.calls},
+                            {"launches", entry.launches},
+                            {"seconds", entry.seconds},
+                            {"joules", orNull(entry.energy)},
+                            {"status", std::string(getName(entry.confidence))},
+                            {"fits", entry.fits},
+                            {"kernels", std::move(kernels)}};
+}
+
+static int run() {
+  if (model.empty() || target.empty())
+    return complain("predict needs a model and --target with a machine of "
+                    "`sennit targets list` or a file that ends in `.yaml`",
+                    usage);
+  if (length < 1)
+    return complain("--length is " + llvm::Twine(length) +
+                        "; at least one token is expected",
+                    usage);
+  LoadedMachine loaded;
+  if (int code = loadMachine(target, changes, loaded))
+    return code;
+  WorkloadFacts facts;
+  Workload workload{model, context, length, skew};
+  if (int code = readWorkload(workload, loaded.machine, facts))
+    return code;
+  std::string reason;
+  auto prefill = predictEntry("prefill", facts.prefill, loaded.machine, reason);
+  auto step = prefill ? predictEntry("step", facts.step, loaded.machine, reason)
+                      : std::nullopt;
+  if (!step)
+    return complain(reason, unsupported);
+  if (asJson) {
+    llvm::outs() << llvm::json::Value(llvm::json::Object{
+                        {"format", 1},
+                        {"model", model.getValue()},
+                        {"machine", loaded.machine.name},
+                        {"cores", loaded.machine.cores.value},
+                        {"prefill", toJson(*prefill)},
+                        {"step", toJson(*step)}})
+                 << "\n";
+    return done;
+  }
+  llvm::outs() << model << " on " << loaded.machine.name << ", "
+               << llvm::format("%.0f cores\n", loaded.machine.cores.value);
+  print(*prefill, llvm::outs());
+  print(*step, llvm::outs());
+  return done;
+}
+
+Verb getPredictVerb() {
+  return {&command, run,
+          "sennit predict path/to/model --target nvidia-h200-sxm"};
+}
+
+} // namespace sennit::tools
