@@ -63,10 +63,6 @@ public:
   }
 
 private:
-  bool isPrivate(const Memory &memory) const {
-    return memory.instances >= machine.cores.value;
-  }
-
   /// Bytes into each memory from the next one outwards; the last gets none.
   void countTraffic() {
     size_t count = machine.memories.size();
@@ -75,7 +71,7 @@ private:
       const Memory &memory = machine.memories[i];
       double capacity =
           memory.capacity.value * (memory.usable ? memory.usable.value : 1);
-      double copies = isPrivate(memory) ? machine.cores.value : 1;
+      double copies = memory.isPrivate ? machine.cores.value : 1;
       bool isLast = i + 2 == count;
       double resident =
           isLast ? std::clamp(surroundings.resident, 0.0, 1.0) : 0;
@@ -114,7 +110,7 @@ private:
       time.status = status;
     };
     limit(bytes / memory.bandwidth.value, memory.bandwidth.status);
-    if (isPrivate(memory))
+    if (memory.isPrivate)
       return time;
     // A shared memory's own bandwidth is timed for all cores together.
     time.seconds = 0;
@@ -197,7 +193,7 @@ private:
   void timeShared() {
     for (size_t i = 1; i < machine.memories.size(); ++i) {
       const Memory &memory = machine.memories[i];
-      if (isPrivate(memory))
+      if (memory.isPrivate)
         continue;
       double seconds =
           traffic[i - 1] / (memory.bandwidth.value * memory.instances);

@@ -131,6 +131,7 @@ private:
   /// core replaces what an earlier one said.
   void readLevel(const Node &level) {
     machine.cores = read(level.find("count"));
+    isInmost = &level == &root.find("levels")->children.back();
     const Node *memories = level.find("memories");
     if (memories)
       // The list of the whole is turned around at the end.
@@ -164,6 +165,7 @@ private:
                   : kind == "scratchpad" ? MemoryKind::scratchpad
                                          : MemoryKind::reg;
     memory.instances = machine.cores.value;
+    memory.isPrivate = isInmost;
     memory.capacity = read(node.find("capacity"));
     memory.perItem = read(node.find("per_item"));
     memory.usable = read(node.find("usable"));
@@ -215,6 +217,7 @@ private:
   std::vector<Problem> &problems;
   Evaluator evaluator;
   Machine machine;
+  bool isInmost = false;
 };
 } // namespace
 

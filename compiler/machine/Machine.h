@@ -36,6 +36,8 @@ struct Memory {
   MemoryKind kind = MemoryKind::cache;
   /// Memories of this kind on the chip: its level's count.
   double instances = 1;
+  /// Of the innermost level: each core has its own.
+  bool isPrivate = false;
   /// Of one instance: bytes, bytes a work item may take, bytes a second,
   /// seconds.
   Quantity capacity, perItem, bandwidth, latency;

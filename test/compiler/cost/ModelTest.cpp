@@ -106,6 +106,20 @@ TEST(Model, ACacheThatHoldsTheModelSparesTheMemory) {
   EXPECT_EQ(warm.bytes, 0);
 }
 
+TEST(Model, OneCoreIsStillLimitedByWhatItMayHaveInFlight) {
+  machine::Machine machine = loadMachine("x86-amx");
+  KernelFacts facts = getMatmulFacts({1, 4096, 4096}, {1, 64, 512});
+  double many = run(facts, machine).seconds;
+  machine.cores.value = 1;
+  for (machine::Memory &memory : machine.memories)
+    if (memory.isPrivate)
+      memory.instances = 1;
+  double bytes = 4096.0 * 4096 * 2, latency = machine.memories[3].latency.value;
+  EXPECT_GE(run(facts, machine).seconds,
+            bytes * latency / machine.inFlight.value);
+  EXPECT_GT(run(facts, machine).seconds, 10 * many);
+}
+
 TEST(Model, AMatrixUnitThatSplitsOneOperandPaysForIt) {
   machine::Machine machine = loadMachine("x86-amx");
   auto matrixSeconds = [&](Element a, Element b) {
