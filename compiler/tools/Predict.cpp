@@ -42,8 +42,9 @@ static llvm::Error readCalls(mlir::ModuleOp module, const Workload &workload,
   return llvm::Error::success();
 }
 
-int readWorkload(const Workload &workload, const machine::Machine &machine,
-                 WorkloadFacts &facts) {
+llvm::Error readWorkload(const Workload &workload,
+                         const machine::Machine &machine, WorkloadFacts &facts,
+                         Progress progress) {
   CompileOptions options;
   options.input = workload.model;
   options.context = workload.context;
@@ -55,7 +56,7 @@ int readWorkload(const Workload &workload, const machine::Machine &machine,
     return readCalls(module, workload, facts);
   };
   CompileReport report;
-  return compileWithProgress(options, report);
+  return compile(options, report, progress);
 }
 
 std::optional<EntryRow> predictEntry(const std::string &name,

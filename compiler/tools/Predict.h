@@ -3,6 +3,7 @@
 #ifndef SENNIT_COMPILER_TOOLS_PREDICT_H
 #define SENNIT_COMPILER_TOOLS_PREDICT_H
 
+#include "compiler/Compile.h"
 #include "compiler/cost/Program.h"
 #include "compiler/tools/Machines.h"
 
@@ -25,9 +26,10 @@ struct WorkloadFacts {
 };
 
 /// Compiles the model for a machine as far as its tile programs and reads their
-/// facts; returns an exit code after printing the error.
-int readWorkload(const Workload &workload, const machine::Machine &machine,
-                 WorkloadFacts &facts);
+/// facts. May run in several threads at once.
+llvm::Error readWorkload(const Workload &workload,
+                         const machine::Machine &machine, WorkloadFacts &facts,
+                         Progress progress);
 
 /// A kernel over all calls of an entry.
 struct KernelRow {

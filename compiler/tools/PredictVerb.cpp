@@ -123,7 +123,9 @@ static int run() {
     return code;
   WorkloadFacts facts;
   Workload workload{model, context, length, skew};
-  if (int code = readWorkload(workload, loaded.machine, facts))
+  if (int code = runWithProgress([&](Progress progress) {
+        return readWorkload(workload, loaded.machine, facts, progress);
+      }))
     return code;
   std::string reason;
   auto prefill = predictEntry("prefill", facts.prefill, loaded.machine, reason);

@@ -35,6 +35,7 @@ Verb getRunVerb();
 Verb getBenchVerb();
 Verb getDemoVerb();
 Verb getPredictVerb();
+Verb getSweepVerb();
 Verb getTargetsVerb();
 Verb getVersionVerb();
 
@@ -54,6 +55,10 @@ public:
 private:
   std::string phase;
 };
+
+/// Does something that tells its progress; returns an exit code after printing
+/// the error.
+int runWithProgress(llvm::function_ref<llvm::Error(Progress)> body);
 
 /// Compiles with progress; returns an exit code after printing the error.
 int compileWithProgress(const CompileOptions &options, CompileReport &report);

@@ -40,10 +40,10 @@ void ProgressLine::finish() {
     llvm::errs() << "\r\033[K";
 }
 
-int compileWithProgress(const CompileOptions &options, CompileReport &report) {
+int runWithProgress(llvm::function_ref<llvm::Error(Progress)> body) {
   ProgressLine line;
-  llvm::Error error = compile(
-      options, report, [&](llvm::StringRef phase, int64_t done, int64_t total) {
+  llvm::Error error =
+      body([&](llvm::StringRef phase, int64_t done, int64_t total) {
         line.show(phase, done, total);
       });
   line.finish();
@@ -55,6 +55,11 @@ int compileWithProgress(const CompileOptions &options, CompileReport &report) {
         code = complain(e.message(), failed);
       });
   return code;
+}
+
+int compileWithProgress(const CompileOptions &options, CompileReport &report) {
+  return runWithProgress(
+      [&](Progress progress) { return compile(options, report, progress); });
 }
 
 static void printUsage(llvm::ArrayRef<Verb> verbs, llvm::raw_ostream &os) {
@@ -75,9 +80,9 @@ static int runTool(int argc, char **argv) {
   if (int status = loadPassPlugins(argc, argv))
     return status;
   registerPasses();
-  const Verb verbs[] = {getCompileVerb(), getRunVerb(),  getBenchVerb(),
-                        getPredictVerb(), getDemoVerb(), getTargetsVerb(),
-                        getVersionVerb()};
+  const Verb verbs[] = {getCompileVerb(), getRunVerb(),    getBenchVerb(),
+                        getPredictVerb(), getSweepVerb(),  getDemoVerb(),
+                        getTargetsVerb(), getVersionVerb()};
   llvm::StringRef first = argc > 1 ? argv[1] : "";
   if (first.empty() || first == "--help" || first == "-h" || first == "help") {
     printUsage(verbs, first.empty() ? llvm::errs() : llvm::outs());
