@@ -153,6 +153,9 @@ private:
       machine.vectorBytes = read(exec->find("vector"));
       machine.vectorRegisters = read(exec->find("registers"));
       machine.barrier = read(exec->find("barrier"));
+      machine.itemThreads = read(exec->find("threads"));
+      machine.itemNear = read(find(exec->find("item"), "near"));
+      machine.itemFar = read(find(exec->find("item"), "far"));
     }
   }
 

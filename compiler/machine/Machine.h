@@ -101,6 +101,11 @@ struct Machine {
   Quantity inFlight;
   /// Bytes of a vector register, and how many there are; 0: not said.
   Quantity vectorBytes, vectorRegisters;
+  /// Threads that compute one item together; 0: one.
+  Quantity itemThreads;
+  /// Bytes that one item may fill of the nearest memory and of the next; 0: the
+  /// memory, of a shared one a core's share.
+  Quantity itemNear, itemFar;
   /// Seconds of a barrier of a core's threads.
   Quantity barrier;
   /// Seconds of the host, and of the device, for each launch.

@@ -77,12 +77,17 @@ static constexpr Field unit[] = {
 static constexpr Field network[] = {
     {"bandwidth", quantity, Measure::bandwidth, {}, {}, true},
     {"latency", quantity, Measure::duration}};
+static constexpr Field item[] = {
+    {"near", quantity, Measure::size, {}, {}, true},
+    {"far", quantity, Measure::size, {}, {}, true}};
 static constexpr Field exec[] = {
     {"overlap", word, Measure::any, {}, overlaps, true},
     {"items", quantity, Measure::count},
     {"in_flight", quantity, Measure::size},
     {"vector", quantity, Measure::size},
     {"registers", quantity, Measure::count},
+    {"threads", quantity, Measure::count},
+    {"item", group, Measure::any, item},
     {"barrier", quantity, Measure::duration}};
 static constexpr Field launch[] = {
     {"host", quantity, Measure::duration, {}, {}, true},

@@ -25,9 +25,10 @@ int loadMachine(llvm::StringRef nameOrPath, llvm::ArrayRef<std::string> changes,
 /// `"memory.capacity"`, in base units.
 void printDlti(const machine::Machine &machine, llvm::raw_ostream &os);
 
-/// The core that kernels are scheduled for: the machine's vectors and its two
-/// nearest memories, of a shared one a core's share. A machine that nobody
-/// emits code for bears its own name, with the instruction set `none`.
+/// The core that kernels are scheduled for: the machine's vectors, the threads
+/// of an item, and what an item may fill of the two nearest memories. A machine
+/// that nobody emits code for bears its own name, with the instruction set
+/// `none`.
 machine::CoreAttr makeCore(const machine::Machine &machine,
                            mlir::MLIRContext &context);
 
