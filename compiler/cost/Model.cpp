@@ -26,6 +26,8 @@ double dealItems(const std::vector<std::pair<double, double>> &items,
     longest = std::max(longest, seconds);
   }
   slots = std::max(1.0, std::floor(slots));
+  if (items.size() == 1)
+    return std::ceil(count / slots) * longest;
   if (count > mostDealt)
     return sum / slots + longest * (1 - 1 / slots);
   std::priority_queue<double, std::vector<double>, std::greater<>> free;
@@ -151,8 +153,9 @@ private:
   }
 
   bool timeItems() {
-    std::vector<std::pair<double, double>> items, chains;
-    std::vector<std::vector<std::pair<double, double>>> byResource;
+    using Times = std::vector<std::pair<double, double>>;
+    Times items, chains;
+    std::vector<Times> byResource;
     for (const ItemRun &run : facts.items) {
       itemCount = run.count;
       std::vector<Resource> resources;
@@ -162,31 +165,24 @@ private:
       Resource chain = timeChain(run.work.chain, machine);
       items.push_back({seconds, run.count});
       chains.push_back({chain.seconds, run.count});
-      addResources(resources, run.count);
       latency.status = std::max(latency.status, chain.status);
+      byResource.resize(resources.size());
+      result.resources.resize(resources.size(), {"", 0, Status::measured});
+      for (size_t i = 0; i < resources.size(); ++i) {
+        byResource[i].push_back({resources[i].seconds, run.count});
+        Resource &known = result.resources[i];
+        known.name = resources[i].name;
+        if (resources[i].seconds > 0)
+          known.status = std::max(known.status, resources[i].status);
+      }
     }
     double cores = machine.cores.value;
-    body = dealItems(items, cores);
+    for (size_t i = 0; i < byResource.size(); ++i)
+      result.resources[i].seconds = dealItems(byResource[i], cores);
     latency.seconds = dealItems(chains, cores * result.itemsPerCore);
-    body = std::max(body, latency.seconds);
-    // A resource's own time is the even share of its work; what waves and
-    // tails add shows in the total.
-    for (Resource &resource : result.resources)
-      resource.seconds /= cores;
+    body = std::max(dealItems(items, cores), latency.seconds);
     result.resources.push_back(latency);
     return true;
-  }
-
-  void addResources(const std::vector<Resource> &resources, double count) {
-    if (result.resources.empty())
-      for (const Resource &resource : resources)
-        result.resources.push_back({resource.name, 0, Status::measured});
-    for (size_t i = 0; i < resources.size(); ++i) {
-      Resource &sum = result.resources[i];
-      sum.seconds += resources[i].seconds * count;
-      if (resources[i].seconds > 0)
-        sum.status = std::max(sum.status, resources[i].status);
-    }
   }
 
   /// Memories that cores share move the bytes of all.
@@ -219,6 +215,9 @@ private:
                             return a.seconds < b.seconds;
                           });
     result.operations = facts.countOperations();
+    result.bytesByMemory.push_back(nearTotal);
+    for (size_t i = 1; i < machine.memories.size(); ++i)
+      result.bytesByMemory.push_back(traffic[i - 1]);
     addEnergy();
   }
 

@@ -10,8 +10,8 @@ namespace sennit::cost {
 
 using machine::Status;
 
-/// The time that one resource alone would need, and how well the numbers
-/// behind it are known.
+/// The time that a kernel would take if only this resource took any, waves and
+/// tails included, and how well the numbers behind it are known.
 struct Resource {
   std::string name;
   double seconds = 0;
@@ -38,6 +38,9 @@ struct Prediction {
   double itemsPerCore = 1;
   /// Operations; bytes that pass the largest memory's port.
   double operations = 0, bytes = 0;
+  /// Bytes that pass each memory's port, in the machine's order: the first is
+  /// the one that a core works in.
+  std::vector<double> bytesByMemory;
   /// Joules; nothing where the machine leaves out an energy that it needs,
   /// which `missingEnergy` then names.
   std::optional<double> energy;
