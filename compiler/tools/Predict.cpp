@@ -91,6 +91,10 @@ std::optional<EntryRow> predictEntry(const std::string &name,
       row.operations += kernel.operations * use.calls;
       row.bytes += kernel.bytes * use.calls;
       row.fits &= kernel.fits;
+      row.bytesByMemory.resize(kernel.bytesByMemory.size());
+      for (auto [sum, bytes] :
+           llvm::zip_equal(row.bytesByMemory, kernel.bytesByMemory))
+        sum += bytes * use.calls;
       if (kernel.energy && row.energy)
         *row.energy += *kernel.energy * use.calls;
       else
@@ -108,6 +112,30 @@ std::optional<EntryRow> predictEntry(const std::string &name,
     return std::pair(-a.seconds, a.name) < std::pair(-b.seconds, b.name);
   });
   return entry;
+}
+
+int predictWorkload(const Workload &workload, llvm::StringRef target,
+                    llvm::ArrayRef<std::string> changes, LoadedMachine &loaded,
+                    std::vector<EntryRow> &entries) {
+  if (workload.length < 1)
+    return complain("--length is " + llvm::Twine(workload.length) +
+                        "; at least one token is expected",
+                    usage);
+  if (int code = loadMachine(target, changes, loaded))
+    return code;
+  WorkloadFacts facts;
+  if (int code = runWithProgress([&](Progress progress) {
+        return readWorkload(workload, loaded.machine, facts, progress);
+      }))
+    return code;
+  std::string reason;
+  auto prefill = predictEntry("prefill", facts.prefill, loaded.machine, reason);
+  auto step = prefill ? predictEntry("step", facts.step, loaded.machine, reason)
+                      : std::nullopt;
+  if (!step)
+    return complain(reason, unsupported);
+  entries = {std::move(*prefill), std::move(*step)};
+  return done;
 }
 
 } // namespace sennit::tools

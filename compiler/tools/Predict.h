@@ -36,6 +36,8 @@ struct KernelRow {
   std::string name;
   double calls = 0, seconds = 0, operations = 0, bytes = 0;
   std::optional<double> energy = 0;
+  /// Bytes that pass each memory's port, in the machine's order.
+  std::vector<double> bytesByMemory;
   /// Of the call that takes longest.
   cost::Resource bound;
   double longest = 0, waves = 0;
@@ -59,6 +61,12 @@ std::optional<EntryRow> predictEntry(const std::string &name,
                                      llvm::ArrayRef<cost::EntryFacts> calls,
                                      const machine::Machine &machine,
                                      std::string &reason);
+
+/// Loads a machine and predicts the prefill and a step of a model on it, in
+/// that order; returns an exit code after printing the error.
+int predictWorkload(const Workload &workload, llvm::StringRef target,
+                    llvm::ArrayRef<std::string> changes, LoadedMachine &loaded,
+                    std::vector<EntryRow> &entries);
 
 } // namespace sennit::tools
 

@@ -114,40 +114,26 @@ static int run() {
     return complain("predict needs a model and --target with a machine of "
                     "`sennit targets list` or a file that ends in `.yaml`",
                     usage);
-  if (length < 1)
-    return complain("--length is " + llvm::Twine(length) +
-                        "; at least one token is expected",
-                    usage);
   LoadedMachine loaded;
-  if (int code = loadMachine(target, changes, loaded))
+  std::vector<EntryRow> entries;
+  if (int code = predictWorkload({model, context, length, skew}, target,
+                                 changes, loaded, entries))
     return code;
-  WorkloadFacts facts;
-  Workload workload{model, context, length, skew};
-  if (int code = runWithProgress([&](Progress progress) {
-        return readWorkload(workload, loaded.machine, facts, progress);
-      }))
-    return code;
-  std::string reason;
-  auto prefill = predictEntry("prefill", facts.prefill, loaded.machine, reason);
-  auto step = prefill ? predictEntry("step", facts.step, loaded.machine, reason)
-                      : std::nullopt;
-  if (!step)
-    return complain(reason, unsupported);
   if (asJson) {
     llvm::outs() << llvm::json::Value(llvm::json::Object{
                         {"format", 1},
                         {"model", model.getValue()},
                         {"machine", loaded.machine.name},
                         {"cores", loaded.machine.cores.value},
-                        {"prefill", toJson(*prefill)},
-                        {"step", toJson(*step)}})
+                        {"prefill", toJson(entries[0])},
+                        {"step", toJson(entries[1])}})
                  << "\n";
     return done;
   }
   llvm::outs() << model << " on " << loaded.machine.name << ", "
                << llvm::format("%.0f cores\n", loaded.machine.cores.value);
-  print(*prefill, llvm::outs());
-  print(*step, llvm::outs());
+  for (const EntryRow &entry : entries)
+    print(entry, llvm::outs());
   return done;
 }
 

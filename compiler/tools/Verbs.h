@@ -36,6 +36,7 @@ Verb getBenchVerb();
 Verb getDemoVerb();
 Verb getPredictVerb();
 Verb getSweepVerb();
+Verb getReportVerb();
 Verb getTargetsVerb();
 Verb getVersionVerb();
 
