@@ -27,8 +27,6 @@ struct Loop {
   /// What one iteration adds to what waits.
   cost::Chain chain;
   std::vector<Loop> inner;
-  /// Mean iterations for each of the loop around.
-  double trips = 1;
 };
 
 /// A dimension of the grid or a stream, as loops around an access.
@@ -61,19 +59,17 @@ public:
          llvm::zip_equal(kernel.getArguments(), arguments))
       if (argument.getType().isIndex())
         ranges.set(argument, number);
-    ranges.read = [=](Value table, double index) -> std::optional<double> {
-      auto argument = dyn_cast<BlockArgument>(table);
-      auto type = cast<MemRefType>(table.getType());
-      double rows = argument ? arguments[argument.getArgNumber()] : 0;
-      if (rows <= 0 || !type.hasStaticShape() || type.getRank() != 1)
+    ranges.read = [this](Value table, double index) -> std::optional<double> {
+      auto found = tables.find(table);
+      if (found == tables.end() || index < 0 ||
+          index >= double(found->second.size()))
         return std::nullopt;
-      // Entry i is the first row of part i, the last one all rows.
-      double first = 0;
-      auto counts = cost::routeTokens(rows, type.getDimSize(0) - 1, 1, skew);
-      for (size_t i = 0; i < counts.size() && double(i) < index; ++i)
-        first += counts[i];
-      return std::round(first);
+      return found->second[size_t(index)];
     };
+    for (auto [argument, number] :
+         llvm::zip_equal(kernel.getArguments(), arguments))
+      if (number > 0 && isa<MemRefType>(argument.getType()))
+        setTable(argument, number, skew);
   }
 
   std::optional<cost::KernelFacts> run() {
@@ -104,6 +100,21 @@ private:
   bool fail(const Twine &message) {
     reason = message.str();
     return false;
+  }
+
+  /// Entry i is the first row of part i, the last one all rows.
+  void setTable(Value table, double rows, double skew) {
+    auto type = cast<MemRefType>(table.getType());
+    if (!type.hasStaticShape() || type.getRank() != 1)
+      return;
+    std::vector<double> &firstRows = tables[table];
+    double first = 0;
+    for (double count :
+         cost::routeTokens(rows, double(type.getDimSize(0) - 1), 1, skew)) {
+      firstRows.push_back(std::round(first));
+      first += count;
+    }
+    firstRows.push_back(std::round(first));
   }
 
   void readLoop(Loop &loop, Block &block) {
@@ -367,6 +378,7 @@ private:
   std::string &reason;
   tile::GridOp grid;
   IndexRanges ranges;
+  llvm::DenseMap<Value, std::vector<double>> tables;
   TileWork work;
   Loop top;
   cost::KernelFacts facts;

@@ -110,16 +110,28 @@ const Node *findField(const Node &root, std::string_view path,
   }
   reason = "`" + std::string(path) + "` may be";
   for (auto &[node, full] : search.found)
-    reason += (node == search.found.front().first ? " `" : " or `") + full +
-              "`; name more of it";
+    reason +=
+        (node == search.found.front().first ? " `" : " or `") + full + "`";
+  reason += "; name more of it";
   return nullptr;
+}
+
+/// Of a name that needs no quotes in YAML.
+static bool isOfName(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' || c == '/';
 }
 
 bool fits(const Field &field, std::string_view text, std::string &reason) {
   if (field.kind == FieldKind::word) {
-    if (field.words.empty() || std::find(field.words.begin(), field.words.end(),
-                                         text) != field.words.end())
-      return !text.empty();
+    if (field.words.empty()) {
+      reason = "is `" + std::string(text) +
+               "`, not a name of letters, digits and `_.-/`";
+      return !text.empty() && std::all_of(text.begin(), text.end(), isOfName);
+    }
+    if (std::find(field.words.begin(), field.words.end(), text) !=
+        field.words.end())
+      return true;
     reason = "is `" + std::string(text) + "`, not one of";
     for (std::string_view word : field.words)
       reason.append(" `").append(word).append("`");

@@ -4,6 +4,7 @@
 
 #include "compiler/machine/Expression.h"
 #include <algorithm>
+#include <set>
 
 namespace sennit::machine {
 
@@ -42,7 +43,7 @@ public:
     if (std::none_of(machine.units.begin(), machine.units.end(),
                      [](const Unit &u) { return u.kind == UnitKind::vector; }))
       complain(root, "no level has a unit of kind vector");
-    checkDerived();
+    checkRest(root);
     if (problems.size() != before)
       return std::nullopt;
     return std::move(machine);
@@ -50,7 +51,8 @@ public:
 
 private:
   void complain(const Node &node, std::string message) {
-    problems.push_back({node.file, node.line, std::move(message)});
+    if (complained.insert(&node).second)
+      problems.push_back({node.file, node.line, std::move(message)});
   }
 
   /// The quantity at `node` in base units; 0 where there is no node.
@@ -210,16 +212,18 @@ private:
   }
 
   /// Quantities that nothing above has read must have values too.
-  void checkDerived() {
-    if (const Node *derive = root.find("derive"))
-      for (const Node &entry : derive->children)
-        (void)read(&entry);
+  void checkRest(const Node &node) {
+    if (node.field->kind == FieldKind::quantity)
+      (void)read(&node);
+    for (const Node &child : node.children)
+      checkRest(child);
   }
 
   const Node &root;
   std::vector<Problem> &problems;
   Evaluator evaluator;
   Machine machine;
+  std::set<const Node *> complained;
   bool isInmost = false;
 };
 } // namespace
