@@ -41,15 +41,26 @@ public:
       return fail("products of " + name(product.a) + " by " + name(product.b));
     charge(best.unit, best.seconds, best.status);
     const Unit &unit = machine.units[best.unit];
-    times.operandBytes += best.pieces * product.times * product.k *
-                          (product.m * machine::getBytes(product.a) *
-                               std::ceil(product.n / unit.blockN) +
-                           product.n * machine::getBytes(product.b) *
-                               std::ceil(product.m / unit.blockM));
+    double bytesA = machine::getBytes(product.a);
+    double bytesB = machine::getBytes(product.b);
+    // Pieces are of the cheaper type.
+    if (best.pieces > 1)
+      bytesA = bytesB = std::min(bytesA, bytesB);
+    times.operandBytes +=
+        best.pieces * product.times * product.k *
+        (product.m * bytesA * std::ceil(product.n / unit.blockN) +
+         product.n * bytesB * std::ceil(product.m / unit.blockM));
     chargeEnergy(unit.energy[size_t(best.element)],
                  product.getFlops() * best.pieces,
                  unit.name + ".energy." + name(best.element));
-    return true;
+    return best.pieces <= 1 || addSplit(product, best.pieces);
+  }
+
+  /// A piece is rounded to the cheaper type and taken from what is left.
+  bool addSplit(const Product &product, double pieces) {
+    bool isA = machine::getBytes(product.a) > machine::getBytes(product.b);
+    double elements = (isA ? product.m : product.n) * product.k;
+    return addVector(Element::f32, 2 * pieces * elements * product.times);
   }
 
   bool addVector(Element element, double operations) {

@@ -20,8 +20,9 @@ struct UnitTimes {
 /// Gives every product to a matrix unit with a rate for the wider element, or
 /// for the narrower where it splits the wider one; else, or where padding would
 /// multiply the work by more than eight, to a vector unit. Shapes are padded to
-/// fragments; a systolic array fills and drains. Special functions without a
-/// unit become vector operations. False, and a reason, where no unit can.
+/// fragments; a systolic array fills and drains; splitting costs two vector
+/// operations a piece. Special functions without a unit become vector
+/// operations. False, and a reason, where no unit can.
 bool timeUnits(const Work &work, const machine::Machine &machine,
                UnitTimes &times, std::string &reason);
 
