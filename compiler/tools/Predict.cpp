@@ -103,6 +103,7 @@ std::optional<EntryRow> predictEntry(const std::string &name,
         continue;
       row.longest = kernel.seconds;
       row.bound = kernel.bound;
+      row.resources = kernel.resources;
       row.waves = kernel.waves;
     }
   }

@@ -38,8 +38,10 @@ struct KernelRow {
   std::optional<double> energy = 0;
   /// Bytes that pass each memory's port, in the machine's order.
   std::vector<double> bytesByMemory;
-  /// Of the call that takes longest.
+  /// Of the call that takes longest: the resource that binds it, and all that
+  /// take time.
   cost::Resource bound;
+  std::vector<cost::Resource> resources;
   double longest = 0, waves = 0;
   bool fits = true;
 };

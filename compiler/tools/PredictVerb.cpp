@@ -37,6 +37,10 @@ static cl::opt<double> skew(
     cl::desc("how unevenly experts are chosen: shares i^-skew (default: 0, "
              "evenly)"),
     cl::init(0), cl::sub(command));
+static cl::opt<std::string>
+    kernelName("kernel",
+               cl::desc("print what each resource takes of this kernel alone"),
+               cl::value_desc("name"), cl::sub(command));
 static cl::opt<bool> asJson("json", cl::desc("print JSON, in base units"),
                             cl::sub(command));
 
@@ -80,6 +84,41 @@ static void print(const EntryRow &entry, llvm::raw_ostream &os) {
        << "`.\n";
 }
 
+/// What each resource alone would take of a kernel, the longest first: the next
+/// bottleneck is the second.
+static void printResources(const EntryRow &entry, const KernelRow &row,
+                           llvm::raw_ostream &os) {
+  os << "\n"
+     << entry.name << ", kernel " << row.name
+     << llvm::format(": %.2f us for the longest of %.0f calls, %.0f waves\n\n",
+                     row.longest * 1e6, row.calls, row.waves)
+     << "| resource | us alone | of the call | known as |\n"
+        "| --- | ---: | ---: | --- |\n";
+  std::vector<cost::Resource> resources = row.resources;
+  llvm::stable_sort(resources,
+                    [](auto &a, auto &b) { return a.seconds > b.seconds; });
+  for (const cost::Resource &resource : resources)
+    if (resource.seconds > 0)
+      os << "| " << resource.name
+         << llvm::format(" | %.3f | %.1f %% | ", resource.seconds * 1e6,
+                         100 * resource.seconds / row.longest)
+         << getName(resource.status) << " |\n";
+}
+
+static int printKernel(llvm::ArrayRef<EntryRow> entries) {
+  bool isFound = false;
+  for (const EntryRow &entry : entries)
+    for (const KernelRow &row : entry.kernels)
+      if (row.name == kernelName) {
+        printResources(entry, row, llvm::outs());
+        isFound = true;
+      }
+  return isFound ? done
+                 : complain("neither prefill nor step has a kernel `" +
+                                kernelName + "`",
+                            usage);
+}
+
 static llvm::json::Object toJson(const EntryRow &entry) {
   auto orNull = [](const std::optional<double> &number) {
     return number ? llvm::json::Value(*number) : llvm::json::Value(nullptr);
@@ -119,6 +158,8 @@ static int run() {
   if (int code = predictWorkload({model, context, length, skew}, target,
                                  changes, loaded, entries))
     return code;
+  if (!kernelName.empty())
+    return printKernel(entries);
   if (asJson) {
     llvm::outs() << llvm::json::Value(llvm::json::Object{
                         {"format", 1},
