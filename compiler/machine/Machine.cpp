@@ -4,6 +4,7 @@
 
 #include "compiler/machine/Expression.h"
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace sennit::machine {
@@ -51,8 +52,7 @@ public:
 
 private:
   void complain(const Node &node, std::string message) {
-    if (complained.insert(&node).second)
-      problems.push_back({node.file, node.line, std::move(message)});
+    problems.push_back({node.file, node.line, std::move(message)});
   }
 
   /// The quantity at `node` in base units; 0 where there is no node.
@@ -61,17 +61,19 @@ private:
       return {};
     std::string reason;
     auto known = evaluator.evaluate(*node, reason);
-    if (!known) {
-      complain(*node, reason);
+    double number = known ? known->value.number : 0;
+    std::string is = "`" + node->name + "` is " + formatNumber(number);
+    if (known && !(number > 0))
+      reason = is + ", not a positive number";
+    else if (known && node->field->measure == Measure::count &&
+             number != std::floor(number))
+      reason = is + ", not a whole number";
+    if (!reason.empty()) {
+      if (refused.insert(node).second)
+        complain(*node, reason);
       return {};
     }
-    Quantity quantity{known->value.number, known->status};
-    if (!(quantity.value > 0)) {
-      complain(*node, "`" + node->name + "` is " +
-                          formatNumber(quantity.value) +
-                          ", not a positive number");
-      return quantity;
-    }
+    Quantity quantity{number, known->status};
     // Cycles become seconds.
     int cycles = known->value.dimension.clock;
     bool isFrequency = node->field->measure == Measure::frequency;
@@ -223,7 +225,8 @@ private:
   std::vector<Problem> &problems;
   Evaluator evaluator;
   Machine machine;
-  std::set<const Node *> complained;
+  /// Said once, however often they are read.
+  std::set<const Node *> refused;
   bool isInmost = false;
 };
 } // namespace
