@@ -100,14 +100,15 @@ def ReadOp : RtOp<"read", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface
   let assemblyFormat = "$constant attr-dict `:` type($value)";
 }
 
-def DispatchOp : RtOp<"dispatch", [AttrSizedOperandSegments, Pure,
+def DispatchOp : RtOp<"dispatch", [AttrSizedOperandSegments,
                                    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "run a kernel on tensors";
   let description = [{
     The kernel is a function of one view per operand, one per result that is not
     tied, and then the scalars. `ties[i]` is the operand that result i overwrites,
     or -1 for a result with memory of its own. `extents` give the results' dynamic
-    dimensions, in order.
+    dimensions, in order. Two dispatches are never one: what the one gives
+    may be overwritten.
 
     Constraints:
     - `ties`: one per result; the operand has the result's type; no operand is tied twice.
@@ -126,7 +127,7 @@ def DispatchOp : RtOp<"dispatch", [AttrSizedOperandSegments, Pure,
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyRankedTensor>:$inputs, Variadic<Index>:$scalars,
                        Variadic<Index>:$extents, DenseI64ArrayAttr:$ties);
-  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let results = (outs Res<Variadic<AnyRankedTensor>, "memory of its own", [MemAlloc]>:$outputs);
   let assemblyFormat = [{
     $kernel `(` ($inputs^ `:` type($inputs))? `)` (`scalars` `(` $scalars^ `)`)?
     (`extents` `(` $extents^ `)`)? `ties` $ties attr-dict `->` type($outputs)
