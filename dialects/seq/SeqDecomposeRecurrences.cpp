@@ -100,12 +100,35 @@ static Value correctValue(MeaningBuilder &b, Value key, Value value, Value beta,
                    });
 }
 
+/// S + sum_r k_r^T v_r over the writers of each state, in their order.
+static Value addWriters(MeaningBuilder &b, LinearAttentionOp op, Value t,
+                        Value state) {
+  int64_t heads = op.getStateHeads();
+  Value keys = b.splitHeads(b.row(op.getKey(), t), heads, 0),
+        values = b.splitHeads(b.row(op.getValue(), t), heads, 0);
+  auto writerOf = [&](Value all, int64_t writer) {
+    OpFoldResult zero = b.getIndexAttr(0);
+    Extents sizes = b.extents(all);
+    sizes[1] = b.getIndexAttr(1);
+    return b.joinHeads(
+        b.slice(all, {zero, b.getIndexAttr(writer), zero}, sizes), 0);
+  };
+  for (int64_t writer = 0; writer != op.getWriters(); ++writer)
+    state = addOuterProduct(b, writerOf(keys, writer), writerOf(values, writer),
+                            state);
+  return state;
+}
+
 /// The state after token `t`.
 static Value updateState(MeaningBuilder &b, LinearAttentionOp op, Value t,
                          Value state) {
   auto rowOf = [&](Value tensor) {
     return repeatHeads(b, b.row(tensor, t), op.getStateHeads());
   };
+  if (op.getWriters() > 1)
+    return addWriters(b, op, t,
+                      op.getDecay() ? decayState(b, rowOf(op.getDecay()), state)
+                                    : state);
   Value key = rowOf(op.getKey()), value = rowOf(op.getValue()), erased;
   if (op.getEraseRead())
     erased = readState(b, rowOf(op.getEraseRead()), state);

@@ -134,6 +134,20 @@ static LogicalResult verifyOperandsOfRule(LinearAttentionOp op) {
   return check("erase", op.getEraseRead(), rule == UpdateRule::RankOne);
 }
 
+/// `writers`: keys and values of the same multiple of the state heads.
+static LogicalResult verifyWriters(LinearAttentionOp op, Extent state) {
+  UpdateRule rule = op.getUpdateRule();
+  Extent key{"key", op.getKey(), op.getHeadDim()},
+      value{"value", op.getValue(), op.getHeadDim()};
+  if (rule != UpdateRule::Linear && rule != UpdateRule::Gated)
+    return op.emitOpError()
+           << "update rule `" << stringifyUpdateRule(rule) << "` writes "
+           << key.get() << " keys into " << state.get() << " states";
+  if (failed(verifyGroups(op, state, key)))
+    return failure();
+  return verifySame(op, "heads", key, value);
+}
+
 static LogicalResult verifyHeads(LinearAttentionOp op) {
   unsigned dim = op.getHeadDim();
   Extent state{"state", op.getState(), op.getTokenDim()};
@@ -142,11 +156,15 @@ static LogicalResult verifyHeads(LinearAttentionOp op) {
   if (failed(
           verifyGroups(op, isShared ? state : query, isShared ? query : state)))
     return failure();
+  bool hasWriters = op.getWriters() > 1;
+  if (hasWriters && failed(verifyWriters(op, state)))
+    return failure();
   for (auto [name, value] : {std::pair<StringRef, Value>("key", op.getKey()),
                              {"value", op.getValue()},
                              {"erase_read", op.getEraseRead()},
                              {"erase_write", op.getEraseWrite()}})
-    if (value && failed(verifyGroups(op, {name, value, dim}, state)))
+    if (value && !hasWriters &&
+        failed(verifyGroups(op, {name, value, dim}, state)))
       return failure();
   for (auto [name, value] :
        {std::pair<StringRef, Value>("decay", op.getDecay()),
@@ -225,7 +243,7 @@ double LinearAttentionOp::countFlops(int64_t tokens, int64_t) {
   double readers = std::max<double>(1, double(queryHeads) / getStateHeads());
   // k v and its sum; q S and its sum; the decay; what is read to be erased, and
   // its own sum, which delta rules share with that of k v.
-  double each = 2 + 2 * readers + (getDecay() ? 1 : 0);
+  double each = 2 * getWriters() + 2 * readers + (getDecay() ? 1 : 0);
   each += isDelta(getUpdateRule()) ? 2 : getEraseRead() ? 4 : 0;
   return each * tokens * countElements(getState());
 }

@@ -79,14 +79,19 @@ def LinearAttentionOp : SeqMixerOp<"linear_attention", [AttrSizedOperandSegments
     and may go without decay. Of H state heads, head h reads head h / (H / n) of
     a tensor with n of them: key, value and erasing vectors have a divisor of H.
     Query heads are a divisor too, or a multiple, and then H / n is turned
-    round: query heads share a state. The output has the larger number. The
-    state is f32. All tensors may have a leading dimension, the sequences of a
-    batch.
+    round: query heads share a state. The output has the larger number. With
+    `linear` and `gated`, keys and values may both have R H heads: head h then
+    adds the R products of heads h R .. h R + R - 1, in their order. The state is
+    f32. All tensors may have a leading dimension, the sequences of a batch.
 
     Settings: RetNet, Lightning: `gated`, g the same for every token. SSD (Mamba-2;
     Dao and Gu 2024): `gated`, q = C, k = B, v = delta x, g = delta A. GLA: `gated`,
     g a component. DeltaNet, Gated DeltaNet: `delta`, `gated_delta`. KDA:
     `gated_delta`, g a component. RWKV-7: `rank_one`, a = -kappa, b = eta kappa.
+    Mamba-3 of rank R (Lahoti et al. 2026): `gated` with 2 R keys and values a head,
+    the R of this token times lambda delta, and those of the token before times
+    (1 - lambda) delta e^g, which is the trapezoidal rule; R query heads a head; keys
+    and queries rotated by the summed angles, which is the complex transition.
     ONNX `LinearAttention`, token-major.
 
     `chunk` is a hint: tokens that a fast form takes at once; 1 is serial.
@@ -97,6 +102,7 @@ def LinearAttentionOp : SeqMixerOp<"linear_attention", [AttrSizedOperandSegments
       rules; `erase` for `rank_one`; otherwise absent.
     - `head_groups`: heads of key, value and erasing vectors divide the state heads; those of the query divide
       them or are a multiple; decay and beta have one column a state head.
+    - `writers`: heads of key and value are both the same multiple of the state heads, for `linear` and `gated`.
     - `widths`: query, key, erasing vectors, decay a component and state agree in key width; value and state in
       value width.
     - `tokens`: all but the state have the same extent of tokens.
@@ -147,6 +153,10 @@ def LinearAttentionOp : SeqMixerOp<"linear_attention", [AttrSizedOperandSegments
     int64_t getStateHeads() { return getState().getType().getDimSize(getTokenDim()); }
     int64_t getKeyWidth() { return getQuery().getType().getShape().back(); }
     int64_t getValueWidth() { return getValue().getType().getShape().back(); }
+    /// Products that a token adds to each state.
+    int64_t getWriters() {
+      return std::max<int64_t>(1, getKey().getType().getDimSize(getHeadDim()) / getStateHeads());
+    }
     /// Whether each key component has a decay of its own.
     bool hasDecayOfComponents() {
       return getDecay() && getDecay().getType().getRank() == getQuery().getType().getRank();

@@ -105,12 +105,15 @@ private:
                                   program.index(heads / own));
   }
 
-  /// `count` heads of the rows from `t` on, [chunk * count, width]; rows past
-  /// the end are zero.
-  FailureOr<Value> loadRows(Value tensor, Value t, int64_t count = 1) {
+  /// `count` heads of the rows from `t` on, from the `from`-th of the head's
+  /// own on, [chunk * count, width]; rows past the end are zero.
+  FailureOr<Value> loadRows(Value tensor, Value t, int64_t count = 1,
+                            int64_t from = 0) {
     int64_t width = cast<RankedTensorType>(tensor.getType()).getShape().back();
-    Box box =
-        placeBox({t, ownHead(headsOf(tensor)), zero()}, {chunk, count, width});
+    Value first = ownHead(headsOf(tensor));
+    if (from > 0)
+      first = program.add(first, program.index(from));
+    Box box = placeBox({t, first, zero()}, {chunk, count, width});
     FailureOr<Value> tile = program.tileF32(tensor, box);
     if (failed(tile))
       return failure();
@@ -178,6 +181,8 @@ private:
   }
 
   FailureOr<SmallVector<Writer>> makeWriters(Value t, Value g, Value state) {
+    if (op.getWriters() > 1)
+      return loadWriters(t);
     FailureOr<Value> k = loadRows(op.getKey(), t),
                      v = loadRows(op.getValue(), t);
     if (failed(k) || failed(v))
@@ -187,6 +192,18 @@ private:
     if (op.getEraseRead())
       return eraseAndWrite(t, *k, *v, g, state);
     return SmallVector<Writer>{{*k, *v}};
+  }
+
+  FailureOr<SmallVector<Writer>> loadWriters(Value t) {
+    SmallVector<Writer> writers;
+    for (int64_t writer = 0; writer != op.getWriters(); ++writer) {
+      FailureOr<Value> k = loadRows(op.getKey(), t, 1, writer),
+                       v = loadRows(op.getValue(), t, 1, writer);
+      if (failed(k) || failed(v))
+        return failure();
+      writers.push_back({*k, *v});
+    }
+    return writers;
   }
 
   /// The delta rules: (I + beta [k, k])^-1 beta (v - (k e^G) S), with [k, k]

@@ -50,6 +50,20 @@ static std::string spellLinearAttention(const Shape &shape,
        {"dv", str(shape.valueWidth)}});
 }
 
+/// The products that a token adds to one state head, one after the other.
+static void addWriters(const Shape &shape, const Tensors &in, int64_t t,
+                       int64_t h, Tensor &state) {
+  int64_t writers = shape.keyHeads / shape.heads;
+  for (int64_t k = 0; k != shape.keyWidth; ++k)
+    for (int64_t v = 0; v != shape.valueWidth; ++v) {
+      if (shape.decayRank > 0)
+        state(h, k, v) *=
+            std::exp(shape.decayRank == 1 ? in[3](t, h) : in[3](t, h, k));
+      for (int64_t w = h * writers; w != (h + 1) * writers; ++w)
+        state(h, k, v) += in[1](t, w, k) * in[2](t, w, v);
+    }
+}
+
 /// One token of one state head: `row` of the head that it reads of a tensor.
 static void update(const Shape &shape, const Tensors &in, int64_t t, int64_t h,
                    Tensor &state) {
@@ -85,7 +99,10 @@ static Tensors evaluateLinearAttention(const Shape &shape, const Tensors &in) {
   Tensor state = in[7], output(Element::F32, {tokens, heads, shape.valueWidth});
   for (int64_t t = 0; t != tokens; ++t) {
     for (int64_t h = 0; h != shape.heads; ++h)
-      update(shape, in, t, h, state);
+      if (shape.keyHeads > shape.heads)
+        addWriters(shape, in, t, h, state);
+      else
+        update(shape, in, t, h, state);
     for (int64_t o = 0; o != heads; ++o)
       for (int64_t v = 0; v != shape.valueWidth; ++v)
         for (int64_t k = 0; k != shape.keyWidth; ++k)
@@ -186,6 +203,10 @@ std::vector<Specimen> sennit::test::makeLinearAttentions() {
           makeLinearAttention({"rank_one", 2, 2, 2, 2, 2, 7, 5, 8}),
           makeLinearAttention({"rank_one", 1, 2, 1, 2, 2, 7, 5, 16}),
           makeLinearAttention({"rank_one", 0, 4, 2, 2, 2, 7, 5, 4}),
+          makeLinearAttention({"linear", 0, 2, 6, 6, 2, 5, 7}),
+          makeLinearAttention({"gated", 1, 9, 12, 12, 3, 6, 5, 16}),
+          makeLinearAttention({"gated", 2, 2, 4, 4, 2, 7, 5}),
+          makeBatch(makeLinearAttention({"gated", 1, 1, 4, 4, 2, 6, 5}), 2, {}),
           makeBatch(makeLinearAttention({"gated", 1, 1, 1, 3, 3, 6, 5}), 3, {}),
           makeBatch(makeLinearAttention({"gated_delta", 2, 4, 2, 2, 2, 6, 5}),
                     2, {}),

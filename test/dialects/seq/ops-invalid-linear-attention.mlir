@@ -132,3 +132,22 @@ func.func @linear_chunk(%q: tensor<?x2x8xf32>, %s: tensor<2x8x8xf32>) {
     : tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<2x8x8xf32>
   return
 }
+
+// -----
+
+func.func @linear_writers_rule(%q: tensor<?x2x8xf32>, %k: tensor<?x4x8xf32>, %beta: tensor<?x2xf32>, %s: tensor<2x8x8xf32>) {
+  // expected-error@+1 {{update rule `delta` writes 4 keys into 2 states}}
+  %o, %n = seq.linear_attention delta %q, %k, %k beta(%beta : tensor<?x2xf32>) state(%s) {scale = 1.0 : f32}
+    : tensor<?x2x8xf32>, tensor<?x4x8xf32>, tensor<?x4x8xf32>, tensor<2x8x8xf32>
+  return
+}
+
+// -----
+
+// expected-note@+1 {{`key` is 'tensor<?x4x8xf32>'}}
+func.func @linear_writers(%q: tensor<?x2x8xf32>, %k: tensor<?x4x8xf32>, %v: tensor<?x2x8xf32>, %s: tensor<2x8x8xf32>) {
+  // expected-error@+1 {{`value` has 2 heads, `key` has 4}}
+  %o, %n = seq.linear_attention linear %q, %k, %v state(%s) {scale = 1.0 : f32}
+    : tensor<?x2x8xf32>, tensor<?x4x8xf32>, tensor<?x2x8xf32>, tensor<2x8x8xf32>
+  return
+}
