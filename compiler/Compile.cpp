@@ -8,6 +8,7 @@
 #include "compiler/Register.h"
 #include "compiler/Stages.h"
 #include "dialects/rt/Rt.h"
+#include "dialects/seq/Seq.h"
 #include "frontends/hf/Import.h"
 #include "frontends/onnx/Import.h"
 #include "mlir/Parser/Parser.h"
@@ -51,6 +52,8 @@ public:
     if (auto error = phase("import", [&] { return import(); }))
       return error;
     if (auto error = requestVerify())
+      return error;
+    if (auto error = requestSegments())
       return error;
     (*module)->setAttr("machine.target", report.machine.core);
     if (auto error = dump("import"))
@@ -178,6 +181,20 @@ private:
     facts.set("verify",
               IntegerAttr::get(IntegerType::get(&context, 64), options.verify));
     (*module)->setAttr("seq.model", facts.getDictionary(&context));
+    return llvm::Error::success();
+  }
+
+  /// Notes in the module into how many segments scans are cut.
+  llvm::Error requestSegments() {
+    if (options.scanSegments == 0)
+      return llvm::Error::success();
+    if (options.scanSegments < 0)
+      return fail("scans cannot be cut into " + Twine(options.scanSegments) +
+                      " segments",
+                  2);
+    (*module)->setAttr(
+        seq::kScanSegmentsAttrName,
+        IntegerAttr::get(IntegerType::get(&context, 64), options.scanSegments));
     return llvm::Error::success();
   }
 

@@ -39,6 +39,9 @@ struct CompileOptions {
   int64_t context = 0, chunk = 0;
   /// Most tokens of one call of the entry `verify`; 0: none is made.
   int64_t verify = 0;
+  /// Segments into which scans are cut where their algebra allows; 0: serial,
+  /// or what the module says.
+  int64_t scanSegments = 0;
   bool embedWeights = false;
   /// The last stage that runs; empty: all, and an artifact.
   std::string stopAfter;

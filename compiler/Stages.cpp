@@ -17,8 +17,10 @@ static const Stage stages[] = {
     {"normalize",
      "one canonical graph a form: prefill, decode, score; parameters computed "
      "at load",
-     "canonicalize,cse,sennit-generalize-ops,sennit-raise-attention,"
-     "sennit-hoist-parameters,sennit-derive-entry-points,cse,"
+     "canonicalize,cse,sennit-generalize-ops,sennit-raise-"
+     "attention,"
+     "sennit-hoist-parameters,sennit-derive-entry-points,sennit-split-scans,"
+     "cse,"
      "sennit-verify-normalized"},
     {"fuse", "every computation stands in the kernel that will run it",
      "func.func(sennit-form-kernels,sennit-fuse-gate-pair,sennit-fuse-norm-"

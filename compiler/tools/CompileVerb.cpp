@@ -39,6 +39,11 @@ static cl::opt<int64_t>
            cl::desc("most tokens offered at once for speculation (default: 0, "
                     "none)"),
            cl::init(0), cl::sub(command));
+static cl::opt<int64_t> scanSegments(
+    "scan-segments",
+    cl::desc("segments that run beside each other, into which a scan of known "
+             "algebra is cut (default: 0, serial)"),
+    cl::init(0), cl::sub(command));
 static cl::opt<bool> embed("embed-weights",
                            cl::desc("copy the weights into the artifact"),
                            cl::sub(command));
@@ -117,6 +122,7 @@ static int run() {
   options.context = context;
   options.chunk = chunk;
   options.verify = verify;
+  options.scanSegments = scanSegments;
   options.embedWeights = embed;
   options.stopAfter = stopAfter;
   options.dumpStagesTo = dumpTo;

@@ -28,6 +28,9 @@ namespace sennit::seq {
 
 /// The module dictionary that describes the model.
 inline constexpr llvm::StringLiteral kModelAttrName = "seq.model";
+/// The number of segments into which scans are cut, on a module.
+inline constexpr llvm::StringLiteral kScanSegmentsAttrName =
+    "seq.scan_segments";
 /// The argument attribute of `@body` that names a state.
 inline constexpr llvm::StringLiteral kStateAttrName = "seq.state";
 

@@ -3,6 +3,7 @@
 #include "dialects/seq/SeqDecompose.h"
 
 #include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
 using namespace sennit::seq;
@@ -264,4 +265,16 @@ ValueRange MeaningBuilder::loop(Value lower, Value upper, ValueRange inits,
         scf::YieldOp::create(*this, body(induction, carried));
       });
   return loop.getResults();
+}
+
+SmallVector<Value> MeaningBuilder::inlined(Region &region,
+                                           ValueRange arguments) {
+  Block &body = region.front();
+  IRMapping mapping;
+  mapping.map(body.getArguments(), arguments);
+  for (Operation &inner : body.without_terminator())
+    clone(inner, mapping);
+  return llvm::map_to_vector(
+      body.getTerminator()->getOperands(),
+      [&](Value value) { return mapping.lookupOrDefault(value); });
 }

@@ -82,6 +82,10 @@ public:
   mlir::ValueRange loop(mlir::Value lower, mlir::Value upper,
                         mlir::ValueRange inits, LoopBody body);
 
+  /// The ops of a region of one block here, on `arguments`; what it yields.
+  llvm::SmallVector<mlir::Value> inlined(mlir::Region &region,
+                                         mlir::ValueRange arguments);
+
 private:
   mlir::Operation *op;
 };

@@ -37,8 +37,22 @@ void SeqDialect::initialize() {
       >();
 }
 
+/// Segments are counted for a whole module.
+static LogicalResult verifyScanSegments(Operation *op, Attribute value) {
+  if (!isa<ModuleOp>(op))
+    return op->emitError() << "`seq.scan_segments` stands on `" << op->getName()
+                           << "`, it belongs on a module";
+  auto number = dyn_cast<IntegerAttr>(value);
+  if (!number || number.getInt() < 1)
+    return op->emitError() << "`seq.scan_segments` is " << value
+                           << ", not a positive number";
+  return success();
+}
+
 LogicalResult SeqDialect::verifyOperationAttribute(Operation *op,
                                                    NamedAttribute attr) {
+  if (attr.getName() == kScanSegmentsAttrName)
+    return verifyScanSegments(op, attr.getValue());
   if (attr.getName() != kModelAttrName)
     return success();
   if (!isa<ModuleOp>(op))
@@ -73,6 +87,32 @@ LogicalResult sennit::seq::verifyGroups(Operation *op, Extent groups,
   diagnostic.attachNote(groups.value.getLoc())
       << "`" << groups.name << "` is " << groups.value.getType();
   return diagnostic;
+}
+
+static LogicalResult verifyTypes(Operation *op, StringRef what, StringRef verb,
+                                 TypeRange want, TypeRange got) {
+  if (want.size() != got.size())
+    return op->emitOpError()
+           << "region " << verb << " " << got.size() << " values, its " << what
+           << " are " << want.size();
+  for (auto [i, pair] : llvm::enumerate(llvm::zip_equal(want, got)))
+    if (std::get<0>(pair) != std::get<1>(pair))
+      return op->emitOpError()
+             << "region " << verb << " " << std::get<1>(pair) << " as value "
+             << i << ", which is " << std::get<0>(pair);
+  return success();
+}
+
+LogicalResult sennit::seq::verifyBody(Operation *op, StringRef what,
+                                      Region &body, TypeRange arguments,
+                                      TypeRange yields) {
+  auto yield = dyn_cast<YieldOp>(body.front().back());
+  if (!yield)
+    return op->emitOpError("region does not end in `seq.yield`");
+  if (failed(
+          verifyTypes(op, what, "takes", arguments, body.getArgumentTypes())))
+    return failure();
+  return verifyTypes(op, what, "yields", yields, yield.getOperandTypes());
 }
 
 LogicalResult sennit::seq::verifySame(Operation *op, StringRef what,

@@ -1,10 +1,7 @@
 // Follows the states through a scan's region and tells in what form they leave.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-//
-// Every value has a form with respect to the states. What sums, products and
-// constants are depends on the algebra: in `max_plus` the sum is the maximum
-// and the product is +; in `log_sum_exp` values stand for their exponentials.
 #include "dialects/seq/SeqScanAlgebra.h"
+#include "dialects/seq/SeqForms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -15,28 +12,20 @@
 using namespace mlir;
 using namespace sennit::seq;
 
+using Form = StateForm;
+using Forms = DenseMap<Value, Form>;
+
+/// Values from outside the region, and inputs, are constants.
+static Form lookupIn(const Forms &forms, Value value) {
+  auto found = forms.find(value);
+  if (found != forms.end())
+    return found->second;
+  bool isZero =
+      matchPattern(value, m_AnyZeroFloat()) || matchPattern(value, m_Zero());
+  return {isZero ? Form::Zero : Form::Constant};
+}
+
 namespace {
-struct Form {
-  enum Kind {
-    Zero,        // the literal 0, neutral in a sum
-    Constant,    // does not depend on the states
-    Term,        // degree at most 1 in the states
-    Exponential, // log_sum_exp: the exponential of a term
-    Other        // none of these, or not shown to be
-  };
-  Kind kind = Constant;
-  /// Of a term or exponential: what was taken off before the exponential, to be
-  /// added after the logarithm. Of another value: the value itself.
-  Value offset = {};
-  /// Where the form was lost.
-  Operation *lostAt = nullptr;
-
-  bool isConstant() const { return kind == Zero || kind == Constant; }
-  bool operator==(const Form &other) const {
-    return kind == other.kind && offset == other.offset;
-  }
-};
-
 class Analysis {
 public:
   explicit Analysis(ScanOp scan) : algebra(scan.getAlgebra()) {
@@ -46,17 +35,11 @@ public:
       visit(&op);
   }
 
-  /// Values from outside the region, and inputs, are constants.
-  Form lookup(Value value) {
-    auto found = forms.find(value);
-    if (found != forms.end())
-      return found->second;
-    bool isZero =
-        matchPattern(value, m_AnyZeroFloat()) || matchPattern(value, m_Zero());
-    return {isZero ? Form::Zero : Form::Constant};
-  }
+  Forms take() { return std::move(forms); }
 
 private:
+  Form lookup(Value value) { return lookupIn(forms, value); }
+
   Form other(Operation *op) {
     Value self = op->getNumResults() == 0 ? Value() : op->getResult(0);
     return {Form::Other, self, op};
@@ -250,16 +233,22 @@ private:
   }
 
   ScanAlgebra algebra;
-  DenseMap<Value, Form> forms;
+  Forms forms;
 };
 } // namespace
+
+StateForms::StateForms(ScanOp scan) : forms(Analysis(scan).take()) {}
+
+StateForm StateForms::lookup(Value value) const {
+  return lookupIn(forms, value);
+}
 
 LogicalResult sennit::seq::verifyAlgebra(ScanOp op) {
   if (op.getAlgebra() == ScanAlgebra::General)
     return success();
-  Analysis analysis(op);
+  StateForms forms(op);
   for (auto [i, next] : llvm::enumerate(op.getYieldedStates())) {
-    Form form = analysis.lookup(next);
+    Form form = forms.lookup(next);
     if (form.isConstant() || (form.kind == Form::Term && !form.offset))
       continue;
     InFlightDiagnostic diagnostic = op.emitOpError()
@@ -271,4 +260,28 @@ LogicalResult sennit::seq::verifyAlgebra(ScanOp op) {
     return diagnostic;
   }
   return success();
+}
+
+bool sennit::seq::worksByElement(ScanOp op) {
+  Block &body = op.getBody().front();
+  auto shapeOf = [](Value value) {
+    return cast<RankedTensorType>(value.getType()).getShape();
+  };
+  ArrayRef<int64_t> shape = shapeOf(body.getArgument(0));
+  auto hasShape = [&](Value value) {
+    return isa<RankedTensorType>(value.getType()) && shapeOf(value) == shape;
+  };
+  for (Operation &inner : body.without_terminator()) {
+    if (isa<tensor::EmptyOp>(inner))
+      continue;
+    auto generic = dyn_cast<linalg::GenericOp>(inner);
+    if (!isElementwise(&inner) || !hasShape(generic.getResult(0)))
+      return false;
+    for (OpOperand *input : generic.getDpsInputOperands())
+      if (op.getBody().isAncestor(input->get().getParentRegion()) &&
+          !generic.getMatchingIndexingMap(input).isIdentity())
+        return false;
+  }
+  return llvm::all_of(body.getArguments(), hasShape) &&
+         llvm::all_of(body.getTerminator()->getOperands(), hasShape);
 }

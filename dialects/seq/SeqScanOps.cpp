@@ -4,8 +4,6 @@
 #include "dialects/seq/SeqScanAlgebra.h"
 #include "dialects/seq/SeqVerify.h"
 
-#include "mlir/IR/IRMapping.h"
-
 using namespace mlir;
 using namespace sennit::seq;
 
@@ -50,6 +48,20 @@ static LogicalResult verifyTensors(ScanOp op) {
   return success();
 }
 
+/// `segments`: positive, and the leading extent of every state.
+static LogicalResult verifySegments(ScanOp op) {
+  if (!op.getSegments())
+    return success();
+  int64_t segments = *op.getSegments();
+  if (segments < 1)
+    return op.emitOpError() << "`segments` is " << segments << ", not positive";
+  for (Value state : op.getStates())
+    if (typeOf(state).getRank() == 0 || typeOf(state).getDimSize(0) != segments)
+      return op.emitOpError() << "has the state " << state.getType() << " for "
+                              << segments << " segments";
+  return success();
+}
+
 /// `directions`: one for each input, and for each output.
 static LogicalResult verifyDirections(ScanOp op, StringRef name,
                                       std::optional<ArrayRef<bool>> directions,
@@ -61,7 +73,7 @@ static LogicalResult verifyDirections(ScanOp op, StringRef name,
 }
 
 LogicalResult ScanOp::verify() {
-  if (failed(verifyTensors(*this)) ||
+  if (failed(verifyTensors(*this)) || failed(verifySegments(*this)) ||
       failed(verifyDirections(*this, "reverse_inputs", getReverseInputs(),
                               getInputs().size())))
     return failure();
@@ -69,24 +81,10 @@ LogicalResult ScanOp::verify() {
                           getNumOutputs());
 }
 
-/// The type of a tensor at one token.
+/// The type of a tensor at one token, or of a state in one segment.
 static Type sliceOf(Value tensor) {
   return RankedTensorType::get(typeOf(tensor).getShape().drop_front(),
                                typeOf(tensor).getElementType());
-}
-
-static LogicalResult verifyTypes(ScanOp op, StringRef verb, TypeRange want,
-                                 TypeRange got) {
-  if (want.size() != got.size())
-    return op.emitOpError()
-           << "region " << verb << " " << got.size()
-           << " values, its slices and states are " << want.size();
-  for (auto [i, pair] : llvm::enumerate(llvm::zip_equal(want, got)))
-    if (std::get<0>(pair) != std::get<1>(pair))
-      return op.emitOpError()
-             << "region " << verb << " " << std::get<1>(pair) << " as value "
-             << i << ", which is " << std::get<0>(pair);
-  return success();
 }
 
 LogicalResult ScanOp::verifyRegions() {
@@ -95,14 +93,12 @@ LogicalResult ScanOp::verifyRegions() {
     arguments.push_back(sliceOf(input));
   for (Value output : getOutputs())
     yields.push_back(sliceOf(output));
-  llvm::append_range(arguments, getStates().getTypes());
-  llvm::append_range(yields, getStates().getTypes());
-  auto yield = dyn_cast<YieldOp>(getBody().front().back());
-  if (!yield)
-    return emitOpError("region does not end in `seq.yield`");
-  if (failed(verifyTypes(*this, "takes", arguments,
-                         getBody().getArgumentTypes())) ||
-      failed(verifyTypes(*this, "yields", yields, yield.getOperandTypes())))
+  for (Value state : getStates()) {
+    arguments.push_back(getSegments() ? sliceOf(state) : state.getType());
+    yields.push_back(arguments.back());
+  }
+  if (failed(
+          verifyBody(*this, "slices and states", getBody(), arguments, yields)))
     return failure();
   return verifyAlgebra(*this);
 }
@@ -155,19 +151,6 @@ double ScanOp::countExponentials(int64_t tokens, int64_t) {
 // Meaning
 //===----------------------------------------------------------------------===//
 
-/// The region's ops at one token, on `arguments`; returns what it yields.
-static SmallVector<Value> inlineStep(MeaningBuilder &b, ScanOp op,
-                                     ValueRange arguments) {
-  Block &body = op.getBody().front();
-  IRMapping mapping;
-  mapping.map(body.getArguments(), arguments);
-  for (Operation &inner : body.without_terminator())
-    b.clone(inner, mapping);
-  return llvm::map_to_vector(
-      body.getTerminator()->getOperands(),
-      [&](Value value) { return mapping.lookupOrDefault(value); });
-}
-
 SmallVector<Value> ScanOp::decompose(OpBuilder &builder) {
   MeaningBuilder b(builder, *this);
   OpFoldResult extent = b.extent(getInputs().front(), 0);
@@ -180,17 +163,26 @@ SmallVector<Value> ScanOp::decompose(OpBuilder &builder) {
     inits.push_back(b.empty(extents, typeOf(output).getElementType()));
   }
   llvm::append_range(inits, getStates());
+  // Tokens of a run; the loop has none where this would be zero.
+  Value run;
+  if (getSegments())
+    run = arith::CeilDivUIOp::create(b, tokens, b.index(*getSegments()));
   auto step = [&](Value t, ValueRange carried) -> SmallVector<Value> {
+    ValueRange states = carried.drop_front(getNumOutputs());
+    Value segment = run ? arith::DivUIOp::create(b, t, run) : Value();
     Value last = arith::SubIOp::create(b, tokens, b.index(1));
     Value mirrored = arith::SubIOp::create(b, last, t);
     SmallVector<Value> arguments;
     for (auto [i, input] : llvm::enumerate(getInputs()))
       arguments.push_back(b.row(input, isReversedInput(i) ? mirrored : t));
-    llvm::append_range(arguments, carried.drop_front(getNumOutputs()));
-    SmallVector<Value> next = inlineStep(b, *this, arguments);
+    for (Value state : states)
+      arguments.push_back(segment ? b.row(state, segment) : state);
+    SmallVector<Value> next = b.inlined(getBody(), arguments);
     for (unsigned i = 0; i != getNumOutputs(); ++i)
       next[i] =
           b.insertRow(next[i], carried[i], isReversedOutput(i) ? mirrored : t);
+    for (unsigned i = getNumOutputs(); segment && i != next.size(); ++i)
+      next[i] = b.insertRow(next[i], carried[i], segment);
     return next;
   };
   return b.asResults(b.loop(b.index(0), tokens, inits, step));

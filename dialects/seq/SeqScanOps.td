@@ -19,6 +19,12 @@ def ScanOp : SeqMixerOp<"scan", [AttrSizedOperandSegments, SingleBlock]> {
     `reverse_inputs` and `reverse_outputs` say so; what is read last is then
     token 0. ONNX `Scan`, tokens first.
 
+    With `segments` N, the T tokens in the order in which they are read are cut
+    into N runs of ceil(T/N), the last ones shorter or empty, and each run has
+    states of its own: states have N as leading extent, which the region does not
+    see. Nothing passes from one run to the next. `sennit-split-scans` makes of a
+    scan three of them.
+
     What is known of the step lets a fast form reorder it. Each next state is
 
     - `affine`: a sum of terms of degree at most 1 in the states, with factors that do not depend on them;
@@ -31,6 +37,7 @@ def ScanOp : SeqMixerOp<"scan", [AttrSizedOperandSegments, SingleBlock]> {
     - `inputs`: at least one; all have the same extent of tokens, and so have the outputs.
     - `region`: its arguments are the slices and the states, it yields slices and states, all of their types.
     - `directions`: one for each input, and for each output.
+    - `segments`: positive, and the leading extent of every state.
     - `algebra`: every next state has the declared form, by the structure of the region.
 
     Example:
@@ -55,9 +62,10 @@ def ScanOp : SeqMixerOp<"scan", [AttrSizedOperandSegments, SingleBlock]> {
   let arguments = (ins
     ScanAlgebraAttr:$algebra,
     Variadic<AnyRankedTensor>:$inputs, // [token, ..]
-    Variadic<AnyRankedTensor>:$states,
+    Variadic<AnyRankedTensor>:$states, // (segment, ) ..
     OptionalAttr<DenseBoolArrayAttr>:$reverse_inputs,
-    OptionalAttr<DenseBoolArrayAttr>:$reverse_outputs);
+    OptionalAttr<DenseBoolArrayAttr>:$reverse_outputs,
+    OptionalAttr<I64Attr>:$segments);
   let results = (outs Variadic<AnyRankedTensor>:$scanned); // outputs [token, ..], then the states
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{

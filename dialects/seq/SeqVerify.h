@@ -34,6 +34,13 @@ llvm::LogicalResult verifyStatic(mlir::Operation *op, llvm::StringRef name,
 llvm::LogicalResult verifyGroups(mlir::Operation *op, Extent groups,
                                  Extent heads);
 
+/// Fails unless the one block of `body` takes values of the types `arguments`
+/// and ends in a `seq.yield` of values of the types `yields`. `what` names
+/// both.
+llvm::LogicalResult verifyBody(mlir::Operation *op, llvm::StringRef what,
+                               mlir::Region &body, mlir::TypeRange arguments,
+                               mlir::TypeRange yields);
+
 } // namespace sennit::seq
 
 #endif // SENNIT_DIALECTS_SEQ_SEQVERIFY_H

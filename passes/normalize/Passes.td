@@ -87,6 +87,41 @@ def RaiseAttention : Pass<"sennit-raise-attention", "::mlir::ModuleOp"> {
                            "::mlir::linalg::LinalgDialect", "::mlir::arith::ArithDialect"];
 }
 
+def SplitScans : Pass<"sennit-split-scans", "::mlir::ModuleOp"> {
+  let summary = "cut scans into segments that run beside each other";
+  let description = [{
+    ```mlir
+    %y, %h1 = seq.scan affine inputs(%x) state(%h) { .. }
+    // becomes
+    %m, %b = seq.scan general inputs(%x) state(%identity, %zero) attributes {segments = 8} { .. }
+    %e, %h1 = seq.scan general inputs(%m, %b) state(%h) { yield before, m * before + b }
+    %y, %u = seq.scan affine inputs(%x) state(%e) attributes {segments = 8} { .. }
+    ```
+
+    In its declared algebra a token takes the states h to M h + b, and maps compose.
+    The first scan composes the maps of each segment: its region is the scan's own
+    on the columns of M, without what it adds that depends on no state, and the
+    scan's own on b. The second walks the segments, the third the tokens of all
+    segments at once. What is -inf for want of a path may be taken off before an
+    exponential: 0 is taken off instead.
+
+    A state costs three steps a token for one, and where a step mixes its K elements
+    K + 2; decays above 1 may leave the range of the floats in M that h would not
+    reach. Declines, with a remark, where no number of segments is asked for
+    (`segments`, or `seq.scan_segments` of the module), at `general`, without states
+    or with states that are not floats, for calls of fewer tokens than two a segment,
+    where elements of several states mix, a state that mixes has more than
+    `most-states` elements, or the region holds what has no form for columns.
+  }];
+  let options = [
+    Option<"segments", "segments", "int64_t", "0", "segments of a scan; 0: what the module says, or none">,
+    Option<"mostStates", "most-states", "int64_t", "16",
+           "largest state, in elements, whose map is carried as a matrix">];
+  let dependentDialects = ["::sennit::seq::SeqDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+}
+
 def VerifyNormalized : Pass<"sennit-verify-normalized", "::mlir::ModuleOp"> {
   let summary = "check the one form that fusion starts from";
   let description = [{

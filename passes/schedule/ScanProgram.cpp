@@ -1,10 +1,11 @@
-// The program of a scan: token by token, the states carried as tiles.
+// The program of a scan: token by token, the states carried as tiles; each
+// segment, where there are several, by itself.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "passes/schedule/Models.h"
 #include "passes/schedule/TileSizes.h"
 
-#include "dialects/seq/SeqForms.h"
+#include "dialects/seq/SeqScanAlgebra.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
@@ -13,30 +14,6 @@ namespace sennit::schedule {
 
 static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
-}
-
-/// Whether every element of what the region yields depends on the same element
-/// of its arguments alone, so that items may share the elements out.
-static bool isElementwise(seq::ScanOp op) {
-  Block &body = op.getBody().front();
-  ArrayRef<int64_t> shape = typeOf(body.getArgument(0)).getShape();
-  auto hasShape = [&](Value value) {
-    auto type = dyn_cast<RankedTensorType>(value.getType());
-    return type && type.getShape() == shape;
-  };
-  for (Operation &inner : body.without_terminator()) {
-    if (isa<tensor::EmptyOp>(inner))
-      continue;
-    auto generic = dyn_cast<linalg::GenericOp>(inner);
-    if (!seq::isElementwise(&inner) || !hasShape(generic.getResult(0)))
-      return false;
-    for (OpOperand *input : generic.getDpsInputOperands())
-      if (op.getBody().isAncestor(input->get().getParentRegion()) &&
-          !generic.getMatchingIndexingMap(input).isIdentity())
-        return false;
-  }
-  return llvm::all_of(body.getArguments(), hasShape) &&
-         llvm::all_of(body.getTerminator()->getOperands(), hasShape);
 }
 
 namespace {
@@ -59,43 +36,56 @@ public:
                                  program.index(1));
     openGrid();
     SmallVector<Value> states, memory;
-    for (auto [before, after] :
-         llvm::zip_equal(op.getStates(), op.getStatesAfter())) {
-      states.push_back(program.load(before, boxOf(before)));
+    for (auto [argument, before, after] : llvm::zip_equal(
+             op.getStateArguments(), op.getStates(), op.getStatesAfter())) {
+      Box slice = boxOf(argument);
+      states.push_back(
+          program.reshape(program.load(before, inSegment(slice)), slice.sizes));
       memory.push_back(program.stateView(before, after));
     }
+    auto [first, end] = getRun();
     auto final = buildStream(
-        program, "t", program.index(0), tokens, 1, states,
+        program, "t", first, end, 1, states,
         [&](Value t, ValueRange carries) { return step(t, carries); });
     if (failed(final))
       return failure();
-    for (auto [state, before, view] :
-         llvm::zip_equal(*final, op.getStates(), memory))
-      program.store(state, before, view, boxOf(before));
+    for (auto [state, argument, before, view] : llvm::zip_equal(
+             *final, op.getStateArguments(), op.getStates(), memory)) {
+      Box box = inSegment(boxOf(argument));
+      program.store(program.reshape(state, box.sizes), before, view, box);
+    }
     return program.finish();
   }
 
 private:
   /// Elementwise regions: an item is a part of the last dimension and one of
-  /// the others. Other regions are one item.
+  /// the others. Other regions are one item a segment.
   void openGrid() {
-    SmallVector<Value> upper{program.index(1)};
+    SmallVector<Value> upper{program.index(op.getSegments().value_or(1))};
     SmallVector<int64_t> steps{1};
-    SmallVector<std::string> names{"all"};
+    SmallVector<std::string> names{op.getSegments() ? "segment" : "all"};
     ArrayRef<int64_t> shape = typeOf(op.getBody().getArgument(0)).getShape();
-    bool isSplit = !shape.empty() && isElementwise(op);
-    if (isSplit) {
-      steps.assign(shape.size(), 1);
-      steps.back() = getWidth(shape.back());
+    bool isSplit = !shape.empty() && seq::worksByElement(op);
+    if (isSplit && !op.getSegments()) {
+      steps.clear();
       upper.clear();
       names.clear();
+    }
+    if (isSplit) {
       for (auto [dim, extent] : llvm::enumerate(shape)) {
         upper.push_back(program.index(extent));
+        steps.push_back(1);
         names.push_back("d" + std::to_string(dim));
       }
+      steps.back() = getWidth(shape.back());
     }
     SmallVector<Value> item =
         program.openGrid(upper, steps, llvm::to_vector_of<StringRef>(names));
+    if (op.getSegments()) {
+      segment = item.front();
+      item.erase(item.begin());
+      steps.erase(steps.begin());
+    }
     if (!isSplit)
       return;
     part = Box(llvm::to_vector_of<OpFoldResult>(item), steps);
@@ -109,7 +99,23 @@ private:
     return width < 16 && extent > 128 ? 128 : width;
   }
 
-  /// Where an item's part of a slice or a state lies.
+  /// The first token of the item's run, in the order in which they are read,
+  /// and the one behind its last.
+  std::pair<Value, Value> getRun() {
+    if (!segment)
+      return {program.index(0), tokens};
+    OpBuilder &b = program.builder;
+    int64_t segments = *op.getSegments();
+    Value most = program.add(tokens, program.index(segments - 1));
+    Value run =
+        arith::DivUIOp::create(b, program.loc, most, program.index(segments));
+    Value first = arith::MulIOp::create(b, program.loc, segment, run);
+    Value end = program.add(first, run);
+    return {arith::MinSIOp::create(b, program.loc, first, tokens),
+            arith::MinSIOp::create(b, program.loc, end, tokens)};
+  }
+
+  /// Where an item's part of a slice lies.
   Box boxOf(Value tensor) {
     if (part)
       return *part;
@@ -119,12 +125,15 @@ private:
     return Box(offsets, shape);
   }
 
-  /// The same in the tensor of all tokens.
-  Box atToken(Value t, Box slice) {
-    slice.offsets.insert(slice.offsets.begin(), t);
+  /// The same in the tensor of all tokens, and in a state of all segments.
+  static Box atRow(Value row, Box slice) {
+    slice.offsets.insert(slice.offsets.begin(), row);
     slice.sizes.insert(slice.sizes.begin(), 1);
     slice.aligned.insert(slice.aligned.begin(), true);
     return slice;
+  }
+  Box inSegment(const Box &slice) {
+    return segment ? atRow(segment, slice) : slice;
   }
 
   FailureOr<SmallVector<Value>> step(Value t, ValueRange carries) {
@@ -134,7 +143,7 @@ private:
       Box slice = boxOf(argument);
       FailureOr<Value> tile =
           program.tile(op.getInputs()[i],
-                       atToken(op.isReversedInput(i) ? mirrored : t, slice));
+                       atRow(op.isReversedInput(i) ? mirrored : t, slice));
       if (failed(tile))
         return failure();
       program.seed(argument, slice, program.reshape(*tile, slice.sizes));
@@ -158,7 +167,7 @@ private:
     for (auto [i, yielded] : llvm::enumerate(op.getYieldedOutputs())) {
       Value output = op.getOutputs()[i];
       Box box = boxOf(yielded),
-          all = atToken(op.isReversedOutput(i) ? mirrored : t, box);
+          all = atRow(op.isReversedOutput(i) ? mirrored : t, box);
       FailureOr<Value> tile = program.tile(yielded, box);
       if (failed(tile))
         return failure();
@@ -171,7 +180,7 @@ private:
   seq::ScanOp op;
   Program program;
   std::optional<Box> part;
-  Value tokens, last;
+  Value tokens, last, segment;
 };
 
 struct ScanModel

@@ -128,6 +128,14 @@ Specimen makeRowJoin();
 /// reference is its meaning.
 Specimen makeHybrid(uint64_t seed, int64_t capacity);
 
+/// The scan of `one`, compiled in `segments` segments wherever its algebra lets
+/// it be cut. Its meaning stays serial.
+Specimen cutInto(int64_t segments, Specimen one);
+Specimen makeTurningStates(int64_t width);
+Specimen makeMixedStates(int64_t width);
+/// Scans whose segments are the op's own.
+std::vector<Specimen> makeSegments();
+
 /// Every op at shapes that leave nothing even: odd heads, prime widths.
 std::vector<Specimen> makeAttentions();
 std::vector<Specimen> makeAttentionSettings();

@@ -184,9 +184,13 @@ static const char *const kBestPath = R"(
           linalg.yield %r : f32
         } -> {H})";
 
-/// All paths through a hidden Markov model, or the best one (Viterbi 1967).
-static Specimen makePaths(bool isBest) {
-  Specimen specimen = makeScan(isBest ? "best_path" : "sum_of_paths", 1);
+/// All paths through a hidden Markov model, or the best one (Viterbi 1967);
+/// with `isForward`, from a place to itself and the next one alone.
+static Specimen makePaths(bool isBest, bool isForward = false) {
+  Specimen specimen =
+      makeScan(std::string(isBest ? "best_path" : "sum_of_paths") +
+                   (isForward ? "_forwards" : ""),
+               1);
   specimen.text = [=](const std::string &tokens) {
     return fill(kForward, {{"algebra", isBest ? "max_plus" : "log_sum_exp"},
                            {"sum", isBest ? kBestPath : kSumOfPaths},
@@ -196,10 +200,15 @@ static Specimen makePaths(bool isBest) {
                            {"t", tokens},
                            {"k", str(kPlaces)}});
   };
-  specimen.arguments = [](int64_t tokens, int64_t, uint64_t seed) {
+  specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
     Random random(seed);
+    Tensor moves = random.normal({kPlaces, kPlaces});
+    for (int64_t i = 0; isForward && i != kPlaces; ++i)
+      for (int64_t j = 0; j != kPlaces; ++j)
+        if (j < i || j > i + 1)
+          moves(i, j) = -std::numeric_limits<double>::infinity();
     return Tensors{random.normal({tokens, kPlaces}), random.normal({kPlaces}),
-                   random.normal({kPlaces, kPlaces})};
+                   moves};
   };
   specimen.formula = [=](const Tensors &in) {
     Tensor output = in[0], state = in[1];
@@ -209,9 +218,9 @@ static Specimen makePaths(bool isBest) {
         double most = -std::numeric_limits<double>::infinity(), sum = 0;
         for (int64_t i = 0; i != kPlaces; ++i) {
           most = std::max(most, before(i) + in[2](i, j));
-          sum += std::exp(before(i) + in[2](i, j) - before(0));
+          sum += std::exp(before(i) + in[2](i, j) - before(j));
         }
-        state(j) = in[0](t, j) + (isBest ? most : std::log(sum) + before(0));
+        state(j) = in[0](t, j) + (isBest ? most : std::log(sum) + before(j));
         output(t, j) = state(j);
       }
     }
@@ -292,6 +301,16 @@ static Specimen makeRecurrentUnits(int64_t width) {
 }
 
 std::vector<Specimen> sennit::test::makeScans() {
-  return {makeSumOfTheRest(), makeGatedUnits(13), makeGatedUnits(200),
-          makePaths(false),   makePaths(true),    makeRecurrentUnits(11)};
+  std::vector<Specimen> all{makeSumOfTheRest(),   makeGatedUnits(13),
+                            makeGatedUnits(200),  makePaths(false),
+                            makePaths(true),      makeRecurrentUnits(11),
+                            makeTurningStates(6), makeMixedStates(7)};
+  for (const Specimen &one :
+       {makeSumOfTheRest(), makeGatedUnits(13), makePaths(false),
+        makePaths(true), makePaths(false, true), makePaths(true, true),
+        makeTurningStates(6), makeMixedStates(7)})
+    all.push_back(cutInto(5, one));
+  for (const Specimen &one : makeSegments())
+    all.push_back(one);
+  return all;
 }

@@ -55,7 +55,8 @@ llvm::Error TiledProgram::schedule(int64_t mostRows) {
   host->setAttr("seq.max_tokens",
                 Builder(&context).getI64IntegerAttr(mostRows));
   PassManager generalize(&context);
-  if (failed(parsePassPipeline("sennit-generalize-ops,sennit-verify-normalized",
+  if (failed(parsePassPipeline("sennit-generalize-ops,"
+                               "sennit-split-scans,sennit-verify-normalized",
                                generalize)) ||
       failed(generalize.run(*module)))
     return llvm::createStringError("the function is in no normal form");

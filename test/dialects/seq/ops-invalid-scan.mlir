@@ -118,3 +118,36 @@ func.func @algebra_log_sum_exp_keeps_what_was_taken_off(%x: tensor<?x8xf32>, %h:
   } -> tensor<8xf32>
   return
 }
+
+// -----
+
+func.func @segments_positive(%x: tensor<?x8xf32>) {
+  // expected-error@+1 {{`segments` is 0, not positive}}
+  %y = seq.scan general inputs(%x : tensor<?x8xf32>) attributes {segments = 0 : i64} {
+  ^bb0(%a: tensor<8xf32>):
+    seq.yield %a : tensor<8xf32>
+  } -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @segments_states(%x: tensor<?x8xf32>, %h: tensor<3x8xf32>) {
+  // expected-error@+1 {{has the state 'tensor<3x8xf32>' for 4 segments}}
+  %y, %n = seq.scan general inputs(%x : tensor<?x8xf32>) state(%h : tensor<3x8xf32>) attributes {segments = 4 : i64} {
+  ^bb0(%a: tensor<8xf32>, %s: tensor<8xf32>):
+    seq.yield %a, %s : tensor<8xf32>, tensor<8xf32>
+  } -> tensor<?x8xf32>, tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @segments_are_not_seen_by_the_region(%x: tensor<?x8xf32>, %h: tensor<4x8xf32>) {
+  // expected-error@+1 {{region takes 'tensor<4x8xf32>' as value 1, which is 'tensor<8xf32>'}}
+  %y, %n = seq.scan general inputs(%x : tensor<?x8xf32>) state(%h : tensor<4x8xf32>) attributes {segments = 4 : i64} {
+  ^bb0(%a: tensor<8xf32>, %s: tensor<4x8xf32>):
+    seq.yield %a, %s : tensor<8xf32>, tensor<4x8xf32>
+  } -> tensor<?x8xf32>, tensor<4x8xf32>
+  return
+}
