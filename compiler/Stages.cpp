@@ -17,7 +17,7 @@ static const Stage stages[] = {
     {"normalize",
      "one canonical graph a form: prefill, decode, score; parameters computed "
      "at load",
-     "canonicalize,cse,sennit-generalize-ops,sennit-raise-"
+     "sennit-inline-skips,canonicalize,cse,sennit-generalize-ops,sennit-raise-"
      "attention,"
      "sennit-hoist-parameters,sennit-derive-entry-points,sennit-split-scans,"
      "cse,"

@@ -11,6 +11,7 @@
 #include "dialects/rt/Rt.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "sennit/abi.h"
 
 using namespace mlir;
@@ -148,6 +149,8 @@ private:
           LLVM::PtrToIntOp::create(builder, loc, i64, address);
     } else if (auto launch = dyn_cast<rt::LaunchOp>(op)) {
       lowerLaunch(launch);
+    } else if (auto read = dyn_cast<memref::LoadOp>(op)) {
+      lowerRead(read);
     } else if (isa<arith::ArithDialect>(op->getDialect())) {
       lowerArith(op);
     }
@@ -180,7 +183,18 @@ private:
     return found - bindingTable.begin();
   }
 
-  /// Index arithmetic of the host: constants, sums, products.
+  /// A number that a kernel wrote before: launches return when all is done.
+  void lowerRead(memref::LoadOp read) {
+    Value base = LLVM::IntToPtrOp::create(builder, loc, ptr,
+                                          values.lookup(read.getMemRef()));
+    Value address = LLVM::GEPOp::create(
+        builder, loc, ptr, read.getType(), base,
+        ArrayRef<LLVM::GEPArg>{values.lookup(read.getIndices().front())});
+    values[read] =
+        LLVM::SExtOp::create(builder, loc, i64, load(address, read.getType()));
+  }
+
+  /// Index arithmetic of the host: constants, sums, products, the lesser.
   void lowerArith(Operation *op) {
     auto operand = [&](unsigned i) { return values.lookup(op->getOperand(i)); };
     Value result;
@@ -192,6 +206,10 @@ private:
       result = LLVM::SubOp::create(builder, loc, operand(0), operand(1));
     else if (isa<arith::MulIOp>(op))
       result = LLVM::MulOp::create(builder, loc, operand(0), operand(1));
+    else if (isa<arith::MinSIOp>(op))
+      result = LLVM::SMinOp::create(builder, loc, operand(0), operand(1));
+    else if (isa<arith::IndexCastOp>(op))
+      result = operand(0);
     else
       op->emitError("host arithmetic has no lowering for `")
           << op->getName() << "`";

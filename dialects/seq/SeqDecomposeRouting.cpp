@@ -281,7 +281,7 @@ SmallVector<Value> CombineOp::decompose(OpBuilder &builder) {
 
 SmallVector<Value> EmbedOp::decompose(OpBuilder &builder) {
   MeaningBuilder b(builder, *this);
-  Value rows = b.i32(extentOf(getTable(), 0)), zero = b.i32(0);
+  Value rows = b.toI32(b.toValue(b.extent(getTable(), 0))), zero = b.i32(0);
   Extents extents{b.extent(getTokens(), 0), b.extent(getTable(), 1)};
   Value output = b.generic(
       "t->td", getTokens(), b.empty(extents, b.getF32Type()),
@@ -294,4 +294,57 @@ SmallVector<Value> EmbedOp::decompose(OpBuilder &builder) {
         return arith::SelectOp::create(b, inside, b.toF32(element), b.f32(0));
       });
   return b.asResults(output);
+}
+
+//===----------------------------------------------------------------------===//
+// seq.skip
+//===----------------------------------------------------------------------===//
+
+/// The chosen tokens in order, i32, and how many they are.
+static std::pair<Value, Value> buildOrder(MeaningBuilder &b, SkipOp op) {
+  OpFoldResult tokens = b.extent(op.getChosen(), 0);
+  Value one = b.index(1);
+  auto note = [&](Value t, ValueRange carried) -> SmallVector<Value> {
+    // The next chosen token overwrites one that is not.
+    Value order = b.insert(b.toI32(t), carried[0], {carried[1]});
+    Value more = arith::AddIOp::create(b, carried[1], one);
+    Value isChosen = b.extract(op.getChosen(), {t});
+    return {order,
+            arith::SelectOp::create(b, isChosen, more, carried[1]).getResult()};
+  };
+  ValueRange noted =
+      b.loop(b.index(0), b.toValue(tokens),
+             {b.empty({tokens}, b.getI32Type()), b.index(0)}, note);
+  return {noted[0], noted[1]};
+}
+
+SmallVector<Value> SkipOp::decompose(OpBuilder &builder) {
+  MeaningBuilder b(builder, *this);
+  auto [order, count] = buildOrder(b, *this);
+  auto tokenOf = [&, order = order](Value m) {
+    return b.toIndex(b.extract(order, {m}));
+  };
+  SmallVector<Value> rows;
+  for (Value input : getInputs())
+    rows.push_back(
+        b.empty({OpFoldResult(count), b.extent(input, 1)}, b.getF32Type()));
+  rows = SmallVector<Value>(
+      b.loop(b.index(0), count, rows, [&](Value m, ValueRange carried) {
+        SmallVector<Value> next;
+        for (auto [input, part] : llvm::zip_equal(getInputs(), carried))
+          next.push_back(b.insertRow(b.row(input, tokenOf(m)), part, m));
+        return next;
+      }));
+  llvm::append_range(rows, getStates());
+  SmallVector<Value> results = b.inlined(getBody(), rows);
+  SmallVector<Value> kept(getInputs().take_front(getNumOutputs()));
+  ValueRange outputs =
+      b.loop(b.index(0), count, kept, [&](Value m, ValueRange carried) {
+        SmallVector<Value> next;
+        for (auto [i, whole] : llvm::enumerate(carried))
+          next.push_back(b.insertRow(b.row(results[i], m), whole, tokenOf(m)));
+        return next;
+      });
+  llvm::copy(outputs, results.begin());
+  return b.asResults(results);
 }

@@ -121,6 +121,12 @@ bool isRoot(Operation *op) {
   return isStructured(op) && !isElementwise(op) && !isRowReduction(op);
 }
 
+bool isHostRead(Operation *op) {
+  auto extract = dyn_cast_or_null<tensor::ExtractOp>(op);
+  return extract && extract.getType().isInteger(32) &&
+         cast<RankedTensorType>(extract.getTensor().getType()).getRank() == 1;
+}
+
 bool isScaffold(Operation *op) {
   return isa<arith::ArithDialect>(op->getDialect()) ||
          isa<tensor::EmptyOp, tensor::DimOp, linalg::FillOp, WeightOp,

@@ -57,6 +57,10 @@ bool isRoot(mlir::Operation *op);
 /// filled tensors, parameters.
 bool isScaffold(mlir::Operation *op);
 
+/// A number of a tensor that the host reads: how many rows there are, where
+/// that is known only when a kernel has counted them.
+bool isHostRead(mlir::Operation *op);
+
 /// The value that is merged with the accumulator in a row reduction's body, and
 /// the op that merges.
 mlir::Operation *getMergeOp(mlir::linalg::GenericOp reduction);

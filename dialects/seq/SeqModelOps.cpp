@@ -65,7 +65,7 @@ LogicalResult PackOp::verify() {
 }
 
 LogicalResult EmbedOp::verify() {
-  if (failed(verifyStatic(*this, "table", getTable(), 0)) ||
+  if (failed(verifyStatic(*this, "table", getTable(), 1)) ||
       failed(verifyStatic(*this, "output", getOutput(), 1)))
     return failure();
   if (failed(verifySame(*this, "tokens", {"tokens", getTokens(), 0},

@@ -121,9 +121,9 @@ def KernelOp : SeqOp<"kernel", [SingleBlockImplicitTerminator<"YieldOp">, Recurs
   let assemblyFormat = "$kind (`->` type($outputs)^)? $body attr-dict";
 }
 
-def YieldOp : SeqOp<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["KernelOp", "AttentionOp", "ScanOp"]>]> {
+def YieldOp : SeqOp<"yield", [Pure, Terminator, ReturnLike, ParentOneOf<["KernelOp", "AttentionOp", "ScanOp", "SkipOp"]>]> {
   let summary = "the outputs of a region";
-  let description = [{Example: see `seq.kernel`, `seq.attention` and `seq.scan`.}];
+  let description = [{Example: see `seq.kernel`, `seq.attention`, `seq.scan` and `seq.skip`.}];
   let arguments = (ins Variadic<AnyType>:$values);
   let builders = [OpBuilder<(ins), [{ /* no outputs */ }]>];
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";

@@ -160,3 +160,39 @@ LogicalResult CombineOp::verify() {
   return verifySame(*this, "components", {"rows", getRows(), 1},
                     {"output", getOutput(), 1});
 }
+
+LogicalResult SkipOp::verify() {
+  if (getInputs().empty())
+    return emitOpError("has no inputs, whose rows it would choose");
+  Extent tokens{"chosen", getChosen(), 0};
+  for (Value input : getInputs())
+    if (failed(verifyStatic(*this, "inputs", input, 1)) ||
+        failed(verifySame(*this, "tokens", tokens, {"inputs", input, 0})))
+      return failure();
+  if (getNumResults() < getStates().size() ||
+      getNumOutputs() > getInputs().size())
+    return emitOpError() << "has " << getNumResults() << " results for "
+                         << getInputs().size() << " inputs and "
+                         << getStates().size() << " states";
+  for (auto [input, output] : llvm::zip_first(getOutputs(), getInputs()))
+    if (input.getType() != output.getType())
+      return emitOpError() << "returns the input " << output.getType() << " as "
+                           << input.getType();
+  for (auto [before, after] : llvm::zip_equal(getStates(), getStatesAfter()))
+    if (before.getType() != after.getType())
+      return emitOpError() << "returns the state " << before.getType() << " as "
+                           << after.getType();
+  return success();
+}
+
+LogicalResult SkipOp::verifyRegions() {
+  SmallVector<Type> arguments, yields;
+  for (Value input : getInputs())
+    arguments.push_back(RankedTensorType::get(
+        {ShapedType::kDynamic, extentOf(input, 1)},
+        cast<RankedTensorType>(input.getType()).getElementType()));
+  yields.assign(arguments.begin(), arguments.begin() + getNumOutputs());
+  llvm::append_range(arguments, getStates().getTypes());
+  llvm::append_range(yields, getStates().getTypes());
+  return verifyBody(*this, "rows and states", getBody(), arguments, yields);
+}

@@ -181,4 +181,66 @@ def CombineOp : SeqRoutingOp<"combine"> {
   }];
 }
 
+def SkipOp : SeqRoutingOp<"skip", [AttrSizedOperandSegments, SingleBlock]> {
+  let summary = "let chosen tokens through a region, and the others past it";
+  let description = [{
+    ```
+      (z .., s ..) <- body(x[t_0], x[t_1], .. x[t_M-1] .., s ..)     t_m: the tokens with chosen[t], in order
+      y_t = z_m where t = t_m,  x_t elsewhere
+    ```
+
+    The region sees the rows of the M chosen tokens alone, as tensors of M rows,
+    and costs what M rows cost: M is known only at run time and may be 0. It
+    yields as many rows for the first inputs, one tensor for each output; a
+    token that is not chosen keeps its row of that input. States pass through
+    the region as they are. The region may read values from outside.
+
+    Mixture of depths (Raposo et al. 2024): `chosen` comes of a router that sees the
+    token alone, since the best m of a sequence are not known in a step; the
+    router's weight and the residual stand in the region. Early exit: `chosen` of
+    each layer is that of the layer before and a test of the rows. A mixer in the
+    region mixes the chosen tokens only, and a state of it counts them only.
+
+    Constraints:
+    - `inputs`: at least one; all have the same extent of tokens as `chosen`.
+    - `outputs`: at most one for each input, of its type.
+    - `states`: results have the types of the operands.
+    - `region`: takes the inputs with `?` rows, then the states; yields rows of the outputs, then states.
+
+    Example:
+    ```mlir
+    #row = affine_map<(t, d) -> (t, d)>
+    func.func @twice(%chosen: tensor<?xi1>, %x: tensor<?x64xf32>) -> tensor<?x64xf32> {
+      %y = seq.skip %chosen inputs(%x : tensor<?x64xf32>) {
+      ^bb0(%rows: tensor<?x64xf32>):
+        %d = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+            ins(%rows : tensor<?x64xf32>) outs(%rows : tensor<?x64xf32>) {
+        ^bb0(%a: f32, %o: f32):
+          %s = arith.addf %a, %a : f32
+          linalg.yield %s : f32
+        } -> tensor<?x64xf32>
+        seq.yield %d : tensor<?x64xf32>
+      } : tensor<?xi1> -> tensor<?x64xf32>
+      return %y : tensor<?x64xf32>
+    }
+    ```
+  }];
+  let arguments = (ins 1DTensorOf<[I1]>:$chosen,              // [token]
+                       Variadic<2DTensorOf<[F32]>>:$inputs,   // [token, width]
+                       Variadic<AnyRankedTensor>:$states);
+  let results = (outs Variadic<AnyRankedTensor>:$routed);    // outputs [token, width], then the states
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $chosen `inputs` `(` $inputs `:` type($inputs) `)` (`state` `(` $states^ `:` type($states) `)`)?
+    attr-dict-with-keyword $body `:` type($chosen) `->` type($routed)
+  }];
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    unsigned getNumOutputs() { return getNumResults() - getStates().size(); }
+    ::mlir::ResultRange getOutputs() { return getResults().take_front(getNumOutputs()); }
+    ::mlir::ResultRange getStatesAfter() { return getResults().drop_front(getNumOutputs()); }
+    ::mlir::Operation *getYield() { return getBody().front().getTerminator(); }
+  }];
+}
+
 #endif // SENNIT_DIALECTS_SEQ_SEQROUTINGOPS_TD

@@ -23,7 +23,7 @@ struct VerifyFused : impl::VerifyFusedBase<VerifyFused> {
   void runOnOperation() override {
     for (Operation &op : getOperation().getBody().front()) {
       if (isa<seq::KernelOp, rt::AssignOp, func::ReturnOp>(op) ||
-          seq::isView(&op) || seq::isScaffold(&op))
+          seq::isView(&op) || seq::isScaffold(&op) || seq::isHostRead(&op))
         continue;
       op.emitError("not fused: `")
           << op.getName() << "` stands outside every kernel";

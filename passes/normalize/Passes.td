@@ -5,6 +5,24 @@
 
 include "mlir/Pass/PassBase.td"
 
+def InlineSkips : Pass<"sennit-inline-skips", "::mlir::ModuleOp"> {
+  let summary = "run the region of a skip on the rows of its tokens alone";
+  let description = [{
+    ```mlir
+    %y = seq.skip %chosen inputs(%x) { ^bb0(%rows): .. seq.yield %z }
+    // becomes
+    %pairs, %places, %offsets = seq.dispatch %experts   // 0: chosen, 1: not
+    %m = tensor.extract %offsets[1]
+    %rows = seq.embed %pairs[0, %m), %x   ..   %y = seq.combine %z, .. where chosen, else %x
+    ```
+
+    The number of rows is an index that the host reads: kernels of the region walk
+    as many rows as there are, and none where no token is chosen. Declines nothing.
+  }];
+  let dependentDialects = ["::sennit::seq::SeqDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::arith::ArithDialect"];
+}
+
 def GeneralizeOps : Pass<"sennit-generalize-ops", "::mlir::ModuleOp"> {
   let summary = "bring every op on tensors to the forms that later stages know";
   let description = [{

@@ -24,7 +24,7 @@ namespace sennit {
 static bool isKnownForm(Operation *op) {
   return seq::isRoot(op) || seq::isCheapProducer(op) ||
          seq::isRowReduction(op) || seq::isScaffold(op) ||
-         isa<func::ReturnOp, rt::AssignOp>(op);
+         seq::isHostRead(op) || isa<func::ReturnOp, rt::AssignOp>(op);
 }
 
 /// Whether a move makes static extents, except rows that are those of every

@@ -10,6 +10,8 @@
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <limits>
+
 using namespace mlir;
 
 namespace sennit::schedule {
@@ -127,6 +129,11 @@ int64_t Extents::bound(Value value, int64_t dim) {
                : bound(of(inner.getSource(), *inner.getConstantIndex()));
   if (auto mul = dyn_cast_or_null<arith::MulIOp>(op))
     return bound(mul.getLhs()) * bound(mul.getRhs());
+  if (auto min = dyn_cast_or_null<arith::MinSIOp>(op))
+    return std::min(bound(min.getLhs()), bound(min.getRhs()));
+  // What a kernel counted can be any number.
+  if (isa_and_nonnull<arith::IndexCastOp>(op))
+    return std::numeric_limits<int64_t>::max();
   return maxTokens;
 }
 

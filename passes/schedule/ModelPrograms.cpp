@@ -31,9 +31,10 @@ struct EmbedModel
         ValueRange{program.value(box.offsets[0])}, ArrayRef<int64_t>{0}, bounds,
         b.getI32IntegerAttr(-1));
     // No view holds row -1; one past the table's last would be read.
-    Value isRow =
-        arith::CmpIOp::create(b, program.loc, arith::CmpIPredicate::slt, row,
-                              program.splatInt(indexType, table.getDimSize(0)));
+    Value end = program.broadcast(program.extent(embed.getTable(), 0),
+                                  indexType.getShape(), {});
+    Value isRow = arith::CmpIOp::create(b, program.loc,
+                                        arith::CmpIPredicate::slt, row, end);
     row = arith::SelectOp::create(b, program.loc, isRow, row,
                                   program.splatInt(indexType, -1));
     Value tile = tile::LoadOp::create(

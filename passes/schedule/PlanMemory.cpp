@@ -11,6 +11,7 @@
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/Seq.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/schedule/Arena.h"
 #include "passes/schedule/Extents.h"
@@ -297,6 +298,16 @@ private:
                          arguments);
   }
 
+  /// The host reads a number where its tensor lies.
+  void rewriteRead(tensor::ExtractOp read) {
+    builder.setInsertionPoint(read);
+    Value number =
+        memref::LoadOp::create(builder, read.getLoc(),
+                               makeBuffer(read.getTensor()), read.getIndices());
+    read.replaceAllUsesWith(number);
+    read.erase();
+  }
+
   /// Whether a call has tokens: an extent or a position depends on them.
   bool hasTokens() {
     return llvm::any_of(entry.getArgumentTypes(), [](Type type) {
@@ -310,6 +321,9 @@ private:
     Block &block = entry.getBody().front();
     for (auto dispatch : entry.getOps<rt::DispatchOp>())
       rewriteDispatch(dispatch);
+    for (auto read :
+         llvm::make_early_inc_range(entry.getOps<tensor::ExtractOp>()))
+      rewriteRead(read);
     unsigned old = block.getNumArguments();
     SmallVector<Type> types;
     if (hasTokens()) {

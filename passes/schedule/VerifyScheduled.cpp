@@ -25,7 +25,7 @@ static bool mayStandInEntry(Operation *op) {
   return isa<rt::DispatchOp, rt::AssignOp, rt::ReadOp, seq::WeightOp,
              func::ReturnOp, tensor::DimOp, tensor::EmptyOp,
              tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op) ||
-         isa<arith::ArithDialect>(op->getDialect());
+         isa<arith::ArithDialect>(op->getDialect()) || seq::isHostRead(op);
 }
 
 namespace {

@@ -142,6 +142,7 @@ std::vector<Specimen> makeAttentionSettings();
 std::vector<Specimen> makeRecurrences();
 std::vector<Specimen> makeLinearAttentions();
 std::vector<Specimen> makeScans();
+std::vector<Specimen> makeSkips();
 std::vector<Specimen> makeMixers();
 std::vector<Specimen> makeRouters();
 

@@ -55,7 +55,7 @@ llvm::Error TiledProgram::schedule(int64_t mostRows) {
   host->setAttr("seq.max_tokens",
                 Builder(&context).getI64IntegerAttr(mostRows));
   PassManager generalize(&context);
-  if (failed(parsePassPipeline("sennit-generalize-ops,"
+  if (failed(parsePassPipeline("sennit-inline-skips,sennit-generalize-ops,"
                                "sennit-split-scans,sennit-verify-normalized",
                                generalize)) ||
       failed(generalize.run(*module)))
@@ -286,6 +286,16 @@ llvm::Error HostCall::evaluate(Operation &op) {
   }
   if (auto dim = dyn_cast<tensor::DimOp>(op)) {
     scalars[dim] = places.at(dim.getSource()).shape[*dim.getConstantIndex()];
+    return llvm::Error::success();
+  }
+  if (auto read = dyn_cast<tensor::ExtractOp>(op)) {
+    int32_t number;
+    int64_t at = scalars.at(read.getIndices().front());
+    std::memcpy(&number,
+                places.at(read.getTensor()).memory->data() +
+                    at * sizeof(number),
+                sizeof(number));
+    scalars[read] = number;
     return llvm::Error::success();
   }
   if (auto constant = dyn_cast<arith::ConstantOp>(op);

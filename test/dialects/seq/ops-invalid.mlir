@@ -64,9 +64,9 @@ func.func @stack_shape(%a: tensor<4x4xbf16>, %b: tensor<4x5xbf16>) {
 
 // -----
 
-func.func @embed_static(%t: tensor<?xi32>, %e: tensor<?x64xbf16>) {
-  // expected-error@+1 {{dimension 0 of `table` is dynamic in 'tensor<?x64xbf16>'}}
-  %y = seq.embed %t, %e : tensor<?xi32>, tensor<?x64xbf16> -> tensor<?x64xf32>
+func.func @embed_static(%t: tensor<?xi32>, %e: tensor<?x?xbf16>) {
+  // expected-error@+1 {{dimension 1 of `table` is dynamic in 'tensor<?x?xbf16>'}}
+  %y = seq.embed %t, %e : tensor<?xi32>, tensor<?x?xbf16> -> tensor<?x64xf32>
   return
 }
 
@@ -108,6 +108,17 @@ func.func private @model_place() attributes {seq.model = {}}
 
 // expected-error@+1 {{`seq.model` is 4 : i64, not a dictionary}}
 module attributes {seq.model = 4} {
+}
+
+// -----
+
+// expected-error@+1 {{`seq.scan_segments` stands on `func.func`, it belongs on a module}}
+func.func private @scan_segments_place() attributes {seq.scan_segments = 4 : i64}
+
+// -----
+
+// expected-error@+1 {{`seq.scan_segments` is 0 : i64, not a positive number}}
+module attributes {seq.scan_segments = 0 : i64} {
 }
 
 // -----
