@@ -51,3 +51,30 @@ func.func @decode(%tokens: index, %past: index) attributes {seq.max_tokens = 1 :
 func.func @initialize() {
   return
 }
+
+// -----
+
+// The host reads a number that a kernel wrote, at most so much, and gives it to the next kernel as an extent.
+
+// CHECK-LABEL: llvm.func @sennit_decode
+// CHECK: llvm.call @count.items
+// CHECK: %[[BASE:.*]] = llvm.inttoptr
+// CHECK: %[[PLACE:.*]] = llvm.getelementptr %[[BASE]][%{{.*}}] : (!llvm.ptr, i64) -> !llvm.ptr, i32
+// CHECK: %[[NUMBER:.*]] = llvm.load %[[PLACE]] : !llvm.ptr -> i32
+// CHECK: %[[ROWS:.*]] = llvm.sext %[[NUMBER]] : i32 to i64
+// CHECK: %[[FEW:.*]] = llvm.intr.smin(%[[ROWS]], %{{.*}})
+// CHECK: llvm.store %[[FEW]]
+// CHECK: llvm.call @walk.items
+func.func private @count(memref<3xi32>)
+func.func private @walk(memref<?x64xf32>, index)
+func.func @decode(%tokens: index, %past: index) attributes {seq.max_tokens = 8 : i64} {
+  %c1 = arith.constant 1 : index
+  %offsets = rt.buffer arena at 0 : memref<3xi32>
+  %x = rt.buffer arena at 64 : memref<?x64xf32>
+  rt.launch @count(%offsets : memref<3xi32>)
+  %read = memref.load %offsets[%c1] : memref<3xi32>
+  %number = arith.index_cast %read : i32 to index
+  %rows = arith.minsi %number, %tokens : index
+  rt.launch @walk(%x, %rows : memref<?x64xf32>, index)
+  return
+}

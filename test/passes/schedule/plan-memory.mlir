@@ -112,3 +112,32 @@ func.func @any_function(%x: tensor<4x8xf16> {seq.name = "X"}, %unread: tensor<3x
   %a, %y = rt.dispatch @split(%x : tensor<4x8xf16>) ties [-1, -1] -> tensor<4xi64>, tensor<4x8xf16>
   return %a, %y : tensor<4xi64>, tensor<4x8xf16>
 }
+
+// -----
+
+// What the host reads stays in its place until then and no longer; its rows take as much memory as they can ever be.
+// CHECK: rt.memory = {arena = 4096 : i64
+func.func private @count(memref<?xi32>, memref<3xi32>, index)
+func.func private @walk(memref<?x64xf32>, index)
+func.func private @end(memref<?x64xf32>, memref<?x64xf32>, index)
+// CHECK-LABEL: func.func @rows_that_a_kernel_counts
+func.func @rows_that_a_kernel_counts(%tokens: tensor<?xi32> {seq.name = "tokens"}) -> (tensor<?x64xf32> {seq.name = "y"})
+    attributes {seq.max_tokens = 16 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %t = tensor.dim %tokens, %c0 : tensor<?xi32>
+  // CHECK: %[[OFFSETS:.*]] = rt.buffer arena at [[PLACE:.*]] : memref<3xi32>
+  // CHECK: rt.launch @count(%{{.*}}, %[[OFFSETS]],
+  %offsets = rt.dispatch @count(%tokens : tensor<?xi32>) scalars(%t) ties [-1] -> tensor<3xi32>
+  // CHECK: %[[SAME:.*]] = rt.buffer arena at [[PLACE]] : memref<3xi32>
+  // CHECK: %[[READ:.*]] = memref.load %[[SAME]][%c1
+  %read = tensor.extract %offsets[%c1] : tensor<3xi32>
+  // CHECK: %[[NUMBER:.*]] = arith.index_cast %[[READ]]
+  // CHECK: %[[ROWS:.*]] = arith.minsi %[[NUMBER]]
+  %number = arith.index_cast %read : i32 to index
+  %rows = arith.minsi %number, %t : index
+  // CHECK: rt.launch @walk(%{{.*}}, %[[ROWS]] :
+  %x = rt.dispatch @walk() scalars(%rows) extents(%rows) ties [-1] -> tensor<?x64xf32>
+  %y = rt.dispatch @end(%x : tensor<?x64xf32>) scalars(%t) extents(%t) ties [-1] -> tensor<?x64xf32>
+  return %y : tensor<?x64xf32>
+}
