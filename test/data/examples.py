@@ -7,7 +7,7 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 For each examples/NAME.mlir, a function @run, a file examples/NAME.safetensors holds its arguments in order (`input.0`,
 ..; f32 or i32) and its results (`output.0`, ..; f64 or i32). The random field's are found by walking all paths; those of
 connectionist temporal classification are torch's `ctc_loss`; Mamba-3's come of its recurrence on complex numbers, in
-the frame that does not turn, one token after the other.
+the frame that does not turn, one token after the other; Hyena's convolution is a product of spectra.
 """
 
 import itertools
@@ -97,9 +97,33 @@ def mamba3(random):
     return inputs, [y, theta, np.concatenate([s.real, s.imag], 1), last, last_value.reshape(1, -1)]
 
 
+def hyena(random):
+    before, tokens, channels, modes = 13, 50, 5, 4
+    q, k, v = (f32(random.normal(size=(before + tokens, channels))) for _ in range(3))
+    weights, logs = f32(random.normal(size=(channels, modes))), f32(-np.exp(random.normal(size=(channels, modes)) - 2))
+    direct = f32(random.normal(size=channels))
+    x = k * v
+    # The whole filter, and a product of spectra twice as long.
+    times = np.arange(before + tokens)
+    taps = np.einsum("cn,cnt->tc", weights, np.exp(logs[:, :, None] * times))
+    taps[0] += direct
+    spectra = (torch.fft.rfft(torch.tensor(part), n=2 * len(times), dim=0) for part in (x, taps))
+    y = q * torch.fft.irfft(torch.mul(*spectra), n=2 * len(times), dim=0)[:len(times)].numpy()
+
+    def state(count):
+        return np.einsum("cnt,tc->cn", np.exp(logs[:, :, None] * (count - 1 - times[:count])), x[:count])[:, :, None]
+
+    start = f32(state(before))
+    # What rounding the state changes.
+    y[before:] += q[before:] * np.einsum("cn,cn,cnt->tc", weights, (start - state(before))[:, :, 0],
+                                         np.exp(logs[:, :, None] * (1 + times[:tokens])))
+    after = state(before + tokens) + np.exp(logs * tokens)[:, :, None] * (start - state(before))
+    return [q[before:], k[before:], v[before:], weights, logs, direct, start], [y[before:], after]
+
+
 def main():
     HERE.mkdir(exist_ok=True)
-    for example in (crf, ctc, mamba3):
+    for example in (crf, ctc, mamba3, hyena):
         inputs, outputs = example(np.random.default_rng(7))
         tensors = {f"input.{i}": value if value.dtype == np.int32 else value.astype(np.float32)
                    for i, value in enumerate(inputs)}

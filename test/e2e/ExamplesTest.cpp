@@ -117,7 +117,8 @@ std::string nameOf(const testing::TestParamInfo<Example> &info) {
   return info.param.name;
 }
 
-const Example all[] = {{"crf", true}, {"ctc", true}, {"mamba3", false}};
+const Example all[] = {
+    {"crf", true}, {"ctc", true}, {"mamba3", false}, {"hyena", false}};
 
 std::vector<Example> makeCut() {
   std::vector<Example> cut;
