@@ -2,11 +2,14 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "frontends/onnx/Model.h"
 #include "frontends/onnx/Tensors.h"
+
+#include "dialects/seq/Seq.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
+using namespace sennit;
 using namespace sennit::onnx;
 
 static Value neutral(Scalars &scalars, Reduction kind, Type type) {
@@ -67,30 +70,56 @@ Tensor Tensors::reduce(const Tensor &input, ArrayRef<int64_t> axes, bool keep,
   return keep ? reshape(result, kept) : result;
 }
 
+/// The running sum or product of rows, [token, element], from one end.
+static Value scanRows(ImplicitLocOpBuilder &builder, Value rows, Value start,
+                      bool exclusive, bool reverse, Reduction kind) {
+  auto type = cast<RankedTensorType>(start.getType());
+  DenseBoolArrayAttr ends = builder.getDenseBoolArrayAttr(reverse);
+  auto scan = seq::ScanOp::create(builder, TypeRange{rows.getType(), type},
+                                  seq::ScanAlgebra::Affine, rows, start, ends,
+                                  ends, IntegerAttr());
+  OpBuilder::InsertionGuard guard(builder);
+  Block *body = builder.createBlock(&scan.getBody(), {}, {type, type},
+                                    {builder.getLoc(), builder.getLoc()});
+  Value row = body->getArgument(0), before = body->getArgument(1);
+  Value empty =
+      tensor::EmptyOp::create(builder, type.getShape(), type.getElementType());
+  SmallVector<AffineMap> maps(3, builder.getMultiDimIdentityMap(1));
+  auto next = linalg::GenericOp::create(
+      builder, TypeRange(type), ValueRange{row, before}, empty, maps,
+      utils::IteratorType::parallel,
+      [&](OpBuilder &inner, Location loc, ValueRange x) {
+        ImplicitLocOpBuilder scalars(loc, inner);
+        Scalars s(scalars);
+        linalg::YieldOp::create(inner, loc, merge(s, kind, x[1], x[0]));
+      });
+  Value after = next.getResult(0);
+  seq::YieldOp::create(builder, ValueRange{exclusive ? before : after, after});
+  return scan.getResult(0);
+}
+
 Tensor Tensors::cumulate(const Tensor &input, int64_t axis, bool exclusive,
                          bool reverse, Reduction kind) {
-  if (failed() || !input)
-    return {};
-  // One more loop walks the elements that are taken together.
-  int64_t rank = input.rank();
-  SmallVector<AffineExpr> exprs;
-  for (int64_t dim = 0; dim < rank; ++dim)
-    exprs.push_back(builder.getAffineDimExpr(dim == axis ? rank : dim));
+  if (failed() || !input || input.type.getNumElements() == 0)
+    return input;
+  // The scan walks the first dimension.
+  SmallVector<int64_t> forth{axis}, back(input.rank());
+  for (int64_t dim = 0; dim < input.rank(); ++dim)
+    if (dim != axis)
+      forth.push_back(dim);
+  Shape turned;
+  for (auto [place, dim] : llvm::enumerate(forth)) {
+    back[dim] = place;
+    turned.push_back(input.extent(dim));
+  }
+  int64_t tokens = turned.front(), width = input.type.getNumElements() / tokens;
   Type compute = computeType(input.element());
-  Scalars outside(builder);
-  Tensor result = generic(
-      type(input.shape(), compute), value(input),
-      AffineMap::get(rank + 1, 0, exprs, builder.getContext()), rank + 1,
-      neutral(outside, kind, compute), [&](Scalars &s, ValueRange x) {
-        Value at = place(s, axis), from = place(s, rank);
-        Value isTaken =
-            s.compare(exclusive ? Compare::Less : Compare::LessOrEqual,
-                      reverse ? at : from, reverse ? from : at);
-        Value one = s.select(isTaken, s.convert(x[0], compute),
-                             neutral(s, kind, compute));
-        return merge(s, kind, x[1], one);
-      });
-  return cast(result, input.element());
+  Tensor rows =
+      reshape(transpose(cast(input, compute), forth), {tokens, width});
+  Tensor start = filled({width}, compute, kind == Reduction::Product ? 1 : 0);
+  Tensor result = of(
+      scanRows(builder, value(rows), value(start), exclusive, reverse, kind));
+  return cast(transpose(reshape(result, turned), back), input.element());
 }
 
 Tensor Tensors::contract(ArrayRef<Labelled> inputs, ArrayRef<int64_t> result) {
