@@ -2,6 +2,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/tools/Cases.h"
 
+#include "compiler/tools/CaseReference.h"
 #include "compiler/tools/Verbs.h"
 #include "frontends/onnx/Model.h"
 #include "llvm/ADT/StringExtras.h"
@@ -266,13 +267,17 @@ private:
 };
 } // namespace
 
+/// Compiles a case to an artifact, or where no name for one is given, imports
+/// it to the report's text.
 static bool compileCase(const std::string &model, const DataSet &data,
-                        const std::string &artifact, Outcome &outcome) {
+                        const std::string &artifact, CompileReport &report,
+                        Outcome &outcome) {
   CompileOptions options;
   options.input = model;
   options.inputTensors = data.inputs;
   options.output = artifact;
-  CompileReport report;
+  if (artifact.empty())
+    options.stopAfter = "import";
   llvm::Error error =
       compile(options, report, [](llvm::StringRef, int64_t, int64_t) {});
   bool good = !error;
@@ -289,9 +294,43 @@ static bool compileCase(const std::string &model, const DataSet &data,
   return good;
 }
 
-/// Compiles a case for the inputs of one call, runs it and compares.
-static bool runDataSet(const std::string &model, const DataSet &data,
-                       const CaseOptions &options, Outcome &outcome) {
+using Tensors = std::vector<onnx::StoredTensor>;
+using Outputs = std::vector<std::vector<char>>;
+
+static bool readFiles(llvm::ArrayRef<std::string> files, Tensors &tensors,
+                      Outcome &outcome) {
+  for (const std::string &file : files) {
+    auto tensor = onnx::readTensorFile(file);
+    if (!tensor) {
+      outcome.set(Outcome::Broken, llvm::toString(tensor.takeError()));
+      return false;
+    }
+    tensors.push_back(std::move(*tensor));
+  }
+  return true;
+}
+
+/// Interprets a case for the inputs of one call.
+static bool interpret(const std::string &model, const DataSet &data,
+                      Tensors &expected, Outputs &outputs, Outcome &outcome) {
+  CompileReport report;
+  Tensors inputs;
+  if (!compileCase(model, data, "", report, outcome) ||
+      !readFiles(data.inputs, inputs, outcome) ||
+      !readFiles(data.outputs, expected, outcome))
+    return false;
+  auto computed = interpretCase(report.text, inputs, expected);
+  if (!computed) {
+    outcome.set(Outcome::Broken, llvm::toString(computed.takeError()));
+    return false;
+  }
+  outputs = std::move(*computed);
+  return true;
+}
+
+/// Compiles a case for the inputs of one call and runs it.
+static bool execute(const std::string &model, const DataSet &data,
+                    Tensors &expected, Outputs &outputs, Outcome &outcome) {
   llvm::SmallString<128> artifact;
   if (auto code = fs::createTemporaryFile("sennit-case", "snt", artifact)) {
     outcome.set(Outcome::Broken, code.message());
@@ -299,17 +338,26 @@ static bool runDataSet(const std::string &model, const DataSet &data,
   }
   llvm::FileRemover remover(artifact);
   Call call(outcome);
-  std::vector<onnx::StoredTensor> inputs, expected;
-  if (!compileCase(model, data, std::string(artifact), outcome) ||
+  CompileReport report;
+  Tensors inputs;
+  if (!compileCase(model, data, std::string(artifact), report, outcome) ||
       !call.load(std::string(artifact)) ||
       !call.readTensors(data.inputs, true, inputs) ||
       !call.readTensors(data.outputs, false, expected))
     return false;
-  std::vector<std::vector<char>> outputs;
   for (const onnx::StoredTensor &tensor : expected)
     // What is not written must not look right.
     outputs.emplace_back(tensor.data.size(), char(0x5a));
-  if (!call.run(inputs, outputs))
+  return call.run(inputs, outputs);
+}
+
+/// Calls a case with the inputs of one call, and compares.
+static bool runDataSet(const std::string &model, const DataSet &data,
+                       const CaseOptions &options, Outcome &outcome) {
+  Tensors expected;
+  Outputs outputs;
+  auto call = options.isInterpreted ? interpret : execute;
+  if (!call(model, data, expected, outputs, outcome))
     return false;
   for (auto [tensor, bytes] : llvm::zip_equal(expected, outputs))
     compare(tensor, llvm::StringRef(bytes.data(), bytes.size()), options,

@@ -19,14 +19,16 @@ struct CaseOptions {
   /// integers and bools must be equal. The defaults are the ONNX project's.
   double relative = 1e-3, absolute = 1e-7;
   bool json = false;
+  /// Interprets the imported model in f64 instead of compiling it.
+  bool isInterpreted = false;
 };
 
 /// Whether `input` is something that `runCases` runs, and no artifact.
 bool isCase(llvm::StringRef input);
 
-/// Compiles each case for the host, calls it, compares, and prints a line a
-/// case and for several cases a count, or an array of JSON. Returns an exit
-/// code: 0 only if all passed.
+/// Compiles each case for the host or interprets it, calls it, compares, and
+/// prints a line a case and for several cases a count, or an array of JSON.
+/// Returns an exit code: 0 only if all passed.
 int runCases(const CaseOptions &options);
 
 /// The elements of a tensor's bytes as numbers; `type` is the standard's.

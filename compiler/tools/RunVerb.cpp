@@ -64,7 +64,8 @@ static cl::opt<bool> json("json", cl::desc("print outcomes of cases as JSON"),
                           cl::sub(command));
 static cl::opt<bool> reference(
     "reference",
-    cl::desc("interpret a model, not an artifact, in f64 (greedy by default)"),
+    cl::desc("interpret a model or cases, not an artifact, in f64 (greedy by "
+             "default)"),
     cl::sub(command));
 static cl::opt<int64_t> offered(
     "speculate",
@@ -142,6 +143,7 @@ static int run() {
     options.inputs = cases;
     options.data = data;
     options.json = json;
+    options.isInterpreted = reference;
     return runCases(options);
   }
   if (cases.size() > 1)
