@@ -21,7 +21,8 @@ def SeqDialect : Dialect {
     ```
 
     One sequence: the leading dimension of activations is the token, of extent
-    `?` in prefill and `1` in a step; it is the only dynamic one, and two extents
+    `?` in prefill and `1` in a step; it is the only dynamic one beside the rows that a
+    `seq.skip` lets through, and two extents
     that must agree may be `?` in one place and static in the other. A mixer takes its state as operands and
     gives the next state as results of the same types; positions come from the
     `past` operand, the number of tokens that came before this call.

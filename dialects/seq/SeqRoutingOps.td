@@ -118,7 +118,9 @@ def ExpertsOp : SeqRoutingOp<"experts"> {
 
     With `pairs`, the row comes from the token of the pair, s(p) = pairs[p] / k
     (a gather that is never written to memory); without, rows are already in
-    order, s(p) = p. Rows from the last offset on are nobody's, and unspecified.
+    order, s(p) = p. Rows from the last offset on are nobody's, and unspecified:
+    a pair that `capacity` dropped has no position, so that `seq.combine` reads none
+    of them.
 
     Constraints:
     - `widths`: input and weight agree in the input width, weight and output in the output width.

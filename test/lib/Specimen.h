@@ -132,6 +132,7 @@ Specimen makeHybrid(uint64_t seed, int64_t capacity);
 /// it be cut. Its meaning stays serial.
 Specimen cutInto(int64_t segments, Specimen one);
 Specimen makeTurningStates(int64_t width);
+Specimen makeFlowingWeights(int64_t width);
 Specimen makeMixedStates(int64_t width);
 /// Scans whose segments are the op's own.
 std::vector<Specimen> makeSegments();

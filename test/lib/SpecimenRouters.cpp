@@ -1,4 +1,4 @@
-// Routing and embedding under test, with their formulas in f64.
+// Routing under test, with their formulas in f64.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "test/lib/Specimen.h"
 
@@ -332,7 +332,7 @@ Specimen sennit::test::makeExperts(ExpertsShape shape) {
 }
 
 //===----------------------------------------------------------------------===//
-// seq.combine, seq.embed
+// seq.combine
 //===----------------------------------------------------------------------===//
 
 static Tensors evaluateCombine(const Tensors &in) {
@@ -377,45 +377,81 @@ Specimen sennit::test::makeCombine(int64_t topK, int64_t width,
   return specimen;
 }
 
-static Tensors evaluateEmbed(const Tensors &in) {
-  const Tensor &tokens = in[0], &table = in[1];
-  Tensor output(Element::F32, {tokens.extent(0), table.extent(1)});
-  for (int64_t t = 0; t != tokens.extent(0); ++t)
-    if (tokens(t) >= 0 && tokens(t) < table.extent(0))
-      for (int64_t d = 0; d != table.extent(1); ++d)
-        output(t, d) = table(int64_t(tokens(t)), d);
-  return {output};
-}
-
-Specimen sennit::test::makeEmbed(int64_t vocabulary, int64_t width,
-                                 Element table) {
+/// Two experts' products with a ramp between, of which an expert takes the
+/// first `capacity` pairs; what stands behind the last expert's rows is
+/// nobody's.
+static Specimen makeRoutedBlock(int64_t topK, int64_t capacity) {
+  constexpr int64_t experts = 5, width = 9, hidden = 14;
   Specimen specimen;
-  specimen.name = "embed_" + spell(table);
+  specimen.name = "combine_of_a_block_" + str(topK) +
+                  (capacity == 0 ? "" : "_at_most_" + str(capacity));
   specimen.text = [=](const std::string &tokens) {
     return fill(R"(
-    func.func @run(%t: {T}, %e: {E}) -> {Y} {
-      %y = seq.embed %t, %e : {T}, {E} -> {Y}
-      return %y : {Y}
+    #p = affine_map<(p, n) -> (p, n)>
+    func.func @run(%x: {X}, %w: {W}, %e: {E}, %up: {U}, %down: {D}) -> {X} {
+      %f, %at, %o = seq.dispatch %e {capacity} : {E} -> {P}, {E}, {O}
+      %h = seq.experts %x, %up offsets(%o) gather(%f : {P}) top_k {k} : {X}, {U}, {O} -> {H}
+      %r = linalg.generic {indexing_maps = [#p, #p], iterator_types = ["parallel", "parallel"]}
+          ins(%h : {H}) outs(%h : {H}) {
+      ^bb0(%a: f32, %b: f32):
+        %zero = arith.constant 0.0 : f32
+        %m = arith.maximumf %a, %zero : f32
+        linalg.yield %m : f32
+      } -> {H}
+      %z = seq.experts %r, %down offsets(%o) : {H}, {D}, {O} -> {R}
+      %y = seq.combine %z, %w, %at : {R}, {W}, {E} -> {X}
+      return %y : {X}
     })",
-                {{"T", "tensor<{t}xi32>"},
-                 {"E", "tensor<{v}x{d}x{e}>"},
-                 {"Y", "tensor<{t}x{d}xf32>"},
+                {{"capacity", capacity == 0 ? "" : "capacity " + str(capacity)},
+                 {"X", "tensor<{t}x{d}xf32>"},
+                 {"W", "tensor<{t}x{k}xf32>"},
+                 {"E", "tensor<{t}x{k}xi32>"},
+                 {"P", "tensor<{p}xi32>"},
+                 {"O", "tensor<{o}xi32>"},
+                 {"H", "tensor<{p}x{n}xf32>"},
+                 {"R", "tensor<{p}x{d}xf32>"},
+                 {"U", "tensor<{e}x{n}x{d}xf32>"},
+                 {"D", "tensor<{e}x{d}x{n}xf32>"},
                  {"t", tokens},
-                 {"v", str(vocabulary)},
+                 {"p", times(tokens, topK)},
+                 {"k", str(topK)},
                  {"d", str(width)},
-                 {"e", spell(table)}});
+                 {"n", str(hidden)},
+                 {"e", str(experts)},
+                 {"o", str(experts + 1)}});
   };
   specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
     Random random(seed);
-    Tensor ids = random.below(vocabulary + 2, {tokens});
-    for (double &id : ids.values)
-      id -= 1;
-    return Tensors{ids, random.normal({vocabulary, width}, 1, table)};
+    return Tensors{random.normal({tokens, width}),
+                   random.normal({tokens, topK}),
+                   drawExperts(random, tokens, experts, topK),
+                   random.normal({experts, hidden, width}),
+                   random.normal({experts, width, hidden})};
   };
-  specimen.formula = evaluateEmbed;
-  specimen.tolerances = {0};
-  specimen.tokenArguments = {0};
-  specimen.tokenResults = {0};
+  specimen.formula = [=](const Tensors &in) {
+    Tensor output(Element::F32, {in[0].extent(0), width});
+    std::vector<int64_t> taken(experts);
+    for (int64_t t = 0; t != in[0].extent(0); ++t)
+      for (int64_t j = 0; j != topK; ++j) {
+        int64_t expert = in[2](t, j);
+        if (capacity != 0 && taken[expert]++ >= capacity)
+          continue;
+        for (int64_t n = 0; n != hidden; ++n) {
+          double sum = 0;
+          for (int64_t d = 0; d != width; ++d)
+            sum += in[3](expert, n, d) * in[0](t, d);
+          for (int64_t d = 0; d != width; ++d)
+            output(t, d) +=
+                in[1](t, j) * in[4](expert, d, n) * std::max(sum, 0.0);
+        }
+      }
+    return Tensors{output};
+  };
+  specimen.tolerances = {1e-6};
+  specimen.tokenArguments = {0, 1, 2};
+  // Who finds room depends on all tokens of a call.
+  if (capacity == 0)
+    specimen.tokenResults = {0};
   return specimen;
 }
 
@@ -450,6 +486,8 @@ std::vector<Specimen> sennit::test::makeRouters() {
       makeCombine(2, 9),
       makeCombine(1, 5),
       makeCombine(2, 7, 3),
+      makeRoutedBlock(2, 0),
+      makeRoutedBlock(3, 4),
       makeEmbed(17, 11, Element::BF16),
       makeEmbed(9, 5, Element::F32)};
   for (Specimen &skip : makeSkips())

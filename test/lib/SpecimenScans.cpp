@@ -301,14 +301,14 @@ static Specimen makeRecurrentUnits(int64_t width) {
 }
 
 std::vector<Specimen> sennit::test::makeScans() {
-  std::vector<Specimen> all{makeSumOfTheRest(),   makeGatedUnits(13),
-                            makeGatedUnits(200),  makePaths(false),
-                            makePaths(true),      makeRecurrentUnits(11),
-                            makeTurningStates(6), makeMixedStates(7)};
+  std::vector<Specimen> all{
+      makeSumOfTheRest(),   makeGatedUnits(13),    makeGatedUnits(200),
+      makePaths(false),     makePaths(true),       makeRecurrentUnits(11),
+      makeTurningStates(6), makeFlowingWeights(9), makeMixedStates(7)};
   for (const Specimen &one :
        {makeSumOfTheRest(), makeGatedUnits(13), makePaths(false),
         makePaths(true), makePaths(false, true), makePaths(true, true),
-        makeTurningStates(6), makeMixedStates(7)})
+        makeTurningStates(6), makeFlowingWeights(9), makeMixedStates(7)})
     all.push_back(cutInto(5, one));
   for (const Specimen &one : makeSegments())
     all.push_back(one);

@@ -150,6 +150,73 @@ Specimen sennit::test::makeTurningStates(int64_t width) {
   return specimen;
 }
 
+/// Logarithms of two weights an element, of which one also flows into the
+/// other: a <- x + log(e^a + e^(b + w)), b <- b - x.
+Specimen sennit::test::makeFlowingWeights(int64_t width) {
+  Specimen specimen;
+  specimen.name = "scan_flowing_" + str(width) + "_units";
+  specimen.text = [=](const std::string &tokens) {
+    return fill(R"(
+    #c = affine_map<(c) -> (c)>
+    func.func @run(%x: {X}, %a: {H}, %b: {H}) -> ({X}, {H}, {H}) {
+      %y, %n, %m = seq.scan log_sum_exp inputs(%x : {X}) state(%a, %b : {H}, {H}) {
+      ^bb0(%token: {H}, %to: {H}, %from: {H}):
+        %e = tensor.empty() : {H}
+        %r = linalg.generic {indexing_maps = [#c, #c, #c, #c], iterator_types = ["parallel"]}
+            ins(%token, %to, %from : {H}, {H}, {H}) outs(%e : {H}) {
+        ^bb0(%p: f32, %u: f32, %v: f32, %o: f32):
+          %w = arith.constant 0.25 : f32
+          %vw = arith.addf %v, %w : f32
+          %most = arith.maximumf %u, %vw : f32
+          %ud = arith.subf %u, %most : f32
+          %vd = arith.subf %vw, %most : f32
+          %ue = math.exp %ud : f32
+          %ve = math.exp %vd : f32
+          %sum = arith.addf %ue, %ve : f32
+          %log = math.log %sum : f32
+          %back = arith.addf %log, %most : f32
+          %z = arith.addf %back, %p : f32
+          linalg.yield %z : f32
+        } -> {H}
+        %i = linalg.generic {indexing_maps = [#c, #c, #c], iterator_types = ["parallel"]}
+            ins(%token, %from : {H}, {H}) outs(%e : {H}) {
+        ^bb0(%p: f32, %v: f32, %o: f32):
+          %s = arith.subf %v, %p : f32
+          linalg.yield %s : f32
+        } -> {H}
+        seq.yield %r, %r, %i : {H}, {H}, {H}
+      } -> {X}, {H}, {H}
+      return %y, %n, %m : {X}, {H}, {H}
+    })",
+                {{"X", "tensor<{t}x{d}xf32>"},
+                 {"H", "tensor<{d}xf32>"},
+                 {"t", tokens},
+                 {"d", str(width)}});
+  };
+  specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
+    Random random(seed);
+    return Tensors{random.normal({tokens, width}), random.normal({width}),
+                   random.normal({width})};
+  };
+  specimen.formula = [=](const Tensors &in) {
+    Tensor output = in[0], to = in[1], from = in[2];
+    for (int64_t t = 0; t != in[0].extent(0); ++t)
+      for (int64_t d = 0; d != width; ++d) {
+        double x = in[0](t, d), more = from(d) + 0.25 - to(d);
+        output(t, d) = to(d) +=
+            x + std::max(more, 0.0) + std::log1p(std::exp(-std::abs(more)));
+        from(d) -= x;
+      }
+    return Tensors{output, to, from};
+  };
+  specimen.tolerances = {4e-6, 4e-6, 4e-6};
+  specimen.tokenArguments = {0};
+  specimen.tokenResults = {0};
+  specimen.stateArguments = {1, 2};
+  specimen.stateResults = {1, 2};
+  return specimen;
+}
+
 /// h <- 2 x - W h with W of a norm below 1: each element mixes all.
 Specimen sennit::test::makeMixedStates(int64_t width) {
   Specimen specimen;
