@@ -1,5 +1,6 @@
 # How lit finds and runs the tests: which files, which tools, which features of the host.
 # Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+import ctypes
 import os
 import shutil
 
@@ -40,5 +41,10 @@ def host_features():
 
 
 config.available_features.update(host_features())
+try:
+    ctypes.CDLL("libcuda.so.1")
+    config.available_features.add("cuda")
+except OSError:
+    pass
 if shutil.which("ptxas", path=config.environment["PATH"]):
     config.available_features.add("ptxas")

@@ -4,7 +4,8 @@
 //   func @decode { rt.launch @k(..) }   =>   llvm.func
 //   @sennit_decode(invocation) { parallel_for(k, slots, items) }
 //
-// Declines nothing.
+// Declines, with the reason, what the host cannot compute, and with `device`
+// what it would read of memory that is not its own.
 
 #include "compiler/emit/Passes.h"
 
@@ -74,7 +75,16 @@ public:
         ptr(LLVM::LLVMPointerType::get(entry.getContext())),
         i64(builder.getI64Type()) {}
 
-  void lower() {
+  /// Fails with a diagnostic on what the host cannot compute.
+  LogicalResult lower() {
+    if (Operation *op = findRefused()) {
+      if (isa<memref::LoadOp>(op))
+        return op->emitError("reads on the host what a kernel has counted, "
+                             "which no target does whose kernels run on a "
+                             "device");
+      return op->emitError("host arithmetic has no lowering for `")
+             << op->getName() << "`";
+    }
     auto type = LLVM::LLVMFunctionType::get(builder.getI32Type(), {ptr});
     auto function = LLVM::LLVMFuncOp::create(
         builder, loc, ("sennit_" + entry.getName()).str(), type);
@@ -97,9 +107,22 @@ public:
     if (entry.getNumArguments() > 0 && !entry->hasAttr("seq.max_tokens"))
       function->setAttr("seq.max_tokens", builder.getI64IntegerAttr(1));
     entry.erase();
+    return success();
   }
 
 private:
+  Operation *findRefused() {
+    for (Operation &op : entry.getBody().front()) {
+      bool isKnown = isa<arith::ConstantOp, arith::AddIOp, arith::SubIOp,
+                         arith::MulIOp, arith::MinSIOp, arith::IndexCastOp>(op);
+      if (isa<memref::LoadOp>(op) && kernels.onDevice)
+        return &op;
+      if (isa<arith::ArithDialect>(op.getDialect()) && !isKnown)
+        return &op;
+    }
+    return nullptr;
+  }
+
   /// Emits the check of the caller's version; returns the block behind it.
   Block *openChecked(LLVM::LLVMFuncOp function) {
     Block *start = function.addEntryBlock(builder);
@@ -208,13 +231,9 @@ private:
       result = LLVM::MulOp::create(builder, loc, operand(0), operand(1));
     else if (isa<arith::MinSIOp>(op))
       result = LLVM::SMinOp::create(builder, loc, operand(0), operand(1));
-    else if (isa<arith::IndexCastOp>(op))
-      result = operand(0);
     else
-      op->emitError("host arithmetic has no lowering for `")
-          << op->getName() << "`";
-    if (result)
-      values[op->getResult(0)] = result;
+      result = operand(0);
+    values[op->getResult(0)] = result;
   }
 
   void lowerLaunch(rt::LaunchOp launch) {
@@ -262,7 +281,8 @@ struct LowerEntries : impl::LowerEntriesBase<LowerEntries> {
       if (!function.isPrivate())
         entries.push_back(function);
     for (func::FuncOp entry : entries)
-      EntryLowering(entry, kernels).lower();
+      if (failed(EntryLowering(entry, kernels).lower()))
+        return signalPassFailure();
     module->setAttr("rt.kernels", kernels.names());
   }
 };

@@ -45,7 +45,8 @@ def LowerEntries : Pass<"sennit-lower-entries", "::mlir::ModuleOp"> {
     `rt.kernels` of the module names the kernels by their numbers. Kernels stay
     as declarations. With `device`, kernels have no functions on the host: they
     are named by number alone, and the last argument is how many slots there are.
-    Declines host arithmetic other than constants, sums and products.
+    Declines other host arithmetic than constants, sums, products and the lesser
+    of two, and with `device` numbers that a kernel wrote.
   }];
   let options = [
     Option<"device", "device", "bool", "false", "whether kernels run on a device">

@@ -1,14 +1,14 @@
-// The programs of attention: append to the cache, then attend without a score
-// matrix in memory.
+// The program that attends without a score matrix in memory, or its parts and
+// what merges them.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
+#include "passes/schedule/AttentionTiles.h"
 #include "passes/schedule/Models.h"
 #include "passes/schedule/ScoreTiles.h"
 #include "passes/schedule/TileSizes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include <limits>
@@ -17,129 +17,11 @@ using namespace mlir;
 
 namespace sennit::schedule {
 
-/// Rows of queries and of keys in one step.
-static constexpr int64_t queryRows = 32, keyRows = 64, stepKeyRows = 128;
+/// Rows of keys in one step, of many queries and of one.
+static constexpr int64_t keyRows = 64, stepKeyRows = 128;
 /// The least finite number, so that a row that saw no key yet never computes
 /// inf - inf, and a score of any finite size counts.
 static constexpr double lowest = -std::numeric_limits<float>::max();
-
-/// Puts the batch dimension, where there is one, before the others.
-static Box makeBox(seq::AttentionOp op, Value sequence,
-                   ArrayRef<OpFoldResult> offsets, ArrayRef<int64_t> sizes) {
-  Box box(offsets, sizes);
-  if (!op.isBatched())
-    return box;
-  box.offsets.insert(box.offsets.begin(), sequence);
-  box.sizes.insert(box.sizes.begin(), 1);
-  box.aligned.insert(box.aligned.begin(), true);
-  return box;
-}
-
-/// `past` or `lengths` of one sequence, an index.
-static Value ofSequence(Program &program, Value number, Value sequence) {
-  if (number.getType().isIndex())
-    return program.scalar(number);
-  OpBuilder &b = program.builder;
-  Value loaded =
-      memref::LoadOp::create(b, program.loc, program.view(number), sequence);
-  return arith::IndexCastOp::create(b, program.loc, b.getIndexType(), loaded);
-}
-
-/// Opens a grid whose first dimension is the sequence where there are several;
-/// returns the sequence, 0 for a single one, before the other positions.
-static SmallVector<Value> openGrid(Program &program, seq::AttentionOp op,
-                                   ArrayRef<Value> upper,
-                                   ArrayRef<int64_t> steps,
-                                   ArrayRef<StringRef> names) {
-  SmallVector<Value> uppers(upper);
-  SmallVector<int64_t> sizes(steps);
-  SmallVector<StringRef> dims(names);
-  if (!op.isBatched()) {
-    SmallVector<Value> item = program.openGrid(uppers, sizes, dims);
-    item.insert(item.begin(), program.index(0));
-    return item;
-  }
-  uppers.insert(uppers.begin(), program.extent(op.getQuery(), 0));
-  sizes.insert(sizes.begin(), 1);
-  dims.insert(dims.begin(), "sequence");
-  return program.openGrid(uppers, sizes, dims);
-}
-
-/// The most tokens of a tensor in one call.
-static int64_t tokenBound(KernelBuilder &kernel, seq::AttentionOp op,
-                          Value tensor) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  return op.isBatched() ? type.getDimSize(1) : kernel.rowBound(tensor);
-}
-
-/// Page and row of key j of a sequence, in a pool.
-static std::pair<Value, Value> locate(Program &program, seq::AttentionOp op,
-                                      Value sequence, Value j) {
-  OpBuilder &b = program.builder;
-  Value rows = program.index(op.getPageRows());
-  SmallVector<Value> place{arith::DivUIOp::create(b, program.loc, j, rows)};
-  if (op.isBatched())
-    place.insert(place.begin(), sequence);
-  Value page = memref::LoadOp::create(b, program.loc,
-                                      program.view(op.getPages()), place);
-  page = arith::IndexCastOp::create(b, program.loc, b.getIndexType(), page);
-  return {page, arith::RemUIOp::create(b, program.loc, j, rows)};
-}
-
-/// The box of `rows` rows from key j on of one key-value head in a cache.
-static Box makeCacheBox(Program &program, seq::AttentionOp op, Value sequence,
-                        Value j, Value head, int64_t rows, int64_t width) {
-  OpFoldResult zero = program.builder.getIndexAttr(0);
-  if (!op.getPages())
-    return makeBox(op, sequence, {j, head, zero}, {rows, 1, width});
-  auto [page, row] = locate(program, op, sequence, j);
-  return Box({page, row, head, zero}, {1, rows, 1, width});
-}
-
-static SmallVector<Value> getOffsets(Program &program, const Box &box) {
-  return llvm::map_to_vector(
-      box.offsets, [&](OpFoldResult offset) { return program.value(offset); });
-}
-
-/// Stores this call's keys and values behind those of the cache: a tile of
-/// rows, or a row where pages may end anywhere.
-static LogicalResult buildAppend(KernelBuilder &kernel, seq::AttentionOp op) {
-  Program program(kernel, kernel.kernel.getKind().str() + "_append");
-  int64_t heads = op.getKey().getType().getDimSize(op.getHeadDim());
-  int64_t rows =
-      op.getPages()
-          ? 1
-          : roundUpRows(tokenBound(kernel, op, op.getKey()), queryRows);
-  Value tokens = program.extent(op.getKey(), op.getTokenDim());
-  SmallVector<Value> item =
-      openGrid(program, op, {tokens, program.index(heads)}, {rows, 1},
-               {"token", "head"});
-  Value sequence = item[0], token = item[1], head = item[2];
-  Value past = ofSequence(program, op.getPast(), sequence);
-  Value end = program.add(past, tokens), start = program.add(past, token);
-  SmallVector<Value> sources{op.getKey()};
-  if (op.getValue())
-    sources.push_back(op.getValue());
-  for (auto [source, before, after] :
-       llvm::zip_equal(sources, op.getCaches(), op.getCachesAfter())) {
-    int64_t width = cast<RankedTensorType>(source.getType()).getShape().back();
-    Box box =
-        makeBox(op, sequence, {token, head, program.builder.getIndexAttr(0)},
-                {rows, 1, width});
-    FailureOr<Value> tile = program.tile(source, box);
-    if (failed(tile))
-      return failure();
-    Box target = makeCacheBox(program, op, sequence, start, head, rows, width);
-    SmallVector<std::pair<int64_t, Value>> bounds;
-    if (rows > 1)
-      bounds.push_back({op.getTokenDim(), end});
-    tile::StoreOp::create(
-        program.builder, program.loc, program.reshape(*tile, target.sizes),
-        program.stateView(before, after), getOffsets(program, target),
-        llvm::to_vector(llvm::seq<int64_t>(0, target.rank())), bounds);
-  }
-  return program.finish();
-}
 
 /// The largest divisor of a group of query heads that fills a tile of queries.
 static int64_t getHeadsPerItem(int64_t group) {

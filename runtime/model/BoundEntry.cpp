@@ -38,7 +38,7 @@ Status BoundEntry::bind(const ManifestEntry &manifestEntry,
 }
 
 //===----------------------------------------------------------------------===//
-// Inputs and outputs on a device
+// Memory of the host's on a device
 //===----------------------------------------------------------------------===//
 
 uint64_t BoundEntry::bytesOf(uint32_t position, int64_t tokens) const {
@@ -47,23 +47,33 @@ uint64_t BoundEntry::bytesOf(uint32_t position, int64_t tokens) const {
          (argument.hasTokens ? static_cast<uint64_t>(tokens) : 1);
 }
 
+/// Weights are copied once, to where each begins as kernels expect; inputs and
+/// outputs at every call.
 Status BoundEntry::bindStaging() {
   constexpr uint64_t alignment = 256;
   uint64_t bytes = 0;
   auto forEach = [&](auto visit) {
     bytes = 0;
-    for (const Array<uint32_t> *positions : {&entry->inputs, &entry->outputs})
-      for (uint32_t position : *positions) {
-        visit(position);
-        bytes += roundUp(bytesOf(position, entry->maxTokens), alignment);
-      }
+    for (uint32_t i = 0; i < entry->arguments.size(); ++i) {
+      ArgumentKind kind = entry->arguments[i].kind;
+      if (kind != ArgumentKind::Weight && kind != ArgumentKind::Input &&
+          kind != ArgumentKind::Output)
+        continue;
+      uint64_t own = bytesOf(i, entry->maxTokens);
+      SENNIT_RETURN_IF_ERROR(visit(i, own));
+      bytes += roundUp(own, alignment);
+    }
+    return Status();
   };
-  forEach([](uint32_t) {});
-  SENNIT_RETURN_IF_ERROR(
-      staging.create(accelerator, bytes, "inputs and outputs on the device"));
-  forEach(
-      [&](uint32_t position) { bindings[position] = staging.data() + bytes; });
-  return {};
+  SENNIT_RETURN_IF_ERROR(forEach([](uint32_t, uint64_t) { return Status(); }));
+  SENNIT_RETURN_IF_ERROR(staging.create(
+      accelerator, bytes, "weights, inputs and outputs on the device"));
+  return forEach([&](uint32_t position, uint64_t own) {
+    uint8_t *place = staging.data() + bytes;
+    const void *host = std::exchange(bindings[position], place);
+    bool isWeight = entry->arguments[position].kind == ArgumentKind::Weight;
+    return isWeight ? accelerator->copyIn(place, host, own) : Status();
+  });
 }
 
 Status BoundEntry::copyInputs(const sennit_buffer *inputs, int64_t tokens) {

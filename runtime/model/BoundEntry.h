@@ -15,7 +15,7 @@ struct EntryBuffers {
   void *constants;
   void *arena;
   void *state;
-  /// The start of each of the manifest's files.
+  /// The start of each of the manifest's files, in this process.
   const Array<const uint8_t *> *files;
   /// Where all of this lies; null for this process.
   Accelerator *accelerator;
@@ -36,7 +36,7 @@ public:
   const ManifestEntry *description() const { return entry; }
 
 private:
-  /// Gives each input and output its place on the device.
+  /// Gives each weight, input and output its place on the device.
   Status bindStaging();
   uint64_t bytesOf(uint32_t argument, int64_t tokens) const;
   Status copyInputs(const sennit_buffer *inputs, int64_t tokens);
@@ -48,7 +48,7 @@ private:
   Array<void *> bindings;
   Array<int64_t> scalars;
   Accelerator *accelerator = nullptr;
-  /// Inputs and outputs on the device, one after the other.
+  /// Weights, inputs and outputs on the device, one after the other.
   ModelMemory staging;
 };
 

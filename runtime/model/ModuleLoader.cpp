@@ -198,9 +198,6 @@ Status ModuleLoader::initialize() {
   ModelMemory arena;
   SENNIT_RETURN_IF_ERROR(
       arena.create(accelerator, manifest.arenaBytes, "the arena"));
-  Array<ModelMemory> copies;
-  if (accelerator)
-    SENNIT_RETURN_IF_ERROR(moveFiles(copies));
   KernelRunner runner;
   SENNIT_RETURN_IF_ERROR(
       runner.create(module.pool, accelerator, manifest.scratchBytes, 0));
@@ -211,21 +208,6 @@ Status ModuleLoader::initialize() {
   SENNIT_RETURN_IF_ERROR(entry.call(runner, nullptr, nullptr, 0, 0));
   // Shared by all contexts: a kernel that writes here must not go unnoticed.
   return module.constants.freeze();
-}
-
-/// Copies the weight files to the device, where `initialize` reads them.
-Status ModuleLoader::moveFiles(Array<ModelMemory> &copies) {
-  for (size_t i = 0; i < files.size(); ++i) {
-    uint64_t bytes = module.manifest.files[i].bytes;
-    ModelMemory copy;
-    SENNIT_RETURN_IF_ERROR(
-        copy.create(module.accelerator, bytes, "a weight file on the device"));
-    SENNIT_RETURN_IF_ERROR(
-        module.accelerator->copyIn(copy.data(), files[i], bytes));
-    files[i] = copy.data();
-    SENNIT_RETURN_IF_ERROR(copies.append(std::move(copy)));
-  }
-  return {};
 }
 
 /// Opens the device that the manifest names, and gives it the kernels.

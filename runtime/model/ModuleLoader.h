@@ -41,7 +41,6 @@ private:
   Status loadKernels();
   std::string_view findCode(std::string_view kernel, std::string_view suffix);
   Status initialize();
-  Status moveFiles(Array<ModelMemory> &copies);
   static void hashItems(const int64_t *arguments, int64_t begin, int64_t end,
                         void *scratch);
 

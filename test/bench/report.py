@@ -60,12 +60,44 @@ def cuda_table(result):
     return lines
 
 
+def modules_table(result):
+    """The section of whole models on a GPU."""
+    lines = ["## Models on the GPU", ""]
+    for row in result["peers"]:
+        lines += [
+            f"`python3 test/bench/{result['command']}` on {row['device']}, with torch {row['torch']}. The peer is "
+            "`torch_llama.py`: bf16 throughout, prefill eager with cuBLAS and cuDNN or flash attention, a step under a CUDA "
+            "graph; Sennit has bf16 weights and f32 activations, whose products take two of bf16 each. Processes in turns, "
+            f"median of {row['rounds']} rounds. `llama-1b` is what `make_llama.py --preset 1b` writes.",
+            "",
+            "| model | work | Sennit, ms | PyTorch, ms | ratio |",
+            "| --- | --- | ---: | ---: | ---: |",
+        ]
+        for work, what in (("prefill", f"prefill {row['tokens']}"), ("step", f"step after {row['tokens']}")):
+            cell = row[work]
+            lines.append(f"| {row['model']} | {what} | {cell['sennit_ms']:.2f} | {cell['peer_ms']:.2f} | {cell['ratio']:.2f} |")
+    lines += [
+        "",
+        "The same models compiled for the GPU and for the CPU: the largest difference of logits over the largest logit, "
+        "after a prompt and at each step.",
+        "",
+        "| model | tokens | difference | prefill, ms | step, ms |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for row in result["models"]:
+        lines.append(f"| {row['model']} | {row['tokens']} + {row['steps']} | {row['error']:.1e} "
+                     f"| {row['module']['prefill_ms']:.2f} | {row['module']['step_ms']:.2f} |")
+    return lines
+
+
 def page():
     lines = ["# Benchmarks", "", "Written by `test/bench/report.py` from `test/bench/results`; slow rows included.", ""]
     for path in sorted((HERE / "results").glob("cpu*.json")):
         lines += cpu_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     for path in sorted((HERE / "results").glob("cuda*.json")):
         lines += cuda_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
+    for path in sorted((HERE / "results").glob("modules*.json")):
+        lines += modules_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     return "\n".join(lines)
 
 

@@ -57,6 +57,9 @@ struct FakeDriver {
   static int retain(Handle *context, int) { return *context = context, 0; }
   static int ignoreDevice(int) { return 0; }
   static int ignoreHandle(Handle) { return 0; }
+  static int countBlocks(int *each, Handle, int, size_t) {
+    return *each = 2, 0;
+  }
   static int stream(Handle *made, unsigned) { return *made = made, 0; }
   static int describe(int, const char **text) { return *text = "too bad", 0; }
 
@@ -78,6 +81,7 @@ struct FakeDriver {
     driver.setFunctionAttribute = setAttribute;
     driver.encodeTensorMap = encode;
     driver.launchKernel = launch;
+    driver.countBlocks = countBlocks;
     return driver;
   }
 };
@@ -222,4 +226,29 @@ TEST_F(CudaKernel, RefusesADeviceThatIsNotThere) {
   EXPECT_EQ(status.code(), SENNIT_STATUS_UNSUPPORTED);
   EXPECT_EQ(std::string(status.message()),
             "no CUDA device 3, the driver has 1");
+}
+
+TEST(CudaItems, TakeSlotsAndAWorkspaceForAllBlocksAtOnce) {
+  Driver driver = FakeDriver::make();
+  Device device;
+  ASSERT_TRUE(device.open(driver, 0).isOk());
+  Launch launch;
+  ASSERT_TRUE(launch
+                  .read("// sennit: {\"kernel\":\"rows\",\"threads\":256,"
+                        "\"shared\":2048,\"parameters\":[{\"slot\":1},"
+                        "{\"workspace\":4096}]}\n")
+                  .isOk());
+  Kernel kernel;
+  ASSERT_TRUE(kernel.load(device, "", std::move(launch)).isOk());
+  // Two blocks on each of nine processors.
+  EXPECT_EQ(kernel.workspaceBytes(), 18u * 4096);
+  int64_t slots[] = {5, 17};
+  ASSERT_TRUE(kernel.launchOn(slots, 2, 1234).isOk());
+  EXPECT_EQ(FakeDriver::blocks, 18u);
+  EXPECT_EQ(FakeDriver::threads, 256u);
+  EXPECT_EQ(FakeDriver::shared, 2048u);
+  EXPECT_EQ(FakeDriver::firstScalar, 17);
+  EXPECT_EQ(FakeDriver::secondScalar, 1234);
+  EXPECT_EQ(std::string(kernel.launchOn(slots, 1, 0).message()),
+            "parameter 0 of kernel `rows` is none of its 1 slots");
 }

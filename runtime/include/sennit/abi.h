@@ -33,7 +33,11 @@ struct sennit_invocation;
 
 /* Runs |count| items of |kernel| on the runtime's threads and returns when all
  * are done; |count| may be zero. |id| is the kernel's index in the manifest's
- * `kernels` list, for profiles and messages. */
+ * `kernels` list, for profiles and messages.
+ *
+ * Where kernels run on a device, |kernel| is NULL, |count| is the number of
+ * |arguments|, addresses are the device's, and the kernel may still run when
+ * this returns; kernels run in the order of the calls. */
 typedef void (*sennit_parallel_for_fn)(struct sennit_invocation *invocation,
                                        int64_t id, sennit_kernel_fn kernel,
                                        const int64_t *arguments, int64_t count);

@@ -1,6 +1,5 @@
 // An entry becomes a function of the runtime's ABI that fills slots and calls parallel_for; kernels stay declared.
 // RUN: sennit-opt %s --sennit-lower-entries --split-input-file | FileCheck %s
-// RUN: sennit-opt %s --sennit-lower-entries=device --split-input-file | FileCheck %s --check-prefix=DEVICE
 
 // One launch: version check, slots, items, parallel_for.
 
@@ -22,16 +21,6 @@
 // CHECK: %[[ITEMS:.*]] = llvm.call @double.items(%[[SLOTS]])
 // CHECK: llvm.call %{{.*}}(%{{.*}}, %{{.*}}, %[[KERNEL]], %[[SLOTS]], %[[ITEMS]])
 // CHECK: llvm.return
-
-// On a device a kernel is its number, and the count is that of its slots.
-
-// DEVICE: rt.kernels = ["double"]
-// DEVICE-NOT: llvm.func @double
-// DEVICE: llvm.func @sennit_decode
-// DEVICE-COUNT-3: llvm.store
-// DEVICE: %[[NONE:.*]] = llvm.mlir.zero : !llvm.ptr
-// DEVICE: %[[SLOTS:.*]] = llvm.mlir.constant(3 : i64)
-// DEVICE: llvm.call %{{.*}}(%{{.*}}, %{{.*}}, %[[NONE]], %{{.*}}, %[[SLOTS]])
 func.func private @double(memref<?x64xf32>, memref<?x64xf32>, index)
 func.func @decode(%tokens: index, %past: index) attributes {seq.max_tokens = 1 : i64} {
   %x = rt.buffer arena at 64 : memref<?x64xf32>

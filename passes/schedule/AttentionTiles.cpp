@@ -1,0 +1,123 @@
+// Finds attention's tiles in queries, calls and caches; appends to a cache.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "passes/schedule/AttentionTiles.h"
+
+#include "passes/schedule/TileSizes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace sennit::schedule {
+
+Box makeBox(seq::AttentionOp op, Value sequence, ArrayRef<OpFoldResult> offsets,
+            ArrayRef<int64_t> sizes) {
+  Box box(offsets, sizes);
+  if (!op.isBatched())
+    return box;
+  box.offsets.insert(box.offsets.begin(), sequence);
+  box.sizes.insert(box.sizes.begin(), 1);
+  box.aligned.insert(box.aligned.begin(), true);
+  return box;
+}
+
+Value ofSequence(Program &program, Value number, Value sequence) {
+  if (number.getType().isIndex())
+    return program.scalar(number);
+  OpBuilder &b = program.builder;
+  Value loaded =
+      memref::LoadOp::create(b, program.loc, program.view(number), sequence);
+  return arith::IndexCastOp::create(b, program.loc, b.getIndexType(), loaded);
+}
+
+SmallVector<Value> openGrid(Program &program, seq::AttentionOp op,
+                            ArrayRef<Value> upper, ArrayRef<int64_t> steps,
+                            ArrayRef<StringRef> names) {
+  SmallVector<Value> uppers(upper);
+  SmallVector<int64_t> sizes(steps);
+  SmallVector<StringRef> dims(names);
+  if (!op.isBatched()) {
+    SmallVector<Value> item = program.openGrid(uppers, sizes, dims);
+    item.insert(item.begin(), program.index(0));
+    return item;
+  }
+  uppers.insert(uppers.begin(), program.extent(op.getQuery(), 0));
+  sizes.insert(sizes.begin(), 1);
+  dims.insert(dims.begin(), "sequence");
+  return program.openGrid(uppers, sizes, dims);
+}
+
+int64_t tokenBound(KernelBuilder &kernel, seq::AttentionOp op, Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  return op.isBatched() ? type.getDimSize(1) : kernel.rowBound(tensor);
+}
+
+/// Page and row of key j of a sequence, in a pool.
+static std::pair<Value, Value> locate(Program &program, seq::AttentionOp op,
+                                      Value sequence, Value j) {
+  OpBuilder &b = program.builder;
+  Value rows = program.index(op.getPageRows());
+  SmallVector<Value> place{arith::DivUIOp::create(b, program.loc, j, rows)};
+  if (op.isBatched())
+    place.insert(place.begin(), sequence);
+  Value page = memref::LoadOp::create(b, program.loc,
+                                      program.view(op.getPages()), place);
+  page = arith::IndexCastOp::create(b, program.loc, b.getIndexType(), page);
+  return {page, arith::RemUIOp::create(b, program.loc, j, rows)};
+}
+
+Box makeCacheBox(Program &program, seq::AttentionOp op, Value sequence, Value j,
+                 Value head, int64_t rows, int64_t width) {
+  OpFoldResult zero = program.builder.getIndexAttr(0);
+  if (!op.getPages())
+    return makeBox(op, sequence, {j, head, zero}, {rows, 1, width});
+  auto [page, row] = locate(program, op, sequence, j);
+  return Box({page, row, head, zero}, {1, rows, 1, width});
+}
+
+SmallVector<Value> getOffsets(Program &program, const Box &box) {
+  return llvm::map_to_vector(
+      box.offsets, [&](OpFoldResult offset) { return program.value(offset); });
+}
+
+LogicalResult buildAppend(KernelBuilder &kernel, seq::AttentionOp op) {
+  Program program(kernel, kernel.kernel.getKind().str() + "_append");
+  int64_t heads = op.getKey().getType().getDimSize(op.getHeadDim());
+  int64_t rows =
+      op.getPages()
+          ? 1
+          : roundUpRows(tokenBound(kernel, op, op.getKey()), queryRows);
+  Value tokens = program.extent(op.getKey(), op.getTokenDim());
+  SmallVector<Value> item =
+      openGrid(program, op, {tokens, program.index(heads)}, {rows, 1},
+               {"token", "head"});
+  Value sequence = item[0], token = item[1], head = item[2];
+  Value past = ofSequence(program, op.getPast(), sequence);
+  Value end = program.add(past, tokens), start = program.add(past, token);
+  SmallVector<Value> sources{op.getKey()};
+  if (op.getValue())
+    sources.push_back(op.getValue());
+  for (auto [source, before, after] :
+       llvm::zip_equal(sources, op.getCaches(), op.getCachesAfter())) {
+    int64_t width = cast<RankedTensorType>(source.getType()).getShape().back();
+    Box box =
+        makeBox(op, sequence, {token, head, program.builder.getIndexAttr(0)},
+                {rows, 1, width});
+    FailureOr<Value> tile = program.tile(source, box);
+    if (failed(tile))
+      return failure();
+    Box target = makeCacheBox(program, op, sequence, start, head, rows, width);
+    SmallVector<std::pair<int64_t, Value>> bounds;
+    if (rows > 1)
+      bounds.push_back({op.getTokenDim(), end});
+    tile::StoreOp::create(
+        program.builder, program.loc, program.reshape(*tile, target.sizes),
+        program.stateView(before, after), getOffsets(program, target),
+        llvm::to_vector(llvm::seq<int64_t>(0, target.rank())), bounds);
+  }
+  return program.finish();
+}
+
+} // namespace sennit::schedule
