@@ -35,6 +35,9 @@ Status Device::open(const Driver &driver, int ordinal) {
 }
 
 Status Device::enter() const {
+  // A device that was not opened holds nothing that must be entered for.
+  if (!context)
+    return {};
   return functions->check(functions->setContext(context),
                           "entering a CUDA context");
 }
