@@ -22,7 +22,7 @@ ROUNDS = 3
 
 
 def output(command):
-    return json.loads(subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout)
+    return json.loads(subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def main():
