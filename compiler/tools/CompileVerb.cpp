@@ -21,11 +21,11 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     output("o", cl::desc("the artifact (default: model.snt)"),
            cl::value_desc("file"), cl::sub(command));
-static cl::opt<std::string> target(
-    "target",
-    cl::desc(
-        "cpu, cpu:host, cpu:avx2, cpu:avx512 or cpu:amx (default: cpu:host)"),
-    cl::init("cpu:host"), cl::sub(command));
+static cl::opt<std::string>
+    target("target",
+           cl::desc("cpu:host, cpu:avx2, cpu:avx512, cpu:amx, cuda:sm_80, "
+                    "cuda:sm_89 or cuda:sm_90a (default: cpu:host)"),
+           cl::init("cpu:host"), cl::sub(command));
 static cl::opt<int64_t> context(
     "context",
     cl::desc(
