@@ -6,7 +6,9 @@
 //
 // Feeds both the same random tokens, at once and then one by one, and prints
 // JSON: the largest difference of logits over the largest logit, and medians of
-// milliseconds. Needs the runtime alone, so that it runs where a device is.
+// milliseconds. Of a module that is no language model, every entry is called
+// on random tensors, integers being 0 or 1. Needs the runtime alone, so that
+// it runs where a device is.
 #include "sennit/runtime.h"
 
 #include <algorithm>
@@ -14,6 +16,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -106,6 +109,141 @@ void print(const char *name, const Model &model, bool isLast) {
          name, model.info.machine, model.info.isa, model.loadMilliseconds,
          median(model.prefills), median(model.steps), isLast ? "" : ",");
 }
+/// A tensor of an entry, of at most |tokens| tokens.
+struct Tensor {
+  sennit_tensor_info info;
+  std::vector<uint8_t> bytes;
+
+  Tensor(const sennit_module *module, uint64_t entry, uint64_t index,
+         bool isInput, int64_t tokens) {
+    info.size = sizeof(info);
+    sennit_error error = {};
+    auto get = isInput ? sennit_module_get_input : sennit_module_get_output;
+    if (get(module, entry, index, &info, &error))
+      fail("tensor", error);
+    bool hasTokens = info.rank != 0 && info.shape[0] == SENNIT_EXTENT_TOKENS;
+    bytes.resize(info.bytes * static_cast<uint64_t>(hasTokens ? tokens : 1));
+  }
+
+  template <typename T> T *as() { return reinterpret_cast<T *>(bytes.data()); }
+  size_t width() const {
+    static const size_t widths[] = {0, 8, 4, 2, 2, 8, 4, 2, 1, 8, 4, 2, 1, 1};
+    return info.element <= SENNIT_ELEMENT_BOOL ? widths[info.element] : 1;
+  }
+
+  /// Normal numbers of width 1 / 2, and 0 or 1.
+  void fill(std::mt19937 &random) {
+    std::normal_distribution<float> normal(0, 0.5f);
+    for (size_t i = 0; i < bytes.size() / width(); ++i) {
+      float number = normal(random);
+      uint32_t bits;
+      memcpy(&bits, &number, sizeof(bits));
+      switch (info.element) {
+      case SENNIT_ELEMENT_F64:
+        as<double>()[i] = number;
+        break;
+      case SENNIT_ELEMENT_F32:
+        as<float>()[i] = number;
+        break;
+      case SENNIT_ELEMENT_BF16:
+        as<uint16_t>()[i] = static_cast<uint16_t>(bits >> 16);
+        break;
+      case SENNIT_ELEMENT_F16:
+        // Powers of two: 0.25, 0.5 and 1 with a sign.
+        as<uint16_t>()[i] = static_cast<uint16_t>(
+            (0x3400 + 0x400 * (bits % 3)) | (bits >> 31 << 15));
+        break;
+      default:
+        bytes[i * width()] = bits % 2;
+      }
+    }
+  }
+
+  double at(size_t i) {
+    auto wide = [&](uint32_t bits) {
+      float number;
+      memcpy(&number, &bits, sizeof(bits));
+      return double(number);
+    };
+    switch (info.element) {
+    case SENNIT_ELEMENT_F64:
+      return as<double>()[i];
+    case SENNIT_ELEMENT_F32:
+      return double(as<float>()[i]);
+    case SENNIT_ELEMENT_BF16:
+      return wide(uint32_t(as<uint16_t>()[i]) << 16);
+    case SENNIT_ELEMENT_F16:
+      return double(as<_Float16>()[i]);
+    case SENNIT_ELEMENT_I64:
+      return double(as<int64_t>()[i]);
+    case SENNIT_ELEMENT_I32:
+      return double(as<int32_t>()[i]);
+    default:
+      return double(bytes[i * width()]);
+    }
+  }
+};
+
+/// The largest difference of two outputs over the largest number, or infinity
+/// where one alone is NaN.
+double compare(Tensor &expected, Tensor &found) {
+  double largest = 1e-30, difference = 0;
+  for (size_t i = 0; i < expected.bytes.size() / expected.width(); ++i) {
+    double a = expected.at(i), b = found.at(i);
+    if (a == b || (std::isnan(a) && std::isnan(b)))
+      continue;
+    if (std::isfinite(a))
+      largest = std::max(largest, std::fabs(a));
+    double here = std::fabs(a - b);
+    difference = std::max(difference, std::isnan(here) ? INFINITY : here);
+  }
+  return difference / std::max(largest, difference == 0 ? 1.0 : 1e-3);
+}
+
+/// Calls every entry of both modules on the same tensors; whether each output
+/// agrees to one part in a hundred, as bf16 results do.
+int compareEntries(Model &reference, Model &model) {
+  std::mt19937 random(1);
+  double worst = 0;
+  uint64_t entries = sennit_module_entry_count(model.module);
+  for (uint64_t entry = 0; entry < entries; ++entry) {
+    sennit_entry_info info = {};
+    info.size = sizeof(info);
+    sennit_error error = {};
+    if (sennit_module_get_entry(model.module, entry, &info, &error))
+      fail("entry", error);
+    int64_t tokens =
+        std::max<int64_t>(1, std::min<int64_t>(info.max_tokens, 7));
+    std::vector<Tensor> inputs, outputs, expected;
+    std::vector<sennit_buffer> given, taken, wanted;
+    for (uint64_t i = 0; i < info.input_count; ++i) {
+      inputs.emplace_back(model.module, entry, i, true, tokens);
+      inputs.back().fill(random);
+    }
+    for (uint64_t i = 0; i < info.output_count; ++i) {
+      outputs.emplace_back(model.module, entry, i, false, tokens);
+      expected.emplace_back(model.module, entry, i, false, tokens);
+    }
+    for (Tensor &tensor : inputs)
+      given.push_back({tensor.bytes.data(), tensor.bytes.size()});
+    for (Tensor &tensor : outputs)
+      taken.push_back({tensor.bytes.data(), tensor.bytes.size()});
+    for (Tensor &tensor : expected)
+      wanted.push_back({tensor.bytes.data(), tensor.bytes.size()});
+    if (sennit_context_call(reference.context, entry, given.data(),
+                            given.size(), wanted.data(), wanted.size(),
+                            &error) ||
+        sennit_context_call(model.context, entry, given.data(), given.size(),
+                            taken.data(), taken.size(), &error))
+      fail(info.name, error);
+    for (size_t i = 0; i < outputs.size(); ++i)
+      worst = std::max(worst, compare(expected[i], outputs[i]));
+  }
+  printf("{\"entries\": %llu, \"error\": %.3g}\n",
+         static_cast<unsigned long long>(entries), worst);
+  return worst < 1e-2 ? 0 : 1;
+}
+
 } // namespace
 
 int main(int count, char **arguments) {
@@ -125,6 +263,8 @@ int main(int count, char **arguments) {
             static_cast<long long>(model.info.vocabulary));
     return 1;
   }
+  if (model.info.vocabulary == 0)
+    return compareEntries(reference, model);
   std::mt19937 random(1);
   std::vector<int32_t> tokens(prompt + steps);
   for (int32_t &token : tokens)
