@@ -56,6 +56,8 @@ public:
     if (auto error = requestSegments())
       return error;
     (*module)->setAttr("machine.target", report.machine.core);
+    if (options.roundsOperands.value_or(report.machine.roundsOperands))
+      (*module)->setAttr(seq::kRoundsOperandsAttrName, UnitAttr::get(&context));
     if (auto error = dump("import"))
       return error;
     bool stopped = options.stopAfter == "import";

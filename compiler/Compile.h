@@ -42,6 +42,9 @@ struct CompileOptions {
   /// Segments into which scans are cut where their algebra allows; 0: serial,
   /// or what the module says.
   int64_t scanSegments = 0;
+  /// Whether products round their activations to the type of their matrices;
+  /// nothing: as the target likes.
+  std::optional<bool> roundsOperands;
   bool embedWeights = false;
   /// The last stage that runs; empty: all, and an artifact.
   std::string stopAfter;

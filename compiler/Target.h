@@ -13,6 +13,9 @@ namespace sennit {
 /// One machine of a target, resolved: `host` has become what the host is.
 struct TargetMachineInfo {
   machine::CoreAttr core;
+  /// Whether its matrix unit is worth rounding operands to 16 bits for, unless
+  /// someone asks for more.
+  bool roundsOperands = false;
   /// Processor features that the runtime must find, by the kernel's names.
   llvm::SmallVector<std::string> features;
 };

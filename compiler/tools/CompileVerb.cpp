@@ -39,6 +39,18 @@ static cl::opt<int64_t>
            cl::desc("most tokens offered at once for speculation (default: 0, "
                     "none)"),
            cl::init(0), cl::sub(command));
+namespace {
+enum class Activations { Target, Wide, Weights };
+} // namespace
+static cl::opt<Activations> activations(
+    "activations",
+    cl::desc("what products take of activations (default: weights on GPUs, f32 "
+             "on CPUs)"),
+    cl::values(clEnumValN(Activations::Wide, "f32", "all of them"),
+               clEnumValN(Activations::Weights, "weights",
+                          "as many bits as their matrices have; keys and "
+                          "values too")),
+    cl::init(Activations::Target), cl::sub(command));
 static cl::opt<int64_t> scanSegments(
     "scan-segments",
     cl::desc("segments that run beside each other, into which a scan of known "
@@ -123,6 +135,8 @@ static int run() {
   options.chunk = chunk;
   options.verify = verify;
   options.scanSegments = scanSegments;
+  if (activations != Activations::Target)
+    options.roundsOperands = activations == Activations::Weights;
   options.embedWeights = embed;
   options.stopAfter = stopAfter;
   options.dumpStagesTo = dumpTo;

@@ -31,6 +31,9 @@ inline constexpr llvm::StringLiteral kModelAttrName = "seq.model";
 /// The number of segments into which scans are cut, on a module.
 inline constexpr llvm::StringLiteral kScanSegmentsAttrName =
     "seq.scan_segments";
+/// On a module: what is multiplied is rounded to the type of the matrices.
+inline constexpr llvm::StringLiteral kRoundsOperandsAttrName =
+    "seq.rounds_operands";
 /// The argument attribute of `@body` that names a state.
 inline constexpr llvm::StringLiteral kStateAttrName = "seq.state";
 

@@ -93,6 +93,17 @@ static LogicalResult verifyCaches(AttentionOp op) {
   return success();
 }
 
+static LogicalResult verifyElements(AttentionOp op) {
+  Type element = typeOf(op.getQuery()).getElementType();
+  SmallVector<Named> tensors = getRows(op);
+  llvm::append_range(tensors, getNamedCaches(op));
+  for (auto [name, value] : tensors)
+    if (typeOf(value).getElementType() != element)
+      return op.emitOpError() << "`" << name << "` is " << value.getType()
+                              << ", `query` has elements " << element;
+  return success();
+}
+
 static LogicalResult verifyRanks(AttentionOp op) {
   int64_t rank = typeOf(op.getQuery()).getRank();
   for (auto [name, value] : getRows(op))
@@ -188,7 +199,7 @@ static LogicalResult verifySequences(AttentionOp op, StringRef name,
 
 LogicalResult AttentionOp::verify() {
   if (failed(verifyValue(*this)) || failed(verifyCaches(*this)) ||
-      failed(verifyRanks(*this)) || failed(verifyExtents(*this)) ||
+      failed(verifyElements(*this)) || failed(verifyRanks(*this)) || failed(verifyExtents(*this)) ||
       failed(verifyShapes(*this)) ||
       failed(verifySequences(*this, "past", getPast())) ||
       failed(verifySequences(*this, "lengths", getLengths())))

@@ -51,11 +51,15 @@ def AttentionOp : SeqMixerOp<"attention", [AttrSizedOperandSegments, IsolatedFro
     keys, and there is one cache: multi-head latent attention in its absorbed
     form (DeepSeek-AI 2024).
 
+    Elements of 16 bits are widened: products, scores and sums are f32, and the
+    output is rounded.
+
     All tensors may have a leading dimension, the sequences of a batch; `past`
     and `lengths` are then one index for all or one number a sequence. Method:
     Milakov and Gimelshein 2018; Dao et al. 2022; rules of ONNX `Attention`.
 
     Constraints:
+    - `elements`: query, key, value and caches have elements of one type; the output too.
     - `ranks`: every tensor has the batch dimension, or none has; pools have four dimensions.
     - `head_groups`: the query heads are a multiple of the key-value heads.
     - `widths`: query, key and key cache have one width; value and value cache another.
@@ -92,17 +96,18 @@ def AttentionOp : SeqMixerOp<"attention", [AttrSizedOperandSegments, IsolatedFro
     ```
   }];
   let arguments = (ins
-    TensorRankOf<[F32], [3, 4]>:$query, // [batch, token, query head, key width]
-    TensorRankOf<[F32], [3, 4]>:$key,   // [batch, token, key-value head, key width]
-    Optional<TensorRankOf<[F32], [3, 4]>>:$value, // [batch, token, key-value head, value width]
+    TensorRankOf<[F32, F16, BF16], [3, 4]>:$query, // [batch, token, query head, key width]
+    TensorRankOf<[F32, F16, BF16], [3, 4]>:$key,   // [batch, token, key-value head, key width]
+    Optional<TensorRankOf<[F32, F16, BF16], [3, 4]>>:$value, // [batch, token, key-value head, value width]
     Optional<IndexOrSequences>:$past,
     Optional<IndexOrSequences>:$lengths,
     Optional<1DTensorOf<[F32]>>:$sinks, // [query head]
-    Variadic<TensorRankOf<[F32], [3, 4]>>:$caches, // key and value cache: [batch, capacity, key-value head, width]
+    Variadic<TensorRankOf<[F32, F16, BF16], [3, 4]>>:$caches, // key and value cache: [batch, capacity, key-value head, width]
     Optional<TensorRankOf<[I32], [1, 2]>>:$pages, // [batch, page of the sequence]
     Variadic<AnyType>:$captures,
     F32Attr:$scale, OptionalAttr<I64Attr>:$value_width, OptionalAttr<I64Attr>:$window_left, OptionalAttr<I64Attr>:$window_right);
-  let results = (outs TensorRankOf<[F32], [3, 4]>:$output, Variadic<TensorRankOf<[F32], [3, 4]>>:$caches_after);
+  let results = (outs TensorRankOf<[F32, F16, BF16], [3, 4]>:$output,
+                      Variadic<TensorRankOf<[F32, F16, BF16], [3, 4]>>:$caches_after);
   let regions = (region MaxSizedRegion<1>:$score);
   let assemblyFormat = [{
     $query `,` $key (`,` $value^)? (`past` `(` $past^ `:` type($past) `)`)?

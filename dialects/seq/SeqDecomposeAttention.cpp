@@ -49,7 +49,8 @@ public:
     extents.back() = b.extent(values, 3);
     Value output = b.contract("bthgj,bjhv->bthgv", weights, values,
                               b.filled(extents, b.f32(0)));
-    SmallVector<Value> results{withoutBatch(b.joinHeads(output, /*dim=*/2))};
+    output = round(b.joinHeads(output, /*dim=*/2));
+    SmallVector<Value> results{withoutBatch(output)};
     llvm::append_range(results, caches);
     return b.asResults(results);
   }
@@ -60,6 +61,17 @@ private:
   }
   Value withoutBatch(Value tensor) {
     return op.isBatched() ? tensor : b.dropBatch(tensor);
+  }
+
+  /// An output in the op's element type.
+  Value round(Value tensor) {
+    Type element = typeOf(op.getOutput()).getElementType();
+    if (element.isF32())
+      return tensor;
+    return b.generic("bthd->bthd", tensor, b.empty(b.extents(tensor), element),
+                     [&](ValueRange a) -> Value {
+                       return arith::TruncFOp::create(b, element, a[0]);
+                     });
   }
 
   bool isUniform() { return !op.getPast() || op.getPast().getType().isIndex(); }

@@ -53,6 +53,9 @@ LogicalResult SeqDialect::verifyOperationAttribute(Operation *op,
                                                    NamedAttribute attr) {
   if (attr.getName() == kScanSegmentsAttrName)
     return verifyScanSegments(op, attr.getValue());
+  if (attr.getName() == kRoundsOperandsAttrName && !isa<ModuleOp>(op))
+    return op->emitError() << "`seq.rounds_operands` stands on `"
+                           << op->getName() << "`, it belongs on a module";
   if (attr.getName() != kModelAttrName)
     return success();
   if (!isa<ModuleOp>(op))

@@ -60,6 +60,29 @@ def HoistParameters : Pass<"sennit-hoist-parameters", "::mlir::ModuleOp"> {
   let dependentDialects = ["::sennit::rt::RtDialect", "::mlir::func::FuncDialect"];
 }
 
+def RoundOperands : Pass<"sennit-round-operands", "::mlir::ModuleOp"> {
+  let summary = "round what is multiplied to the type of the matrices";
+  let description = [{
+    ```mlir
+    module attributes {seq.rounds_operands} {
+      %n = linalg.generic { normalise } -> tensor<?xKxf32>
+      %y = linalg.matmul ins(%n, %w : tensor<?xKxf32>, tensor<NxKxbf16>) -> tensor<?xNxf32>
+      // becomes
+      %n = linalg.generic { normalise; arith.truncf } -> tensor<?xKxbf16>
+      %y = linalg.matmul ins(%n, %w : tensor<?xKxbf16>, tensor<NxKxbf16>) -> tensor<?xNxf32>
+    ```
+
+    Matrix units multiply 16-bit numbers; where the matrix has 16 bits, so have
+    its activations then, and queries, keys, values and their caches. Sums,
+    norms, residuals and recurrences stay f32. A map that nothing else reads
+    rounds its own result. Runs where the module says `seq.rounds_operands`.
+    Declines matrices of f32, experts, and caches that are no states of the
+    model.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 def DeriveEntryPoints : Pass<"sennit-derive-entry-points", "::mlir::ModuleOp"> {
   let summary = "make prefill, decode, score and sample out of the model's two functions";
   let description = [{

@@ -67,17 +67,10 @@ public:
     Box box =
         makeBox(op, sequence, {token, head, program.builder.getIndexAttr(0)},
                 {tokens, heads, width});
-    FailureOr<Value> q = program.tileF32(op.getQuery(), box);
+    FailureOr<Value> q = program.tile(op.getQuery(), box);
     if (failed(q))
       return failure();
-    // Without a score region the scores are in units of log2.
-    double scale = op.getScale().convertToDouble();
-    Value factor =
-        program.splat(cast<VectorType>(q->getType()),
-                      op.getScore().empty() ? scale * M_LOG2E : scale);
-    query = program.reshape(
-        arith::MulFOp::create(program.builder, program.loc, *q, factor),
-        {rows, width});
+    query = program.reshape(*q, {rows, width});
     auto [start, end] = getPart();
     auto state = buildStream(
         program, "kv", start, end, keys, initialState(),
@@ -123,8 +116,7 @@ public:
                                     kind, tile, 1);
     };
     Value most = merge(tile::ReduceKind::Max, mosts);
-    Value decay =
-        exponential(mosts, program.broadcast(most, {heads, count}, {0}));
+    Value decay = decayTo(program.broadcast(most, {heads, count}, {0}), mosts);
     Value sum = merge(tile::ReduceKind::Add,
                       arith::MulFOp::create(b, program.loc, sums, decay));
     Value output = merge(
@@ -141,8 +133,13 @@ private:
     Box box =
         makeBox(op, sequence, {token, head, program.builder.getIndexAttr(0)},
                 {tokens, heads, valueWidth});
-    program.seed(op.getOutput(), box,
-                 program.reshape(normalize(most, sum, output), box.sizes));
+    Value result = normalize(most, sum, output);
+    Type element = getElementTypeOrSelf(op.getOutput().getType());
+    if (!element.isF32())
+      result = arith::TruncFOp::create(
+          program.builder, program.loc,
+          cast<VectorType>(result.getType()).clone(element), result);
+    program.seed(op.getOutput(), box, program.reshape(result, box.sizes));
     if (failed(program.storeOutputs(box)))
       return failure();
     return program.finish();
@@ -231,7 +228,7 @@ private:
           makeBox(op, sequence, {j, keyHead, program.builder.getIndexAttr(0)},
                   {keys, 1, columns});
       box.aligned[op.getTokenDim()] = false;
-      FailureOr<Value> tile = program.tileF32(source, box);
+      FailureOr<Value> tile = program.tile(source, box);
       if (failed(tile))
         return failure();
       return zeroRowsPast(program, program.reshape(*tile, {keys, columns}), j,
@@ -315,10 +312,26 @@ private:
     return seen;
   }
 
-  /// Scores of the item's queries and keys j .., in units of log2 unless there
-  /// is a score region; minus infinity where hidden.
+  /// What a score is multiplied by to count in powers of two. Positive.
+  double getFactor() {
+    double scale = op.getScale().convertToDouble();
+    return isScaledLate() ? scale * M_LOG2E : M_LOG2E;
+  }
+  /// Whether the scale can wait for the exponential: nothing looks at scores
+  /// before, and a larger product is a larger score.
+  bool isScaledLate() {
+    return op.getScore().empty() && op.getScale().convertToDouble() > 0;
+  }
+
+  /// Scores of the item's queries and keys j .., to be multiplied by the
+  /// factor; minus infinity where hidden.
   FailureOr<Value> score(Value j, Value k) {
     Value product = multiply(program, query, k, nullptr, tile::MmaForm::NT);
+    auto type = cast<VectorType>(product.getType());
+    if (!isScaledLate())
+      product = arith::MulFOp::create(
+          program.builder, program.loc, product,
+          program.splat(type, op.getScale().convertToDouble()));
     if (!op.getScore().empty()) {
       ScorePlace place{sequence, head, token, j, tokens, heads, keys};
       FailureOr<Value> scored = emitScore(program, op, product, place);
@@ -327,21 +340,16 @@ private:
       product = *scored;
     }
     // Hidden before the exponential: above the diagonal it could overflow.
-    return arith::SelectOp::create(
-               program.builder, program.loc, visible(j), product,
-               program.splat(cast<VectorType>(product.getType()), -INFINITY))
+    return arith::SelectOp::create(program.builder, program.loc, visible(j),
+                                   product, program.splat(type, -INFINITY))
         .getResult();
   }
 
-  /// exp(a - b) of scores.
-  Value exponential(Value a, Value b) {
-    OpBuilder &builder = program.builder;
-    Value difference = arith::SubFOp::create(builder, program.loc, a, b);
-    if (!op.getScore().empty())
-      difference = arith::MulFOp::create(
-          builder, program.loc, difference,
-          program.splat(cast<VectorType>(difference.getType()), M_LOG2E));
-    return math::Exp2Op::create(builder, program.loc, difference);
+  /// 2^(from - to), of maxima in powers of two.
+  Value decayTo(Value to, Value from) {
+    OpBuilder &b = program.builder;
+    return math::Exp2Op::create(
+        b, program.loc, arith::SubFOp::create(b, program.loc, from, to));
   }
 
   FailureOr<SmallVector<Value>> step(Value j, ValueRange carries) {
@@ -359,29 +367,41 @@ private:
     auto rowType = cast<VectorType>(carries[0].getType());
     Value most = tile::ReduceOp::create(b, loc, rowType, tile::ReduceKind::Max,
                                         *scores, 1);
+    // Rounded once: all that is divided by the sum has the same shift.
+    most = arith::MulFOp::create(b, loc, most,
+                                 program.splat(rowType, getFactor()));
     most = arith::MaximumFOp::create(b, loc, carries[0], most);
-    Value p = exponential(*scores, program.broadcast(most, {rows, keys}, {0}));
-    Value decay = exponential(carries[0], most);
+    Value shift = program.broadcast(arith::NegFOp::create(b, loc, most),
+                                    {rows, keys}, {0});
+    auto type = cast<VectorType>(scores->getType());
+    Value p = math::Exp2Op::create(
+        b, loc,
+        math::FmaOp::create(b, loc, *scores, program.splat(type, getFactor()),
+                            shift));
+    Value decay = decayTo(most, carries[0]);
     Value sum =
         tile::ReduceOp::create(b, loc, rowType, tile::ReduceKind::Add, p, 1);
     sum = arith::AddFOp::create(
         b, loc, arith::MulFOp::create(b, loc, carries[1], decay), sum);
     Value output = arith::MulFOp::create(
         b, loc, carries[2], program.broadcast(decay, {rows, valueWidth}, {0}));
+    // Weights are as wide as the values.
+    Type element = getElementTypeOrSelf(v->getType());
+    if (!element.isF32())
+      p = arith::TruncFOp::create(b, loc, type.clone(element), p);
     output = multiply(program, p, *v, output, tile::MmaForm::NN);
     return SmallVector<Value>{most, sum, output};
   }
 
-  /// The heads' sinks, one a row, in the units of the scores.
+  /// The heads' sinks, one a row, in powers of two.
   Value loadSinks() {
     OpBuilder &b = program.builder;
     auto type = VectorType::get({heads}, b.getF32Type());
     Value sinks = tile::LoadOp::create(
         b, program.loc, type, program.view(op.getSinks()), ValueRange{head},
         ArrayRef<int64_t>{0}, ArrayRef<std::pair<int64_t, Value>>{});
-    if (op.getScore().empty())
-      sinks = arith::MulFOp::create(b, program.loc, sinks,
-                                    program.splat(type, M_LOG2E));
+    sinks = arith::MulFOp::create(b, program.loc, sinks,
+                                  program.splat(type, M_LOG2E));
     return perRow(sinks, 1);
   }
 
@@ -393,10 +413,9 @@ private:
     if (op.getSinks()) {
       Value sinks = loadSinks();
       Value both = arith::MaximumFOp::create(b, program.loc, most, sinks);
-      Value decay = exponential(most, both);
+      Value decay = decayTo(both, most);
       sum = arith::MulFOp::create(b, program.loc, sum, decay);
-      sum =
-          arith::AddFOp::create(b, program.loc, sum, exponential(sinks, both));
+      sum = arith::AddFOp::create(b, program.loc, sum, decayTo(both, sinks));
       output = arith::MulFOp::create(
           b, program.loc, output,
           program.broadcast(decay, {rows, valueWidth}, {0}));

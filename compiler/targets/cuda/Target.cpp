@@ -37,6 +37,7 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
   if (!machine)
     return machine.takeError();
   TargetMachineInfo info;
+  info.roundsOperands = true;
   // Tiles pass through registers: sixteen elements a thread. Scratch of half a
   // block's shared memory lets two blocks hide each other's waits.
   info.core = machine::CoreAttr::get(
