@@ -66,7 +66,9 @@ public:
     size_t bytes;
     if (__builtin_mul_overflow(newCapacity, sizeof(T), &bytes))
       return makeOutOfMemory("a table", UINT64_MAX);
-    T *moved = static_cast<T *>(malloc(bytes));
+    T *moved = static_cast<T *>(alignof(T) > alignof(max_align_t)
+                                    ? aligned_alloc(alignof(T), bytes)
+                                    : malloc(bytes));
     if (!moved)
       return makeOutOfMemory("a table", bytes);
     for (size_t i = 0; i < count; ++i) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <string>
+#include <vector>
 
 using namespace sennit;
 using namespace sennit::cuda;
@@ -15,14 +16,18 @@ struct FakeDriver {
   static inline int result = 0;
   static inline uint64_t shape[maxRank], strides[maxRank];
   static inline uint32_t box[maxRank], rank;
-  static inline int elementType;
+  static inline int elementType, encodings;
+  static inline void *address;
+  static inline void *map;
   static inline unsigned blocks, threads, shared;
   static inline int32_t firstScalar, secondScalar;
 
-  static int encode(TensorMap *, int type, uint32_t count, void *,
+  static int encode(TensorMap *, int type, uint32_t count, void *start,
                     const uint64_t *sizes, const uint64_t *steps,
                     const uint32_t *extents, const uint32_t *, int, int, int,
                     int) {
+    ++encodings;
+    address = start;
     elementType = type;
     rank = count;
     for (uint32_t i = 0; i < count; ++i) {
@@ -40,6 +45,7 @@ struct FakeDriver {
     shared = bytes;
     firstScalar = *static_cast<int32_t *>(values[0]);
     secondScalar = *static_cast<int32_t *>(values[1]);
+    map = values[2];
     return result;
   }
   static int loadModule(Handle *module, const void *, unsigned, int *,
@@ -64,7 +70,7 @@ struct FakeDriver {
   static int describe(int, const char **text) { return *text = "too bad", 0; }
 
   static Driver make() {
-    result = 0;
+    result = encodings = 0;
     Driver driver;
     driver.getErrorName = driver.getErrorString = describe;
     driver.getDeviceCount = count;
@@ -228,27 +234,144 @@ TEST_F(CudaKernel, RefusesADeviceThatIsNotThere) {
             "no CUDA device 3, the driver has 1");
 }
 
-TEST(CudaItems, TakeSlotsAndAWorkspaceForAllBlocksAtOnce) {
-  Driver driver = FakeDriver::make();
+namespace {
+
+/// A kernel of a module on a device of nine processors, two blocks on each.
+struct CudaItems : testing::Test {
+  void load(Kernel &kernel, const std::string &parameters) {
+    Launch launch;
+    Status status = launch.read(
+        "// sennit: {\"kernel\":\"rows\",\"threads\":256,\"shared\":2048,"
+        "\"parameters\":[" +
+        parameters + "]}\n");
+    ASSERT_TRUE(status.isOk()) << status.message();
+    ASSERT_TRUE(kernel.load(device, "", std::move(launch)).isOk());
+  }
+  void SetUp() override {
+    driver = FakeDriver::make();
+    ASSERT_TRUE(device.open(driver, 0).isOk());
+  }
+  Status fill(const Kernel &kernel, std::vector<int64_t> slots) {
+    return kernel.fill(slots.data(), slots.size(), 1234, values);
+  }
+  Driver driver;
   Device device;
-  ASSERT_TRUE(device.open(driver, 0).isOk());
-  Launch launch;
-  ASSERT_TRUE(launch
-                  .read("// sennit: {\"kernel\":\"rows\",\"threads\":256,"
-                        "\"shared\":2048,\"parameters\":[{\"slot\":1},"
-                        "{\"workspace\":4096}]}\n")
-                  .isOk());
+  Values values;
+};
+
+/// Rows of 64 of past + tokens (slots 1 and 2), at slot 0.
+constexpr char statedView[] =
+    "{\"scalar\":1},{\"scalar\":2},"
+    "{\"view\":0,\"box\":[64,64],\"element\":\"f16\","
+    "\"shape\":[{\"scalars\":[1,2]},72],\"strides\":[80,1]}";
+
+} // namespace
+
+TEST_F(CudaItems, TakeSlotsAndAWorkspaceForAllBlocksAtOnce) {
   Kernel kernel;
-  ASSERT_TRUE(kernel.load(device, "", std::move(launch)).isOk());
-  // Two blocks on each of nine processors.
+  load(kernel, "{\"slot\":1},{\"workspace\":4096},{\"slot\":0}");
   EXPECT_EQ(kernel.workspaceBytes(), 18u * 4096);
-  int64_t slots[] = {5, 17};
-  ASSERT_TRUE(kernel.launchOn(slots, 2, 1234).isOk());
+  ASSERT_TRUE(fill(kernel, {5, 17}).isOk());
+  ASSERT_TRUE(kernel.launch(values).isOk());
   EXPECT_EQ(FakeDriver::blocks, 18u);
   EXPECT_EQ(FakeDriver::threads, 256u);
   EXPECT_EQ(FakeDriver::shared, 2048u);
   EXPECT_EQ(FakeDriver::firstScalar, 17);
   EXPECT_EQ(FakeDriver::secondScalar, 1234);
-  EXPECT_EQ(std::string(kernel.launchOn(slots, 1, 0).message()),
-            "parameter 0 of kernel `rows` is none of its 1 slots");
+  Status status = fill(kernel, {5});
+  EXPECT_EQ(status.code(), SENNIT_STATUS_MALFORMED);
+  EXPECT_EQ(std::string(status.message()),
+            "kernel `rows` reads argument 1 of 1");
+}
+
+TEST_F(CudaItems, MapTheMemoryOfASlot) {
+  Kernel kernel;
+  load(kernel, statedView);
+  ASSERT_TRUE(fill(kernel, {4096, 100, (int64_t(7) << 32) - 3}).isOk());
+  EXPECT_EQ(FakeDriver::address, reinterpret_cast<void *>(4096));
+  EXPECT_EQ(FakeDriver::elementType, 6);
+  EXPECT_EQ(FakeDriver::rank, 2u);
+  EXPECT_EQ(FakeDriver::shape[0], 72u);
+  EXPECT_EQ(FakeDriver::shape[1], (uint64_t(7) << 32) + 97);
+  EXPECT_EQ(FakeDriver::strides[1], 160u);
+  EXPECT_EQ(FakeDriver::box[1], 64u);
+  ASSERT_TRUE(kernel.launch(values).isOk());
+  EXPECT_EQ(FakeDriver::firstScalar, 100);
+  EXPECT_EQ(FakeDriver::secondScalar, -3);
+  EXPECT_EQ(FakeDriver::map, &values.maps[0]);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(FakeDriver::map) % 128, 0u);
+}
+
+TEST_F(CudaItems, MapAnEmptyViewAsOneRow) {
+  Kernel kernel;
+  load(kernel, statedView);
+  ASSERT_TRUE(fill(kernel, {4096, 0, 0}).isOk());
+  EXPECT_EQ(FakeDriver::shape[1], 1u);
+  ASSERT_TRUE(fill(kernel, {4096, -5, 0}).isOk());
+  EXPECT_EQ(FakeDriver::shape[1], 1u);
+}
+
+TEST_F(CudaItems, MapAgainOnlyWhatIsAnotherView) {
+  Kernel kernel, other;
+  load(kernel, statedView);
+  load(other, statedView);
+  ASSERT_TRUE(fill(kernel, {4096, 1, 2}).isOk());
+  ASSERT_TRUE(fill(kernel, {4096, 2, 1}).isOk());
+  EXPECT_EQ(FakeDriver::encodings, 1);
+  ASSERT_TRUE(fill(kernel, {4096, 2, 2}).isOk());
+  EXPECT_EQ(FakeDriver::encodings, 2);
+  ASSERT_TRUE(fill(kernel, {8192, 2, 2}).isOk());
+  EXPECT_EQ(FakeDriver::encodings, 3);
+  // Another kernel's boxes may differ.
+  ASSERT_TRUE(fill(other, {8192, 2, 2}).isOk());
+  EXPECT_EQ(FakeDriver::encodings, 4);
+  // What was refused is not there.
+  FakeDriver::result = 1;
+  EXPECT_FALSE(fill(other, {4096, 2, 2}).isOk());
+  FakeDriver::result = 0;
+  ASSERT_TRUE(fill(other, {8192, 2, 2}).isOk());
+  EXPECT_EQ(FakeDriver::encodings, 6);
+}
+
+TEST_F(CudaItems, RefuseViewsThatCannotBeCopied) {
+  Kernel kernel, narrow, unstated;
+  load(kernel, statedView);
+  EXPECT_EQ(std::string(fill(kernel, {4104, 1, 2}).message()),
+            "kernel `rows`: argument 0 lies at 0x1008, not at a multiple of "
+            "16 bytes");
+  EXPECT_EQ(std::string(fill(kernel, {4096, 1}).message()),
+            "kernel `rows` reads argument 2 of 2");
+  std::string text = statedView;
+  load(narrow, text.replace(text.find("80"), 2, "76"));
+  EXPECT_EQ(std::string(fill(narrow, {4096, 1, 2}).message()),
+            "kernel `rows`: argument 0 has a stride of 152 bytes along "
+            "dimension 0, not a multiple of 16");
+  load(unstated,
+       "{\"view\":0,\"box\":[64,64],\"element\":\"f16\"},{\"slot\":0}");
+  EXPECT_EQ(std::string(fill(unstated, {4096, 1, 2}).message()),
+            "kernel `rows` takes a view of rank 2 as argument 0, not 0");
+  EXPECT_EQ(FakeDriver::encodings, 0);
+}
+
+TEST(CudaLaunch, RefusesViewsThatAreHalfStated) {
+  auto read = [](std::string from, const std::string &to) {
+    std::string text = statedView;
+    text.replace(text.find(from), from.size(), to);
+    return readingOf("// sennit: {\"kernel\":\"rows\",\"threads\":256,"
+                     "\"shared\":0,\"parameters\":[" +
+                     text + "]}\n");
+  };
+  EXPECT_EQ(read("72", "72"), "");
+  EXPECT_EQ(read("80,1", "80,2"),
+            "`parameters[2].strides[1]` of the manifest is 2, expected 1 to 1");
+  EXPECT_EQ(read("80,1", "1"), "`parameters[2].strides` of the manifest is an "
+                               "array of 1, expected 2 to 2 elements");
+  EXPECT_EQ(read(",\"strides\":[80,1]", ""),
+            "`parameters[2]` of the manifest is without `strides`, expected "
+            "one");
+  EXPECT_EQ(read(",72]", "]"), "`parameters[2].shape` of the manifest is an "
+                               "array of 1, expected 2 to 2 elements");
+  EXPECT_EQ(read("[1,2]", "[1,2,3,4,5]"),
+            "`parameters[2].shape[0].scalars` of the manifest is an array of "
+            "5, expected 1 to 4 elements");
 }

@@ -124,8 +124,11 @@ Status CudaAccelerator::launch(int64_t number, const int64_t *slots,
     return makeError(SENNIT_STATUS_INTERNAL,
                      "kernel %lld is launched, the module has %zu",
                      static_cast<long long>(number), kernels.size());
-  return kernels[static_cast<size_t>(number)]->launchOn(
-      slots, static_cast<size_t>(count), addressOf(workspace));
+  const Kernel &kernel = *kernels[static_cast<size_t>(number)];
+  Values values;
+  SENNIT_RETURN_IF_ERROR(kernel.fill(slots, static_cast<size_t>(count),
+                                     addressOf(workspace), values));
+  return kernel.launch(values);
 }
 
 } // namespace sennit::cuda

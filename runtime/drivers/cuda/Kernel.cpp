@@ -3,89 +3,9 @@
 // LICENSE.
 #include "runtime/drivers/cuda/Kernel.h"
 
-#include <cstring>
+#include <algorithm>
 
 namespace sennit::cuda {
-
-//===----------------------------------------------------------------------===//
-// The description
-//===----------------------------------------------------------------------===//
-
-static Status readParameter(const JsonField &field, Parameter &parameter) {
-  JsonField scalar(field), extent(field), box(field), slot(field),
-      workspace(field);
-  bool isScalar = false, isExtent = false, isSlot = false, isWorkspace = false;
-  SENNIT_RETURN_IF_ERROR(field.optionalMember("slot", slot, isSlot));
-  parameter.kind = Parameter::Slot;
-  if (isSlot)
-    return slot.readInteger(0, 4095, parameter.argument);
-  SENNIT_RETURN_IF_ERROR(
-      field.optionalMember("workspace", workspace, isWorkspace));
-  parameter.kind = Parameter::Workspace;
-  if (isWorkspace)
-    return workspace.readInteger(0, int64_t(1) << 40, parameter.argument);
-  parameter.kind = Parameter::Scalar;
-  SENNIT_RETURN_IF_ERROR(field.optionalMember("scalar", scalar, isScalar));
-  if (isScalar)
-    return scalar.readInteger(0, 4095, parameter.argument);
-  SENNIT_RETURN_IF_ERROR(
-      field.readInteger("view", 0, 4095, parameter.argument));
-  SENNIT_RETURN_IF_ERROR(field.optionalMember("extent", extent, isExtent));
-  parameter.kind = isExtent ? Parameter::Extent : Parameter::Map;
-  if (isExtent)
-    return extent.readInteger(0, maxRank - 1, parameter.dimension);
-  std::string_view element;
-  SENNIT_RETURN_IF_ERROR(
-      field.readInteger("view", 0, 4095, parameter.argument));
-  SENNIT_RETURN_IF_ERROR(field.readString("element", element));
-  parameter.isBfloat = element == "bf16";
-  if (!parameter.isBfloat && element != "f16")
-    return field.refuse("of another element", "bf16 or f16");
-  SENNIT_RETURN_IF_ERROR(field.member("box", box));
-  return box.forEach(1, maxRank, [&](const JsonField &extent) -> Status {
-    int64_t value = 0;
-    SENNIT_RETURN_IF_ERROR(extent.readInteger(1, 256, value));
-    parameter.box[parameter.rank++] = static_cast<uint32_t>(value);
-    return {};
-  });
-}
-
-Status Launch::read(std::string_view ptx) {
-  constexpr std::string_view mark = "// sennit: ";
-  size_t start = ptx.find(mark);
-  if (start == ptx.npos)
-    return makeError(SENNIT_STATUS_MALFORMED,
-                     "PTX has no line `// sennit: {..}` that says how to "
-                     "launch its kernel");
-  std::string_view line = ptx.substr(start + mark.size());
-  line = line.substr(0, line.find('\n'));
-  Array<char> text;
-  SENNIT_RETURN_IF_ERROR(text.grow(line.size() + 1));
-  memcpy(text.data(), line.data(), line.size());
-  JsonDocument document;
-  SENNIT_RETURN_IF_ERROR(document.parse(text.data(), line.size()));
-  JsonField root(document), list(document);
-  std::string_view name;
-  SENNIT_RETURN_IF_ERROR(root.readString("kernel", name));
-  if (name.size() >= sizeof(kernel))
-    return makeError(SENNIT_STATUS_MALFORMED,
-                     "kernel has a name of %zu bytes, at most %zu fit",
-                     name.size(), sizeof(kernel) - 1);
-  memcpy(kernel, name.data(), name.size());
-  kernel[name.size()] = 0;
-  SENNIT_RETURN_IF_ERROR(root.readInteger("threads", 1, 1024, threads));
-  SENNIT_RETURN_IF_ERROR(root.readInteger("shared", 0, 1 << 20, sharedBytes));
-  SENNIT_RETURN_IF_ERROR(root.member("parameters", list));
-  return list.forEach(0, maxParameters, [&](const JsonField &field) -> Status {
-    Parameter parameter;
-    SENNIT_RETURN_IF_ERROR(readParameter(field, parameter));
-    return parameters.append(parameter);
-  });
-}
-
-//===----------------------------------------------------------------------===//
-// The kernel
-//===----------------------------------------------------------------------===//
 
 Kernel::~Kernel() {
   if (module)
@@ -95,6 +15,7 @@ Kernel::~Kernel() {
 Status Kernel::load(const Device &device, const void *image, Launch launch) {
   this->device = &device;
   description = std::move(launch);
+  mapCount = description.countMaps();
   const Driver &driver = device.driver();
   // CUjit_option: the assembler's complaint, and its size.
   int options[] = {5, 6};
@@ -138,45 +59,69 @@ uint64_t Kernel::workspaceBytes() const {
   return 0;
 }
 
-Status Kernel::launchOn(const int64_t *slots, size_t count,
-                        Address workspace) const {
-  void *values[maxParameters];
-  size_t filled = 0;
-  for (const Parameter &parameter : description.parameters) {
-    bool isSlot = parameter.kind == Parameter::Slot &&
-                  static_cast<size_t>(parameter.argument) < count;
-    if (!isSlot && parameter.kind != Parameter::Workspace)
-      return makeError(SENNIT_STATUS_MALFORMED,
-                       "parameter %zu of kernel `%s` is none of its %zu slots",
-                       filled, name(), count);
-    values[filled++] = isSlot
-                           ? const_cast<int64_t *>(slots + parameter.argument)
-                           : static_cast<void *>(&workspace);
-  }
-  const Driver &driver = device->driver();
-  return driver.check(
-      driver.launchKernel(function, blocks, 1, 1,
-                          static_cast<unsigned>(description.threads), 1, 1,
-                          static_cast<unsigned>(description.sharedBytes),
-                          device->stream(), values, nullptr),
-      "launch of kernel", name());
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
+
+Status Kernel::checkSlot(int64_t number, size_t count) const {
+  if (static_cast<size_t>(number) < count)
+    return {};
+  return makeError(SENNIT_STATUS_MALFORMED,
+                   "kernel `%s` reads argument %lld of %zu", name(),
+                   static_cast<long long>(number), count);
 }
 
-// The engine counts dimensions from the innermost, and strides in bytes from
-// the second one on.
-Status Kernel::bindView(const Parameter &parameter, const Argument &view) {
-  int rank = parameter.rank;
-  if (view.rank != rank)
+/// The view that a parameter means: as its line states, or as the caller does.
+Status Kernel::findView(const Parameter &parameter, const int64_t *slots,
+                        size_t count, const Argument *arguments,
+                        View &view) const {
+  if (!parameter.isStated) {
+    if (arguments)
+      view = arguments[parameter.argument];
+    if (parameter.kind == Parameter::Extent ? parameter.dimension < view.rank
+                                            : parameter.rank == view.rank)
+      return {};
     return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
                      "kernel `%s` takes a view of rank %d as argument %lld, "
                      "not %d",
-                     name(), rank, static_cast<long long>(parameter.argument),
-                     view.rank);
+                     name(),
+                     parameter.kind == Parameter::Extent
+                         ? static_cast<int>(parameter.dimension) + 1
+                         : parameter.rank,
+                     static_cast<long long>(parameter.argument), view.rank);
+  }
+  view.address = static_cast<Address>(slots[parameter.argument]);
+  view.rank = parameter.rank;
+  for (int i = 0; i < parameter.rank; ++i) {
+    const StatedExtent &extent = parameter.shape[i];
+    uint64_t sum = static_cast<uint64_t>(extent.number);
+    for (int term = 0; term < extent.termCount; ++term) {
+      SENNIT_RETURN_IF_ERROR(checkSlot(extent.terms[term], count));
+      sum += static_cast<uint64_t>(slots[extent.terms[term]]);
+    }
+    view.shape[i] = static_cast<int64_t>(sum);
+    view.strides[i] = parameter.strides[i];
+  }
+  return {};
+}
+
+// The engine counts dimensions from the innermost, and strides in bytes from
+// the second one on. It refuses an extent of 0, of which a kernel has no items.
+Status Kernel::makeMap(const Parameter &parameter, const View &view,
+                       TensorMap &map) const {
+  auto argument = static_cast<long long>(parameter.argument);
+  if (view.address % 16)
+    return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
+                     "kernel `%s`: argument %lld lies at 0x%llx, not at a "
+                     "multiple of 16 bytes",
+                     name(), argument,
+                     static_cast<unsigned long long>(view.address));
   uint64_t shape[maxRank], strides[maxRank];
   uint32_t box[maxRank], steps[maxRank];
-  for (int i = 0; i < rank; ++i) {
-    int dimension = rank - 1 - i;
-    shape[i] = static_cast<uint64_t>(view.shape[dimension]);
+  for (int i = 0; i < view.rank; ++i) {
+    int dimension = view.rank - 1 - i;
+    shape[i] =
+        static_cast<uint64_t>(std::max<int64_t>(view.shape[dimension], 1));
     strides[i] = static_cast<uint64_t>(view.strides[dimension]) * 2;
     box[i] = parameter.box[dimension];
     steps[i] = 1;
@@ -184,59 +129,94 @@ Status Kernel::bindView(const Parameter &parameter, const Argument &view) {
       return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
                        "kernel `%s`: argument %lld has a stride of %llu bytes "
                        "along dimension %d, not a multiple of 16",
-                       name(), static_cast<long long>(parameter.argument),
+                       name(), argument,
                        static_cast<unsigned long long>(strides[i]), dimension);
   }
-  if (mapCount == maxMaps)
-    return makeError(SENNIT_STATUS_UNSUPPORTED,
-                     "kernel `%s` takes more than %d tensor maps", name(),
-                     maxMaps);
   // CUtensorMapDataType FLOAT16 and BFLOAT16; no interleave; swizzle of 128
   // bytes, L2 promotion of 256; zeros outside the view.
   const Driver &driver = device->driver();
   return driver.check(
-      driver.encodeTensorMap(&maps[mapCount++], parameter.isBfloat ? 9 : 6,
-                             static_cast<uint32_t>(rank),
+      driver.encodeTensorMap(&map, parameter.isBfloat ? 9 : 6,
+                             static_cast<uint32_t>(view.rank),
                              reinterpret_cast<void *>(view.address), shape,
                              strides + 1, box, steps, 0, 3, 3, 0),
       "making a tensor map for kernel", name());
 }
 
-Status Kernel::bind(const Argument *arguments, size_t count) {
-  mapCount = 0;
-  scalars = Array<int32_t>();
-  slots = Array<void *>();
-  for (const Parameter &parameter : description.parameters) {
-    if (static_cast<size_t>(parameter.argument) >= count)
-      return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
-                       "kernel `%s` reads argument %lld of %zu", name(),
-                       static_cast<long long>(parameter.argument), count);
-    const Argument &argument = arguments[parameter.argument];
-    if (parameter.kind == Parameter::Map)
-      SENNIT_RETURN_IF_ERROR(bindView(parameter, argument));
-    else
-      SENNIT_RETURN_IF_ERROR(scalars.append(
-          static_cast<int32_t>(parameter.kind == Parameter::Extent
-                                   ? argument.shape[parameter.dimension]
-                                   : argument.scalar)));
+Status Kernel::fill(const int64_t *slots, size_t count,
+                    const Argument *arguments, Address workspace,
+                    Values &values) const {
+  size_t parameters = description.parameters.size();
+  SENNIT_RETURN_IF_ERROR(values.pointers.grow(parameters));
+  SENNIT_RETURN_IF_ERROR(values.words.grow(parameters));
+  SENNIT_RETURN_IF_ERROR(values.maps.grow(mapCount));
+  SENNIT_RETURN_IF_ERROR(values.views.grow(mapCount));
+  // Another kernel's maps have other boxes.
+  if (std::exchange(values.kernel, this) != this)
+    for (View &view : values.views)
+      view = View();
+  size_t map = 0;
+  for (size_t i = 0; i < parameters; ++i) {
+    const Parameter &parameter = description.parameters[i];
+    values.pointers[i] = &values.words[i];
+    if (parameter.kind == Parameter::Workspace) {
+      values.words[i] = static_cast<int64_t>(workspace);
+      continue;
+    }
+    SENNIT_RETURN_IF_ERROR(checkSlot(parameter.argument, count));
+    values.words[i] = slots[parameter.argument];
+    if (parameter.kind != Parameter::Map && parameter.kind != Parameter::Extent)
+      continue;
+    View view;
+    SENNIT_RETURN_IF_ERROR(findView(parameter, slots, count, arguments, view));
+    if (parameter.kind == Parameter::Extent) {
+      values.words[i] = view.shape[parameter.dimension];
+      continue;
+    }
+    values.pointers[i] = &values.maps[map];
+    View &made = values.views[map];
+    if (view != made) {
+      made = View();
+      SENNIT_RETURN_IF_ERROR(makeMap(parameter, view, values.maps[map]));
+      made = view;
+    }
+    ++map;
   }
-  // Addresses of scalars hold once their array has grown.
-  size_t map = 0, scalar = 0;
-  for (const Parameter &parameter : description.parameters)
-    SENNIT_RETURN_IF_ERROR(slots.append(parameter.kind == Parameter::Map
-                                            ? static_cast<void *>(&maps[map++])
-                                            : &scalars[scalar++]));
   return {};
 }
 
-Status Kernel::launch(unsigned blocks) const {
+Status Kernel::fill(const int64_t *slots, size_t count, Address workspace,
+                    Values &values) const {
+  return fill(slots, count, nullptr, workspace, values);
+}
+
+Status Kernel::bind(const Argument *arguments, size_t count) {
+  Array<int64_t> slots;
+  for (size_t i = 0; i < count; ++i)
+    SENNIT_RETURN_IF_ERROR(slots.append(
+        arguments[i].rank ? static_cast<int64_t>(arguments[i].address)
+                          : arguments[i].scalar));
+  return fill(slots.data(), count, arguments, 0, bound);
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+Status Kernel::launch(const Values &values, unsigned blocks) const {
   const Driver &driver = device->driver();
   return driver.check(
       driver.launchKernel(
           function, blocks, 1, 1, static_cast<unsigned>(description.threads), 1,
           1, static_cast<unsigned>(description.sharedBytes), device->stream(),
-          const_cast<void **>(slots.data()), nullptr),
+          const_cast<void **>(values.pointers.data()), nullptr),
       "launch of kernel", name());
 }
+
+Status Kernel::launch(const Values &values) const {
+  return launch(values, blocks);
+}
+
+Status Kernel::launch(unsigned blocks) const { return launch(bound, blocks); }
 
 } // namespace sennit::cuda
