@@ -294,6 +294,8 @@ struct Expand : OpRewritePattern<OpTy> {
                                 PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "the expansions are for f32");
+    if (arith::bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::afn))
+      return rewriter.notifyMatchFailure(op, "an instruction approximates it");
     Floats floats{rewriter, op.getLoc(), op.getType(), hasScale};
     rewriter.replaceOp(op, expand(floats, op.getOperand()));
     return success();

@@ -85,7 +85,7 @@ machine::CoreAttr makeCore(const machine::Machine &machine,
       isPredicted ? "none" : machine.level, std::max<int64_t>(bits, 32),
       getOr(machine.vectorRegisters, 32), near,
       std::max(near, getShare(1, machine.itemFar)),
-      getOr(machine.itemThreads, 1));
+      getOr(machine.itemThreads, 1), /*async_rows=*/0);
 }
 
 } // namespace sennit::tools

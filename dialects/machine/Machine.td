@@ -33,11 +33,13 @@ def CoreAttr : AttrDef<MachineDialect, "Core"> {
     `name` is the target that emits code, `isa` the instruction set it may use.
     Cache sizes are what one core may fill by itself: of a shared cache, its share.
     Where several `threads` compute one item together, they are what one item may
-    fill of registers and of the threads' shared memory.
+    fill of registers and of the threads' shared memory. With `async_rows` the
+    matrix unit multiplies tiles of so many rows and more by itself, from tiles that
+    an engine copies out of memory.
 
     Constraints:
     - `names`: `name` and `isa` are not empty.
-    - `sizes`: positive; `vector_bits` a multiple of 32, `l2_bytes` at least `l1_bytes`.
+    - `sizes`: positive; `vector_bits` a multiple of 32, `l2_bytes` at least `l1_bytes`; `async_rows` not negative.
   }];
   let parameters = (ins
     StringRefParameter<"target that emits code">:$name,
@@ -46,7 +48,8 @@ def CoreAttr : AttrDef<MachineDialect, "Core"> {
     "int64_t":$vector_registers,
     "int64_t":$l1_bytes,
     "int64_t":$l2_bytes,
-    DefaultValuedParameter<"int64_t", "1", "threads that compute one item together">:$threads);
+    DefaultValuedParameter<"int64_t", "1", "threads that compute one item together">:$threads,
+    DefaultValuedParameter<"int64_t", "0", "rows that the matrix unit multiplies beside the threads">:$async_rows);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

@@ -26,7 +26,7 @@ LogicalResult CoreAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                StringRef name, StringRef isa,
                                int64_t vectorBits, int64_t vectorRegisters,
                                int64_t l1Bytes, int64_t l2Bytes,
-                               int64_t threads) {
+                               int64_t threads, int64_t asyncRows) {
   if (name.empty() || isa.empty())
     return emitError() << "`" << (name.empty() ? "name" : "isa")
                        << "` is empty";
@@ -45,6 +45,8 @@ LogicalResult CoreAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (l2Bytes < l1Bytes)
     return emitError() << "`l2_bytes` is " << l2Bytes << ", less than the "
                        << l1Bytes << " of `l1_bytes`";
+  if (asyncRows < 0)
+    return emitError() << "`async_rows` is " << asyncRows << ", negative";
   return success();
 }
 

@@ -199,8 +199,8 @@ static LogicalResult verifySequences(AttentionOp op, StringRef name,
 
 LogicalResult AttentionOp::verify() {
   if (failed(verifyValue(*this)) || failed(verifyCaches(*this)) ||
-      failed(verifyElements(*this)) || failed(verifyRanks(*this)) || failed(verifyExtents(*this)) ||
-      failed(verifyShapes(*this)) ||
+      failed(verifyElements(*this)) || failed(verifyRanks(*this)) ||
+      failed(verifyExtents(*this)) || failed(verifyShapes(*this)) ||
       failed(verifySequences(*this, "past", getPast())) ||
       failed(verifySequences(*this, "lengths", getLengths())))
     return failure();

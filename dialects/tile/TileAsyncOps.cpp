@@ -126,6 +126,17 @@ VectorType CopyOp::getTileType() {
   return cast<VectorType>(getTile().getType());
 }
 
+SmallVector<int64_t> CopyOp::getExtents() {
+  if (auto box = getBox())
+    return SmallVector<int64_t>(*box);
+  VectorType tile = getTileType();
+  int64_t outer =
+      cast<MemRefType>(getView().getType()).getRank() - tile.getRank();
+  SmallVector<int64_t> extents(outer, 1);
+  llvm::append_range(extents, tile.getShape());
+  return extents;
+}
+
 LogicalResult CopyOp::verify() {
   auto view = cast<MemRefType>(getView().getType());
   if (static_cast<int64_t>(getIndices().size()) != view.getRank())
@@ -141,6 +152,13 @@ LogicalResult CopyOp::verify() {
   if (tile.getElementType() != view.getElementType() ||
       tile.getRank() > view.getRank())
     return emitOpError() << "moves " << tile << " to or from " << view;
+  SmallVector<int64_t> extents = getExtents();
+  if (getBox() &&
+      (static_cast<int64_t>(extents.size()) != view.getRank() ||
+       extents.back() != tile.getShape().back() ||
+       ShapedType::getNumElements(extents) != tile.getNumElements()))
+    return emitOpError() << "moves " << tile << " as a box of "
+                         << ArrayRef(extents) << " of " << view;
   return success();
 }
 

@@ -132,7 +132,8 @@ def CopyOp : TileAsyncOp<"copy"> {
   let summary = "starts a copy between a view and tile `part` of a slot";
   let description = [{
     `into` a slot opened for writing, `from` a tile opened for reading. The tile
-    runs along the view's last dimensions. Outside the view a copy into a slot
+    runs along the view's last dimensions, or its rows are those of a `box` of the
+    view, the last but one dimension fastest. Outside the view a copy into a slot
     writes zeros, a copy from one writes nothing. The slot's close books the
     copy's completion.
 
@@ -140,18 +141,22 @@ def CopyOp : TileAsyncOp<"copy"> {
     - `indices`: one per dimension of the view.
     - `part`: names a tile of the slot; 0 for `from`.
     - `element`: view and tile have the same element type.
+    - `box`: one extent a dimension of the view; the last is the tile's columns, the others make its rows.
 
     Example: see `tile.roles`.
   }];
   let arguments = (ins AnyMemRef:$view, Variadic<Index>:$indices, UnitAttr:$store,
-                       AnyTypeOf<[SlotType, AnyVectorOfAnyRank]>:$tile, I64Attr:$part);
+                       AnyTypeOf<[SlotType, AnyVectorOfAnyRank]>:$tile, I64Attr:$part,
+                       OptionalAttr<DenseI64ArrayAttr>:$box);
   let assemblyFormat = [{
-    $view `[` $indices `]` (`from` $store^):(`into`)? $tile $part attr-dict `:` type($view) `,` type($tile)
+    $view `[` $indices `]` (`box` $box^)? (`from` $store^):(`into`)? $tile $part attr-dict `:` type($view) `,` type($tile)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
     /// The tile's type.
     ::mlir::VectorType getTileType();
+    /// Extents of what is moved, one a dimension of the view.
+    ::llvm::SmallVector<int64_t> getExtents();
   }];
 }
 

@@ -5,7 +5,8 @@
 //   kernel { conv }, kernel { scan }   =>   kernel { conv; scan }
 //
 // Declines producers that something outside the kernel reads as well, those of
-// positions and lengths, and convolutions that several heads would repeat.
+// positions and lengths, convolutions that several heads would repeat, and rows
+// that an engine copies from memory.
 
 #include "passes/fuse/Kernels.h"
 #include "passes/fuse/Passes.h"
@@ -56,6 +57,19 @@ static bool holdsPlaces(OpOperand &operand) {
          getElementTypeOrSelf(operand.get()).isInteger();
 }
 
+/// Whether a copy engine brings this operand to attention's products: queries,
+/// and keys and values that no cache keeps.
+static bool isCopied(OpOperand &operand) {
+  auto attention = dyn_cast<seq::AttentionOp>(operand.getOwner());
+  if (!attention || operand.get() == attention.getSinks() ||
+      !isa<RankedTensorType>(operand.get().getType()) ||
+      !fuse::areCopied(operand.get()))
+    return false;
+  return operand.get() == attention.getQuery() ||
+         (!attention.hasState() && (operand.get() == attention.getKey() ||
+                                    operand.get() == attention.getValue()));
+}
+
 /// The next producer outside `kernel` that one of its ops reads and that can
 /// move in; those that cannot are reported once.
 static Operation *findProducer(seq::KernelOp kernel,
@@ -71,6 +85,12 @@ static Operation *findProducer(seq::KernelOp kernel,
           kernel->isProperAncestor(producer) || declined.contains(producer) ||
           !(isInlinable(producer) || leadsToInlinable(producer)))
         continue;
+      if (isCopied(operand)) {
+        declined.insert(producer);
+        fuse::missed("FuseMixerPrologue", producer)
+            << "the copy engine brings the mixer its rows from memory";
+        continue;
+      }
       if (isPrivate(producer, kernel)) {
         found = producer;
         return WalkResult::interrupt();

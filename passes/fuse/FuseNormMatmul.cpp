@@ -4,8 +4,8 @@
 //   s = sum x*x;  n = x * rsqrt(s/D + eps) * w;  kernel { n W }
 //     =>  kernel { sum x*x; normalise; multiply }
 //
-// Declines when the normalised rows have a reader other than products, and when
-// a product gathers its rows.
+// Declines when the normalised rows have a reader other than products, when a
+// product gathers its rows, and when an engine copies them from memory.
 
 #include "passes/fuse/Kernels.h"
 #include "passes/fuse/Passes.h"
@@ -60,6 +60,11 @@ struct FuseNormMatmul : impl::FuseNormMatmulBase<FuseNormMatmul> {
           << ("`" + other->getName().getStringRef() +
               "` reads the normalised rows too, so they are stored anyway")
                  .str();
+      return;
+    }
+    if (fuse::areCopied(norm->getResult(0))) {
+      fuse::missed("FuseNormMatmul", norm)
+          << "the copy engine brings the products their rows from memory";
       return;
     }
     fuse::fused("FuseNormMatmul", norm)

@@ -18,9 +18,12 @@ namespace sennit {
 #define GEN_PASS_DEF_FUSEROWS
 #include "passes/fuse/Passes.h.inc"
 
-/// The extents of the loops of an elementwise op or row reduction.
+/// The extents of the loops of an op on rows.
 static SmallVector<int64_t> getDomain(Operation *op) {
-  return cast<linalg::GenericOp>(op).getStaticLoopRanges();
+  if (auto generic = dyn_cast<linalg::GenericOp>(op))
+    return generic.getStaticLoopRanges();
+  return llvm::to_vector(
+      cast<RankedTensorType>(op->getResult(0).getType()).getShape());
 }
 
 /// The kernel of rows that computes an operand of `op` and that it can join.
@@ -31,8 +34,8 @@ static seq::KernelOp findRows(Operation *op) {
       continue;
     std::string reason = fuse::whyNotAbsorbConsumer(kernel, op);
     Operation *root = fuse::getRoot(kernel);
-    if (reason.empty() &&
-        (!isa<linalg::GenericOp>(root) || getDomain(root) != getDomain(op)))
+    if (reason.empty() && (!isa<linalg::GenericOp, seq::RopeOp>(root) ||
+                           getDomain(root) != getDomain(op)))
       reason = "it walks other rows than the kernel that computes its operand";
     if (reason.empty())
       return kernel;

@@ -3,6 +3,9 @@
 
 #include "passes/fuse/Kernels.h"
 
+#include "dialects/machine/Machine.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
 #include "dialects/seq/SeqForms.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -52,6 +55,20 @@ Operation *getRoot(seq::KernelOp kernel) {
     if (seq::isRoot(&op))
       return &op;
   return &kernel.getBody().front().front();
+}
+
+bool areCopied(Value rows) {
+  auto type = cast<RankedTensorType>(rows.getType());
+  auto function = rows.getParentRegion()->getParentOfType<func::FuncOp>();
+  auto core =
+      function->getParentOfType<ModuleOp>()->getAttrOfType<machine::CoreAttr>(
+          machine::kTargetAttrName);
+  if (!core || core.getAsyncRows() == 0 || type.getElementTypeBitWidth() != 16)
+    return false;
+  if (!type.isDynamicDim(0))
+    return type.getDimSize(0) >= core.getAsyncRows();
+  auto tokens = function->getAttrOfType<IntegerAttr>("seq.max_tokens");
+  return !tokens || tokens.getInt() >= core.getAsyncRows();
 }
 
 bool isOnlyReadBy(Value value, seq::KernelOp kernel) {

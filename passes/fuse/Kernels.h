@@ -40,6 +40,11 @@ void absorbProducer(seq::KernelOp kernel, mlir::Operation *producer);
 seq::KernelOp joinKernels(seq::KernelOp first, seq::KernelOp second,
                           llvm::StringRef kind);
 
+/// Whether an engine copies tiles of `rows` to a matrix unit that works beside
+/// the threads, so that they must stand in memory: the machine has such a unit,
+/// rows have 16 bits an element, and an entry brings enough of them.
+bool areCopied(mlir::Value rows);
+
 /// Whether all uses of `value` lie inside `kernel`.
 bool isOnlyReadBy(mlir::Value value, seq::KernelOp kernel);
 

@@ -54,7 +54,8 @@ def FuseNormMatmul : Pass<"sennit-fuse-norm-matmul", "::mlir::func::FuncOp"> {
     The normalised rows never reach memory; each kernel repeats the row
     statistic, at one multiply-add an element against a whole column tile.
     Declines when something other than a product reads the normalised rows
-    (they are stored anyway) and when a product gathers its rows.
+    (they are stored anyway), when a product gathers its rows, and when an
+    engine copies them to the matrix unit from memory.
   }];
 }
 
@@ -72,7 +73,8 @@ def FuseMixerPrologue : Pass<"sennit-fuse-mixer-prologue", "::mlir::func::FuncOp
     reader, then the whole kernel of a short convolution as wide as the mixer's
     output; its next window gets a program of its own behind the mixer's.
     Declines a producer that something outside the kernel reads (its result is
-    stored anyway), and a convolution that every head of a group would repeat.
+    stored anyway), a convolution that every head of a group would repeat, and
+    rows that an engine copies to the matrix unit from memory.
   }];
 }
 

@@ -49,10 +49,17 @@ LogicalResult buildProductProgram(KernelBuilder &kernel) {
   auto matrix =
       cast<RankedTensorType>(seq::getMatrix(products.front()).get().getType());
   int64_t width = matrix.getDimSize(0), depth = matrix.getDimSize(1);
+  int64_t most = kernel.rowBound(activations);
+  bool isWhole = mergesRows(kernel.kernel, products.back());
+  bool isCopied =
+      !isWhole && !kernel.isInside(activations) &&
+      isAsynchronous(kernel.core, most,
+                     cast<RankedTensorType>(activations.getType()), matrix);
   ProductSizes sizes =
-      getProductSizes(kernel.core, kernel.rowBound(activations), width, depth,
-                      getGroup(matrix));
-  if (mergesRows(kernel.kernel, products.back()))
+      isCopied
+          ? getAsynchronousSizes(most, width, products.size())
+          : getProductSizes(kernel.core, most, width, depth, getGroup(matrix));
+  if (isWhole)
     sizes.n = std::max(sizes.n, width);
 
   Program program(kernel, kernel.kernel.getKind());
@@ -70,8 +77,9 @@ LogicalResult buildProductProgram(KernelBuilder &kernel) {
     OpFoldResult at = sizes.k == depth
                           ? OpFoldResult(program.builder.getIndexAttr(0))
                           : OpFoldResult(k);
-    FailureOr<Value> a =
-        program.tileF32(activations, Box({m, at}, {sizes.m, sizes.k}));
+    Box rows({m, at}, {sizes.m, sizes.k});
+    FailureOr<Value> a = isCopied ? program.tile(activations, rows)
+                                  : program.tileF32(activations, rows);
     if (failed(a))
       return failure();
     SmallVector<Value> sums;

@@ -103,6 +103,29 @@ ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n,
   return sizes;
 }
 
+bool isAsynchronous(machine::CoreAttr core, int64_t rows,
+                    RankedTensorType activations, RankedTensorType matrix) {
+  constexpr int64_t line = 8; // elements of 16 bytes, which the engine moves
+  Type element = matrix.getElementType();
+  return core.getAsyncRows() != 0 && rows >= core.getAsyncRows() &&
+         (element.isBF16() || element.isF16()) &&
+         activations.getElementType() == element && !matrix.getEncoding() &&
+         matrix.getDimSize(1) % line == 0 && matrix.getDimSize(1) > 64 &&
+         matrix.getDimSize(0) >= 64;
+}
+
+ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t count) {
+  // Sums of 128 registers a thread, unless that leaves processors without any.
+  constexpr int64_t processors = 132, m = 128;
+  int64_t columns = 256 / count;
+  auto items = [&] {
+    return llvm::divideCeil(rows, m) * llvm::divideCeil(n, columns);
+  };
+  while (columns > 64 && items() < processors)
+    columns /= 2;
+  return {m, columns, 64};
+}
+
 int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width) {
   int64_t elements = core.getL1Bytes() / 2 / 4;
   return roundUpRows(

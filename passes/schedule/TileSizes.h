@@ -30,6 +30,16 @@ int64_t getGroup(mlir::RankedTensorType matrix);
 ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n,
                              int64_t k, int64_t group = 1);
 
+/// Whether a product of at most `rows` rows of `activations` goes to a matrix
+/// unit that works beside the threads, from tiles that an engine copies: both
+/// operands lie in memory as the unit takes them, and the engine can walk them.
+bool isAsynchronous(machine::CoreAttr core, int64_t rows,
+                    mlir::RankedTensorType activations,
+                    mlir::RankedTensorType matrix);
+
+/// Sizes for such a product, one of `count` that share their activations.
+ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t count);
+
 /// Rows of a tile of `width` elements a row that passes through L1 once.
 int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width);
 

@@ -44,7 +44,8 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
   TargetMachineInfo info;
   info.core = machine::CoreAttr::get(
       &context, "cpu", machine->level, isWide ? 512 : 256, isWide ? 32 : 16,
-      readCacheBytes(1, 32 << 10), readCacheBytes(2, 1 << 20), /*threads=*/1);
+      readCacheBytes(1, 32 << 10), readCacheBytes(2, 1 << 20), /*threads=*/1,
+      /*async_rows=*/0);
   for (StringRef feature : llvm::split(machine->features, ','))
     info.features.push_back(feature.ltrim('+').str());
   return info;

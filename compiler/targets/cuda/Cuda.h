@@ -37,7 +37,7 @@ llvm::ArrayRef<llvm::StringRef> getLevels();
 llvm::Expected<CudaMachine> getMachine(llvm::StringRef level);
 
 /// From kernels as `func.func` holding `tile.roles` to LLVM's dialect.
-void buildPipeline(mlir::OpPassManager &manager);
+void buildRolePipeline(mlir::OpPassManager &manager);
 
 /// From any program of tiles to LLVM's dialect, by items.
 void buildItemPipeline(mlir::OpPassManager &manager,

@@ -3,6 +3,7 @@
 #include "compiler/targets/cuda/Distribution.h"
 #include "compiler/targets/cuda/Passes.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -80,6 +81,14 @@ LogicalResult Distribution::visit(Block &block) {
   return success();
 }
 
+bool Distribution::isRepeatedIota(Operation *op) {
+  auto broadcast = dyn_cast<tile::BroadcastOp>(op);
+  return broadcast && broadcast.getDims() == ArrayRef<int64_t>{0} &&
+         broadcast.getType().getRank() == 2 &&
+         broadcast.getValue().getDefiningOp<tile::IotaOp>() &&
+         llvm::all_of(op->getUsers(), llvm::IsaPred<tile::ReshapeOp>);
+}
+
 LogicalResult Distribution::visit(Operation *op) {
   if (auto loop = dyn_cast<scf::ForOp>(op))
     return visitLoop(loop);
@@ -94,6 +103,10 @@ LogicalResult Distribution::visit(Operation *op) {
       llvm::none_of(op->getResultTypes(), isTile) &&
       !isa<tile::StartOp, tile::FinishOp>(op))
     return success();
+  if (isRepeatedIota(op)) {
+    dead.push_back(op);
+    return success();
+  }
   for (Type type : op->getResultTypes())
     if (isTile(type) && !layout(type) && !isa<tile::IotaOp>(op))
       return op->emitOpError()
@@ -108,6 +121,11 @@ LogicalResult Distribution::visit(Operation *op) {
       .Case([&](tile::BroadcastOp op) { return visitBroadcast(op); })
       .Case([&](tile::ReduceOp op) { return visitReduce(op); })
       .Case([&](tile::SliceOp op) { return visitSlice(op); })
+      .Case([&](tile::LoadOp op) { return visitLoad(op); })
+      .Case([&](tile::StoreOp op) { return visitStore(op); })
+      .Case<math::ExpOp, math::Exp2Op, math::RsqrtOp, arith::DivFOp>(
+          [&](Operation *op) { return visitApproximated(op); })
+      .Case([&](tile::ReshapeOp op) { return visitReshape(op); })
       .Case([&](tile::StartOp op) { return visitStart(op); })
       .Case([&](tile::FinishOp op) { return visitFinish(op); })
       // Positions are made where a broadcast says along which side they run.

@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace sennit;
@@ -24,6 +25,34 @@ LogicalResult Distribution::visitElementwise(Operation *op) {
   state.propertiesAttr = op->getPropertiesAsAttribute();
   OpBuilder builder(op);
   replace(op, builder.create(state)->getResults());
+  return success();
+}
+
+// The special-function unit: powers of two, roots and quotients to 2 units in
+// the last place.
+LogicalResult Distribution::visitApproximated(Operation *op) {
+  SmallVector<Value> operands;
+  auto type = cast<VectorType>(convert(op->getResult(0).getType()));
+  if (!collect(op->getOperands(), operands) || !type.getElementType().isF32())
+    return visitElementwise(op);
+  DeviceBuilder device(op);
+  auto fast = arith::FastMathFlagsAttr::get(device.getContext(),
+                                            arith::FastMathFlags::afn);
+  Value result;
+  if (isa<arith::DivFOp>(op)) {
+    result = device.create<arith::DivFOp>(operands[0], operands[1], fast);
+  } else if (isa<math::RsqrtOp>(op)) {
+    result = device.create<math::RsqrtOp>(operands[0], fast);
+  } else {
+    if (isa<math::ExpOp>(op)) {
+      auto log2e = SplatElementsAttr::get(
+          type, Attribute(device.getF32FloatAttr(M_LOG2E)));
+      operands[0] = device.create<arith::MulFOp>(
+          operands[0], device.create<arith::ConstantOp>(log2e));
+    }
+    result = device.create<math::Exp2Op>(operands[0], fast);
+  }
+  replace(op, result);
   return success();
 }
 
@@ -56,17 +85,8 @@ LogicalResult Distribution::visitTruncation(arith::TruncFOp op) {
 
 Value Distribution::makePositions(DeviceBuilder &device, Value base,
                                   const Fragment &fragment, bool alongRows) {
-  Value thread = threads.thread(device);
-  Value lane = device.remainder(thread, warpThreads);
-  if (alongRows) {
-    Value copy = threads.copy(device, roles);
-    Value warp = device.divide(thread, warpThreads);
-    base = device.add(base, device.multiply(copy, fragment.blocks * 64));
-    base = device.add(base, device.multiply(warp, 16));
-    base = device.add(base, device.divide(lane, 4));
-  } else {
-    base = device.add(base, device.multiply(device.remainder(lane, 4), 2));
-  }
+  auto [row, column] = getThreadPlace(device, fragment);
+  base = device.add(base, alongRows ? row : column);
   SmallVector<Value> positions;
   for (int64_t reg = 0; reg < fragment.registers(); ++reg)
     positions.push_back(device.add(base, alongRows
@@ -101,6 +121,27 @@ LogicalResult Distribution::visitBroadcast(tile::BroadcastOp op) {
   for (int64_t reg = 0; reg < fragment.registers(); ++reg)
     mask.push_back(fragment.rowOf(reg));
   replace(op, device.create<vector::ShuffleOp>(rows, rows, mask).getResult());
+  return success();
+}
+
+// Row r of the reshaped positions is position r / n of the iota.
+LogicalResult Distribution::visitReshape(tile::ReshapeOp op) {
+  Operation *repeated = op.getValue().getDefiningOp();
+  auto rows = layout(op.getType());
+  if (!repeated || !isRepeatedIota(repeated) || !rows || rows->columns)
+    return refuse(op, "has a rule for positions of groups of rows alone");
+  auto broadcast = cast<tile::BroadcastOp>(repeated);
+  auto iota = broadcast.getValue().getDefiningOp<tile::IotaOp>();
+  DeviceBuilder device(op);
+  Value first = getThreadPlace(device, *rows).first;
+  Value base = device.narrow(iota.getBase());
+  SmallVector<Value> positions;
+  for (int64_t row = 0; row < rows->registers(); ++row) {
+    Value place = device.add(first, row / 2 * 64 + row % 2 * 8);
+    place = device.divide(place, broadcast.getType().getDimSize(1));
+    positions.push_back(device.add(base, place));
+  }
+  replace(op, device.vector(positions));
   return success();
 }
 

@@ -28,12 +28,22 @@ private:
   mlir::LogicalResult visitBroadcast(tile::BroadcastOp op);
   mlir::LogicalResult visitReduce(tile::ReduceOp op);
   mlir::LogicalResult visitSlice(tile::SliceOp op);
+  mlir::LogicalResult visitLoad(tile::LoadOp op);
+  mlir::LogicalResult visitStore(tile::StoreOp op);
+  mlir::LogicalResult visitApproximated(mlir::Operation *op);
+  mlir::LogicalResult visitReshape(tile::ReshapeOp op);
   mlir::LogicalResult visitLoop(mlir::scf::ForOp loop);
   mlir::LogicalResult visitBranch(mlir::scf::IfOp branch);
   mlir::LogicalResult visitStart(tile::StartOp start);
   mlir::LogicalResult visitFinish(tile::FinishOp finish);
   mlir::LogicalResult visitFill(tile::CloseOp close);
 
+  /// Whether `op` gives positions to groups of neighbouring rows, which a
+  /// reshape puts below each other.
+  static bool isRepeatedIota(mlir::Operation *op);
+  /// The first row and the first column of the thread's part of a tile.
+  std::pair<mlir::Value, mlir::Value> getThreadPlace(DeviceBuilder &device,
+                                                     const Fragment &fragment);
   /// The positions of a matrix's elements along its rows or columns.
   mlir::Value makePositions(DeviceBuilder &device, mlir::Value base,
                             const Fragment &fragment, bool alongRows);

@@ -26,10 +26,7 @@ using namespace sennit::cuda;
 /// Bits of an index on the device: sizes in elements along one dimension.
 constexpr unsigned indexBits = 32;
 
-void sennit::cuda::buildPipeline(OpPassManager &manager) {
-  manager.addPass(createInlinerPass());
-  manager.addPass(createSymbolDCEPass());
-  manager.addPass(createCudaAssignRoles());
+void sennit::cuda::buildRolePipeline(OpPassManager &manager) {
   manager.addPass(createCudaTakeTurns());
   manager.addPass(createCudaDistributeTiles());
   manager.addPass(createCudaLowerTileRings());
@@ -37,6 +34,7 @@ void sennit::cuda::buildPipeline(OpPassManager &manager) {
   manager.addPass(createCudaLowerTileRoles());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  manager.addPass(createExpandMath());
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createConvertMathToLLVMPass());

@@ -79,38 +79,83 @@ LogicalResult RingLowering::fill(tile::CloseOp close, const Ring &ring) {
   return success();
 }
 
-/// A view that is copied in boxes of `rows` by one panel's columns becomes an
-/// argument that the runtime makes from the view's address and shape.
-Value RingLowering::getTensorMap(Value view, VectorType tile, int64_t rows) {
-  auto argument = cast<BlockArgument>(view);
-  auto type = cast<MemRefType>(view.getType());
-  Value &map = maps[{argument.getArgNumber(), rows, type.getRank()}];
+/// The scalars of the kernel whose sum an extent is; nothing where it is
+/// something else.
+static std::optional<SmallVector<int64_t>> getScalars(Value extent) {
+  if (auto argument = dyn_cast<BlockArgument>(extent))
+    return SmallVector<int64_t>{argument.getArgNumber()};
+  auto sum = extent.getDefiningOp<arith::AddIOp>();
+  if (!sum)
+    return std::nullopt;
+  auto left = getScalars(sum.getLhs()), right = getScalars(sum.getRhs());
+  if (!left || !right)
+    return std::nullopt;
+  llvm::append_range(*left, *right);
+  return left;
+}
+
+/// How a view that the kernel states itself lies in memory: an extent is a
+/// number or a sum of scalars, strides are numbers of elements.
+static LogicalResult describeView(memref::ReinterpretCastOp view,
+                                  NamedAttrList &attributes) {
+  Builder builder(view.getContext());
+  SmallVector<Attribute> shape;
+  for (OpFoldResult extent : view.getMixedSizes()) {
+    if (auto number = dyn_cast<Attribute>(extent)) {
+      shape.push_back(number);
+      continue;
+    }
+    auto scalars = getScalars(cast<Value>(extent));
+    if (!scalars)
+      return view.emitOpError("has an extent that is no sum of the kernel's "
+                              "scalars");
+    shape.push_back(builder.getDictionaryAttr(builder.getNamedAttr(
+        "scalars", builder.getDenseI64ArrayAttr(*scalars))));
+  }
+  if (llvm::any_of(view.getStaticStrides(), ShapedType::isDynamic))
+    return view.emitOpError("has strides that are not known");
+  attributes.append("cuda.shape", builder.getArrayAttr(shape));
+  attributes.append("cuda.strides",
+                    builder.getDenseI64ArrayAttr(view.getStaticStrides()));
+  return success();
+}
+
+/// A view becomes an argument that the runtime makes from the view's address,
+/// and from its shape or what the kernel says of that.
+Value RingLowering::getTensorMap(tile::CopyOp copy, ArrayRef<int64_t> box) {
+  Value view = copy.getView();
+  Value &map = maps[{view.getAsOpaquePointer(), SmallVector<int64_t>(box)}];
   if (map)
     return map;
+  auto stated = view.getDefiningOp<memref::ReinterpretCastOp>();
+  auto argument = dyn_cast<BlockArgument>(stated ? stated.getSource() : view);
+  NamedAttrList attributes;
+  if (!argument) {
+    copy.emitOpError("moves part of a view that is no argument of the kernel");
+    return Value();
+  }
   Builder builder(function.getContext());
-  SmallVector<int64_t> box(type.getRank(), 1);
-  box[type.getRank() - 2] = rows;
-  box[type.getRank() - 1] = panelColumns;
-  NamedAttribute attributes[] = {
-      builder.getNamedAttr("cuda.view",
-                           builder.getI64IntegerAttr(argument.getArgNumber())),
-      builder.getNamedAttr("cuda.box", builder.getDenseI64ArrayAttr(box)),
-      builder.getNamedAttr("cuda.element",
-                           TypeAttr::get(tile.getElementType()))};
+  attributes.append("cuda.view",
+                    builder.getI64IntegerAttr(argument.getArgNumber()));
+  attributes.append("cuda.box", builder.getDenseI64ArrayAttr(box));
+  attributes.append("cuda.element",
+                    TypeAttr::get(copy.getTileType().getElementType()));
+  if (stated && failed(describeView(stated, attributes)))
+    return Value();
   unsigned position = function.getNumArguments();
   (void)function.insertArgument(
       position, LLVM::LLVMPointerType::get(function.getContext()),
-      builder.getDictionaryAttr(attributes), view.getLoc());
+      attributes.getDictionary(function.getContext()), view.getLoc());
   return map = function.getArgument(position);
 }
 
 LogicalResult RingLowering::lowerCopy(tile::CopyOp copy) {
   DeviceBuilder device(copy);
   VectorType tile = copy.getTileType();
-  if (!isa<BlockArgument>(copy.getView()) || tile.getRank() != 2 ||
+  if (tile.getRank() != 2 ||
       cast<MemRefType>(copy.getView().getType()).getRank() > 5)
-    return copy.emitOpError("moves other than a matrix of a kernel argument of "
-                            "at most 5 dimensions");
+    return copy.emitOpError("moves other than a matrix of a view of at most 5 "
+                            "dimensions");
   auto found = slots.find(copy.getTile());
   if (found == slots.end())
     return copy.emitOpError("moves a tile that lies in no shared ring");
@@ -122,7 +167,11 @@ LogicalResult RingLowering::lowerCopy(tile::CopyOp copy) {
     coordinates.push_back(device.narrow(index));
   if (copy.getStore())
     return lowerStore(copy, slot, coordinates);
-  Value map = getTensorMap(copy.getView(), tile, tile.getDimSize(0));
+  SmallVector<int64_t> box = copy.getExtents();
+  box.back() = panelColumns;
+  Value map = getTensorMap(copy, box);
+  if (!map)
+    return failure();
   Value column = coordinates[0];
   for (int64_t panel = 0; panel < tile.getDimSize(1) / panelColumns; ++panel) {
     coordinates[0] = device.add(column, panel * panelColumns);
@@ -134,7 +183,8 @@ LogicalResult RingLowering::lowerCopy(tile::CopyOp copy) {
   return success();
 }
 
-// Each copy of the role stores the rows that it wrote.
+// Each copy of the role stores the rows that it wrote: its part of the box's
+// outermost dimension.
 LogicalResult RingLowering::lowerStore(tile::CopyOp copy, const OpenSlot &slot,
                                        ArrayRef<Value> coordinates) {
   if (!slot.ring->isOwn)
@@ -143,13 +193,27 @@ LogicalResult RingLowering::lowerStore(tile::CopyOp copy, const OpenSlot &slot,
   DeviceBuilder device(copy);
   RoleThreads threads = getRole(copy).second;
   VectorType tile = copy.getTileType();
-  int64_t rows = tile.getDimSize(0) / threads.role.getCopies();
-  Value map = getTensorMap(copy.getView(), tile, rows);
-  Value first = device.multiply(threads.copy(device, roles), rows);
+  SmallVector<int64_t> box = copy.getExtents();
+  int64_t copies = threads.role.getCopies();
+  size_t split = 0;
+  while (split + 2 < box.size() && box[split] == 1)
+    ++split;
+  if (box[split] % copies)
+    return copy.emitOpError()
+           << "stores a box of " << ArrayRef(box) << " from " << copies
+           << " copies, which share dimension " << split;
+  box[split] /= copies;
+  box.back() = panelColumns;
+  Value map = getTensorMap(copy, box);
+  if (!map)
+    return failure();
+  Value number = threads.copy(device, roles);
   SmallVector<Value> place(coordinates);
-  place[1] = device.add(place[1], first);
-  Value storage =
-      device.advance(slot.storage, device.multiply(first, panelRowBytes));
+  Value &first = place[box.size() - 1 - split];
+  first = device.add(first, device.multiply(number, box[split]));
+  Value storage = device.advance(
+      slot.storage,
+      device.multiply(number, tile.getDimSize(0) / copies * panelRowBytes));
   byLeader(device, threads, [&](DeviceBuilder &device) {
     for (int64_t panel = 0; panel < tile.getDimSize(1) / panelColumns;
          ++panel) {

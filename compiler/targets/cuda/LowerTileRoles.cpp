@@ -105,23 +105,21 @@ static void lowerRoles(tile::RolesOp roles) {
 // The kernel
 //===----------------------------------------------------------------------===//
 
-/// How the runtime makes an argument: a map of a view, a view's extent, or the
-/// scalar of that number.
+/// How the runtime makes an argument: a map of a view, a view's extent, the
+/// address of a view, or the scalar of that number.
 static Attribute describeParameter(func::FuncOp function, unsigned position,
                                    ArrayRef<unsigned> numbers) {
   Builder builder(function.getContext());
   DictionaryAttr attributes = function.getArgAttrDict(position);
-  if (attributes && attributes.contains("cuda.extent"))
-    return builder.getDictionaryAttr(
-        {builder.getNamedAttr("view", attributes.get("cuda.view")),
-         builder.getNamedAttr("extent", attributes.get("cuda.extent"))});
-  if (attributes && attributes.contains("cuda.view"))
-    return builder.getDictionaryAttr(
-        {builder.getNamedAttr("view", attributes.get("cuda.view")),
-         builder.getNamedAttr("box", attributes.get("cuda.box")),
-         builder.getNamedAttr("element", attributes.get("cuda.element"))});
-  return builder.getDictionaryAttr({builder.getNamedAttr(
-      "scalar", builder.getI64IntegerAttr(numbers[position]))});
+  NamedAttrList parameter;
+  if (attributes)
+    for (StringRef name :
+         {"view", "slot", "extent", "box", "element", "shape", "strides"})
+      if (Attribute value = attributes.get(("cuda." + name).str()))
+        parameter.append(name, value);
+  if (parameter.empty())
+    parameter.append("scalar", builder.getI64IntegerAttr(numbers[position]));
+  return parameter.getDictionary(function.getContext());
 }
 
 static void lowerIds(func::FuncOp function) {
@@ -172,10 +170,41 @@ static void passExtents(func::FuncOp function) {
   }
 }
 
+/// Views that threads read and write by themselves become addresses.
+static void passAddresses(func::FuncOp function) {
+  Builder builder(function.getContext());
+  for (unsigned view = 0, count = function.getNumArguments(); view < count;
+       ++view) {
+    BlockArgument argument = function.getArgument(view);
+    Value address;
+    for (Operation *user : llvm::make_early_inc_range(argument.getUsers())) {
+      if (isa<memref::ReinterpretCastOp>(user) && user->use_empty()) {
+        user->erase();
+        continue;
+      }
+      auto cast = dyn_cast<UnrealizedConversionCastOp>(user);
+      if (!cast)
+        continue;
+      if (!address) {
+        unsigned position = function.getNumArguments();
+        (void)function.insertArgument(
+            position, cast.getType(0),
+            builder.getDictionaryAttr(builder.getNamedAttr(
+                "cuda.slot", builder.getI64IntegerAttr(view))),
+            cast.getLoc());
+        address = function.getArgument(position);
+      }
+      cast.getResult(0).replaceAllUsesWith(address);
+      cast.erase();
+    }
+  }
+}
+
 static LogicalResult makeKernel(func::FuncOp function, int64_t threads) {
   DeviceBuilder device(function);
   lowerIds(function);
   passExtents(function);
+  passAddresses(function);
   SmallVector<unsigned> numbers;
   llvm::BitVector views(function.getNumArguments());
   for (BlockArgument argument : function.getArguments()) {
@@ -209,9 +238,12 @@ static LogicalResult makeKernel(func::FuncOp function, int64_t threads) {
   auto kernel = device.create<LLVM::LLVMFuncOp>(function.getName(), type);
   kernel->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
                   device.getUnitAttr());
-  // Tensor maps are passed by value, where the copy engine reads them.
-  for (auto [position, type] : llvm::enumerate(types))
-    if (isa<LLVM::LLVMPointerType>(type)) {
+  // Tensor maps are passed by value, where the copy engine reads them; what
+  // stands in the device's memory begins at 64 bytes: see sennit/abi.h.
+  for (auto [position, parameter] : llvm::enumerate(parameters))
+    if (cast<DictionaryAttr>(parameter).contains("slot")) {
+      kernel.setArgAttr(position, "llvm.align", device.getI64IntegerAttr(64));
+    } else if (cast<DictionaryAttr>(parameter).contains("box")) {
       auto bytes = LLVM::LLVMArrayType::get(device.getI8Type(), 128);
       kernel.setArgAttr(position, "llvm.byval", TypeAttr::get(bytes));
       kernel.setArgAttr(position, "llvm.align", device.getI64IntegerAttr(64));

@@ -56,7 +56,7 @@ def CudaAssignRoles : Pass<"sennit-cuda-assign-roles"> {
     Option<"copies", "copies", "int64_t", "2", "warpgroups that compute">,
     Option<"group", "group", "int64_t", "16", "rows of tiles beside each other">
   ];
-  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect"];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect"];
 }
 
 def CudaTakeTurns : Pass<"sennit-cuda-take-turns"> {

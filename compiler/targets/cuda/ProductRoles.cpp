@@ -1,4 +1,4 @@
-// Recognises a program of one streamed product, and decides its rings.
+// Recognises a program of streamed products, and decides its rings.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cuda/ProductRoles.h"
 #include "compiler/targets/cuda/Rings.h"
@@ -8,32 +8,6 @@
 using namespace mlir;
 using namespace sennit;
 using namespace sennit::cuda;
-
-/// The dimension of its view along which a memory op's tile dimension runs ends
-/// where the view does, so that a copy of the whole tile may do without bounds.
-template <typename MemoryOp> static bool endsWithView(MemoryOp op) {
-  for (auto [dim, bound] : llvm::zip_equal(op.getBoundDims(), op.getBounds())) {
-    auto size = bound.template getDefiningOp<memref::DimOp>();
-    if (!size || size.getSource() != op.getView() ||
-        size.getConstantIndex() != op.getViewDim(dim))
-      return false;
-  }
-  return true;
-}
-
-/// Why TMA cannot move what a memory op moves, or nothing.
-template <typename MemoryOp> static std::string findObstacle(MemoryOp op) {
-  int64_t rank = cast<MemRefType>(op.getView().getType()).getRank();
-  if (op.getTileDims() != ArrayRef<int64_t>{rank - 2, rank - 1})
-    return "a tile does not run along its view's last two dimensions";
-  if (op.isIndexed(0) || op.isIndexed(1))
-    return "a tile is gathered or scattered";
-  if (!isa<BlockArgument>(op.getView()))
-    return "a view is no argument of the kernel";
-  if (!endsWithView(op))
-    return "a bound is not the extent of its view";
-  return "";
-}
 
 static bool isZero(Attribute value) {
   if (auto splat = dyn_cast<SplatElementsAttr>(value))
@@ -54,43 +28,85 @@ std::optional<ProductRoles> ProductRoles::match(tile::GridOp grid,
   }
   roles.stream = *streams.begin();
   roles.store = *stores.begin();
-  Block &compute = roles.stream.getCompute().front();
-  roles.mma = dyn_cast<tile::MmaOp>(compute.front());
-  Attribute init;
-  if (!roles.mma || compute.getOperations().size() != 2 ||
-      roles.stream.getInits().size() != 1 ||
-      roles.mma.getAcc() != roles.stream.getCarriedArguments()[0] ||
-      !matchPattern(roles.stream.getInits()[0], m_Constant(&init)) ||
-      !isZero(init)) {
-    reason = "an iteration does other than add one product to a sum from zero";
-    return std::nullopt;
-  }
-  for (Value tile :
-       roles.stream.getFetch().front().getTerminator()->getOperands()) {
-    roles.loads.push_back(tile.getDefiningOp<tile::LoadOp>());
-    if (!roles.loads.back())
-      reason = "a fetched tile is not loaded as it is";
-    else if (roles.loads.back().getPad() &&
-             !isZero(*roles.loads.back().getPad()))
-      reason = "a load reads other than zero past its bound";
-    else
-      reason = findObstacle(roles.loads.back());
-    if (!reason.empty())
-      return std::nullopt;
-  }
-  reason = findObstacle(roles.store);
-  for (Operation &op : grid.getBody().front())
-    if (!isa<tile::StreamOp, tile::StoreOp, tile::YieldOp>(op) && !isPure(&op))
-      reason = ("`" + op.getName().getStringRef() +
-                "` stands beside the stream and the store")
-                   .str();
+  reason = roles.matchStream();
+  if (reason.empty())
+    reason = roles.matchLoads();
+  if (reason.empty())
+    reason = roles.matchEpilogue(roles.store.getValue());
   if (!reason.empty())
     return std::nullopt;
+  CopiedView target;
+  if (target.match(roles.store).empty())
+    roles.target = target;
   return roles;
 }
 
-// The stored tile goes out in parts of 128 columns, which leaves room for one
-// more slot than the whole tile would.
+std::string ProductRoles::matchStream() {
+  Block &compute = stream.getCompute().front();
+  Operation *yield = compute.getTerminator();
+  for (auto [init, carried, next] :
+       llvm::zip_equal(stream.getInits(), stream.getCarriedArguments(),
+                       yield->getOperands())) {
+    auto mma = next.getDefiningOp<tile::MmaOp>();
+    Attribute value;
+    if (!mma || mma.getAcc() != carried ||
+        !matchPattern(init, m_Constant(&value)) || !isZero(value) ||
+        (!products.empty() && mma.getType() != products.front().getType()))
+      return "an iteration does other than add products of one shape to sums "
+             "from zero";
+    products.push_back(mma);
+  }
+  if (products.empty() || compute.getOperations().size() != products.size() + 1)
+    return "an iteration does other than add products to sums";
+  for (tile::MmaOp mma : products)
+    for (Value operand : {mma.getA(), mma.getB()})
+      if (!llvm::is_contained(stream.getFetchedArguments(), operand))
+        return "an operand of a product is no fetched tile";
+  return "";
+}
+
+std::string ProductRoles::matchLoads() {
+  for (Value tile : stream.getFetch().front().getTerminator()->getOperands()) {
+    auto load = tile.getDefiningOp<tile::LoadOp>();
+    if (!load)
+      return "a fetched tile is not loaded as it is";
+    if (load.getPad() && !isZero(*load.getPad()))
+      return "a load reads other than zero past its bound";
+    CopiedView view;
+    std::string reason = view.match(load);
+    if (!reason.empty())
+      return reason;
+    loads.push_back(load);
+    views.push_back(view);
+  }
+  return "";
+}
+
+std::string ProductRoles::matchEpilogue(Value tile) {
+  auto type = dyn_cast<VectorType>(tile.getType());
+  Operation *op = tile.getDefiningOp();
+  if (!type || op == stream || matchPattern(tile, m_Constant()))
+    return "";
+  if (type.getRank() != 2)
+    return "the epilogue computes rows or columns alone";
+  if (isa_and_nonnull<tile::LoadOp>(op))
+    return "";
+  if (auto broadcast = dyn_cast_or_null<tile::BroadcastOp>(op))
+    return isa<VectorType>(broadcast.getValue().getType())
+               ? "the epilogue repeats rows or columns"
+               : "";
+  if (!op || !op->hasTrait<OpTrait::Elementwise>() || !isPure(op))
+    return ("`" + (op ? op->getName().getStringRef() : "an argument") +
+            "` in the epilogue has no rule for part of its columns")
+        .str();
+  for (Value operand : op->getOperands())
+    if (std::string reason = matchEpilogue(operand); !reason.empty())
+      return reason;
+  return "";
+}
+
+// The stored tile goes out in parts: the ring for it is small, and what the
+// epilogue loads does not stand in registers all at once.
 std::string ProductRoles::plan(int64_t copies, int64_t group) {
   this->copies = copies;
   this->group = group;
@@ -105,22 +121,27 @@ std::string ProductRoles::plan(int64_t copies, int64_t group) {
       return "a fetched tile has no swizzled rows";
     slotBytes += getTileBytes(tile);
   }
-  if (!isStorable(stored) || stored.getDimSize(0) % (64 * copies))
-    return "the stored tile has no swizzled rows for each copy";
-  int64_t columns = stored.getDimSize(1);
-  auto part = VectorType::get(
-      {stored.getDimSize(0), columns % 128 ? columns : int64_t(128)},
-      stored.getElementType());
+  int64_t rows = stored.getDimSize(0), columns = stored.getDimSize(1);
+  if (stored.getRank() != 2 || rows % (64 * copies) || columns % 8)
+    return "the stored tile has no rows of 64 for each copy, or columns of 8";
+  int64_t sums = products.size() * columns * (rows / 64) / copies / 2;
+  if (sums > 128)
+    return "the sums of a thread take more than 128 registers";
+  if (target && !isStorable(stored))
+    target.reset();
+  int64_t most = target ? 128 : 32;
+  partColumns = columns % most ? columns : most;
+  auto part = VectorType::get({rows, partColumns}, stored.getElementType());
+  int64_t outBytes = target ? getTileBytes(part) : 0;
   // A slot's two barriers, of 8 bytes each.
-  int64_t depth = std::min<int64_t>(
-      (sharedCapacity - getTileBytes(part)) / (slotBytes + 16), 4);
+  int64_t depth =
+      std::min<int64_t>((sharedCapacity - outBytes) / (slotBytes + 16), 4);
   if (depth < 2)
     return "shared memory holds less than two steps";
   inType = tile::RingType::get(context, depth, tile::Place::Shared, tiles);
-  outType = tile::RingType::get(context, 1, tile::Place::Shared, {part});
-  // What the copying warpgroup leaves, in steps of 8.
-  registers =
-      std::min<int64_t>((65536 / groupThreads - 40) / copies / 8 * 8, 240);
+  if (target)
+    outType = tile::RingType::get(context, 1, tile::Place::Shared, {part});
+  registers = getComputeRegisters(copies);
   return "";
 }
 

@@ -1,19 +1,16 @@
-// A program of one streamed product, and the roles and rings that run it.
+// A program of streamed products, and the roles and rings that run it.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_COMPILER_TARGETS_CUDA_PRODUCTROLES_H
 #define SENNIT_COMPILER_TARGETS_CUDA_PRODUCTROLES_H
 
-#include "dialects/tile/TileAsync.h"
-#include "mlir/IR/IRMapping.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "compiler/targets/cuda/ItemWalk.h"
 
 #include <optional>
-#include <string>
 
 namespace sennit::cuda {
 
-/// A grid whose item streams two tiles into one product and stores what it
-/// makes of the sum.
+/// A grid whose item streams tiles into sums of products and stores what it
+/// makes of the sums.
 class ProductRoles {
 public:
   /// Nothing, and the reason, where the grid is something else.
@@ -32,38 +29,43 @@ public:
   void build();
 
 private:
-  /// What both roles know of the persistent walk over items.
-  struct Walk {
-    mlir::Value items, block, blocks, trips;
-    llvm::SmallVector<mlir::Value> counts;
-  };
+  std::string matchStream();
+  std::string matchLoads();
+  /// Why part of the columns of `tile`, which the store's value is made of,
+  /// cannot be computed alone, or empty.
+  std::string matchEpilogue(mlir::Value tile);
 
-  Walk buildWalk(mlir::ImplicitLocOpBuilder &builder);
-  /// Maps the grid's positions, and clones the item's scalars.
-  mlir::IRMapping enterItem(mlir::ImplicitLocOpBuilder &builder,
-                            const Walk &walk, mlir::Value item);
-  void buildCopies(mlir::ImplicitLocOpBuilder builder, const Walk &walk);
-  void buildCompute(mlir::ImplicitLocOpBuilder builder, const Walk &walk);
-  /// One step's product onto `accumulator`, where there is one.
-  tile::StartOp startProduct(mlir::ImplicitLocOpBuilder &builder,
-                             mlir::Value use, mlir::Value accumulator);
-  /// The sum of an item, and the number of the last use.
-  std::pair<mlir::Value, mlir::Value>
-  buildSum(mlir::ImplicitLocOpBuilder &builder, const Walk &walk,
-           mlir::Value first);
-  /// Stores of an item, from use `stored` of the ring on.
-  mlir::Value buildStores(mlir::ImplicitLocOpBuilder &builder,
-                          mlir::IRMapping &mapping, mlir::Value sum,
-                          mlir::Value stored);
+  void buildCopies(RoleBuilder builder, ItemWalk &walk);
+  void buildCompute(RoleBuilder builder, ItemWalk &walk);
+  /// One step's products onto `accumulators`, where there are some.
+  tile::StartOp startProducts(RoleBuilder &builder, mlir::Value use,
+                              mlir::ValueRange accumulators);
+  /// The sums of an item, and the number of the last use.
+  std::pair<llvm::SmallVector<mlir::Value>, mlir::Value>
+  buildSums(RoleBuilder &builder, mlir::Value first);
+  /// Stores an item in parts of its columns; stores through a ring begin at use
+  /// `stored`.
+  mlir::Value buildStores(RoleBuilder &builder, mlir::IRMapping &mapping,
+                          mlir::ValueRange sums, mlir::Value stored);
+  /// Columns `at` .. of a tile, as wide as a part; `parts` holds those that are
+  /// made already.
+  mlir::Value buildPart(RoleBuilder &builder, mlir::IRMapping &mapping,
+                        mlir::IRMapping &parts, mlir::Value tile, int64_t at);
+  mlir::Value buildStore(RoleBuilder &builder, mlir::IRMapping &mapping,
+                         mlir::Value part, int64_t at, mlir::Value stored);
 
   tile::GridOp grid;
   tile::StreamOp stream;
-  tile::MmaOp mma;
+  llvm::SmallVector<tile::MmaOp> products;
   llvm::SmallVector<tile::LoadOp> loads;
+  llvm::SmallVector<CopiedView> views;
   tile::StoreOp store;
+  /// Where the copy engine moves the stored tile too.
+  std::optional<CopiedView> target;
   tile::RingType inType, outType;
-  int64_t copies = 0, registers = 0, group = 0;
-  mlir::Value in, out;
+  int64_t copies = 0, registers = 0, group = 0, partColumns = 0;
+  mlir::Value in, out, trips, targetView;
+  llvm::SmallVector<mlir::Value> sources;
 };
 
 } // namespace sennit::cuda

@@ -48,10 +48,9 @@ private:
   /// Runs `build` in the copy's first thread alone.
   void byLeader(DeviceBuilder &device, RoleThreads threads,
                 llvm::function_ref<void(DeviceBuilder &)> build);
-  /// The argument that holds the tensor map of a view, in boxes of `rows` by a
-  /// panel's columns.
-  mlir::Value getTensorMap(mlir::Value view, mlir::VectorType tile,
-                           int64_t rows);
+  /// The argument that holds the tensor map of a view, in boxes of those
+  /// extents.
+  mlir::Value getTensorMap(tile::CopyOp copy, llvm::ArrayRef<int64_t> box);
   /// The stack slot of a ring in registers.
   mlir::Value getOperandStorage(mlir::Value ring, RoleThreads threads);
 
@@ -62,7 +61,7 @@ private:
   mlir::Value base;
   llvm::DenseMap<mlir::Value, OpenSlot> slots;
   llvm::DenseMap<mlir::Value, mlir::Value> operands;
-  std::map<std::tuple<unsigned, int64_t, int64_t>, mlir::Value> maps;
+  std::map<std::pair<void *, llvm::SmallVector<int64_t>>, mlir::Value> maps;
 };
 
 /// One thread's part of a ring in registers, two elements a register.

@@ -5,6 +5,8 @@
 #include "compiler/Target.h"
 #include "compiler/targets/cuda/Cuda.h"
 #include "compiler/targets/cuda/ItemEmitter.h"
+#include "compiler/targets/cuda/Passes.h"
+#include "compiler/targets/cuda/Wgmma.h"
 
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringExtras.h"
@@ -43,8 +45,18 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
   info.core = machine::CoreAttr::get(
       &context, "cuda", machine->level, /*vector_bits=*/32,
       /*vector_registers=*/255, /*l1_bytes=*/itemThreads * 16 * 4 * 2,
-      /*l2_bytes=*/machine->sharedBytes / 2, /*threads=*/itemThreads);
+      /*l2_bytes=*/machine->sharedBytes / 2, /*threads=*/itemThreads,
+      /*async_rows=*/machine->level == "sm_90a" ? wgmmaRows : 0);
   return info;
+}
+
+/// Whether the module's kernel runs by roles from here on.
+static bool assignRoles(ModuleOp module) {
+  PassManager manager(module.getContext());
+  manager.addPass(createCudaAssignRoles());
+  return succeeded(manager.run(module)) &&
+         module.walk([](tile::RolesOp) { return WalkResult::interrupt(); })
+             .wasInterrupted();
 }
 
 static llvm::Expected<EmittedCode> emitKernel(ModuleOp module,
@@ -52,8 +64,12 @@ static llvm::Expected<EmittedCode> emitKernel(ModuleOp module,
   auto machine = getMachine(info.core.getIsa());
   if (!machine)
     return machine.takeError();
+  bool byRoles = machine->level == "sm_90a" && assignRoles(module);
   PassManager manager(module.getContext());
-  buildItemPipeline(manager, *machine);
+  if (byRoles)
+    buildRolePipeline(manager);
+  else
+    buildItemPipeline(manager, *machine);
   if (failed(manager.run(module)))
     return llvm::createStringError("a kernel has no code for `" +
                                    machine->level + "`; see the error above");
@@ -66,7 +82,8 @@ static llvm::Expected<EmittedCode> emitKernel(ModuleOp module,
   std::string assembler = findAssembler();
   if (assembler.empty())
     return code;
-  auto cubin = assemble(*ptx, assembler, *machine, Spills::Allowed);
+  auto cubin = assemble(*ptx, assembler, *machine,
+                        byRoles ? Spills::Refused : Spills::Allowed);
   if (!cubin)
     return cubin.takeError();
   code.add("cubin", *cubin);

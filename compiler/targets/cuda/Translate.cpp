@@ -2,12 +2,14 @@
 // looking.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cuda/Cuda.h"
+#include "compiler/targets/cuda/Passes.h"
 
 #include "dialects/tile/Tile.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Tools/mlir-translate/Translation.h"
+#include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace sennit;
@@ -19,7 +21,10 @@ static cuda::CudaMachine getHopper() {
 
 static llvm::Expected<std::string> lower(ModuleOp module) {
   PassManager manager(module.getContext());
-  cuda::buildPipeline(manager);
+  manager.addPass(createInlinerPass());
+  manager.addPass(createSymbolDCEPass());
+  manager.addPass(createCudaAssignRoles());
+  cuda::buildRolePipeline(manager);
   if (failed(manager.run(module)))
     return llvm::createStringError(
         "the kernel has no code; see the error above");

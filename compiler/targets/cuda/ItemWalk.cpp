@@ -1,0 +1,257 @@
+// Builds the walk over items and the roles around it, and says which views the
+// copy engine can move.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "compiler/targets/cuda/ItemWalk.h"
+#include "compiler/targets/cuda/DeviceBuilder.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cuda;
+
+Value sennit::cuda::index(RoleBuilder &builder, int64_t value) {
+  return builder.create<arith::ConstantIndexOp>(value);
+}
+
+Value sennit::cuda::add(RoleBuilder &builder, Value a, Value b) {
+  return builder.create<arith::AddIOp>(a, b);
+}
+
+Value sennit::cuda::multiply(RoleBuilder &builder, Value a, Value b) {
+  return builder.create<arith::MulIOp>(a, b);
+}
+
+Value sennit::cuda::count(RoleBuilder &builder, Value lower, Value upper,
+                          int64_t step) {
+  Value length = builder.create<arith::SubIOp>(upper, lower);
+  return builder.create<arith::CeilDivUIOp>(length, index(builder, step));
+}
+
+//===----------------------------------------------------------------------===//
+// The walk
+//===----------------------------------------------------------------------===//
+
+ItemWalk::ItemWalk(RoleBuilder &builder, tile::GridOp grid, int64_t group)
+    : grid(grid), group(group) {
+  items = index(builder, 1);
+  for (auto [lower, upper, step] :
+       llvm::zip_equal(grid.getLower(), grid.getUpper(), grid.getSteps())) {
+    counts.push_back(count(builder, lower, upper, step));
+    items = multiply(builder, items, counts.back());
+  }
+  block = builder.create<gpu::BlockIdOp>(gpu::Dimension::x);
+  blocks = builder.create<gpu::GridDimOp>(gpu::Dimension::x);
+}
+
+scf::ForOp ItemWalk::openItems(RoleBuilder &builder, ValueRange inits) {
+  auto loop = builder.create<scf::ForOp>(block, items, blocks, inits);
+  builder.setInsertionPointToStart(loop.getBody());
+  return loop;
+}
+
+/// The positions of an item along two dimensions: `group` of the first run
+/// beside each other.
+static std::pair<Value, Value> rasterize(RoleBuilder &builder, Value item,
+                                         Value rows, Value columns,
+                                         int64_t group) {
+  Value height = index(builder, group);
+  Value whole = multiply(builder, columns, height);
+  Value first =
+      multiply(builder, builder.create<arith::DivUIOp>(item, whole), height);
+  Value inside = builder.create<arith::RemUIOp>(item, whole);
+  Value left = builder.create<arith::SubIOp>(rows, first);
+  height = builder.create<arith::MinUIOp>(left, height);
+  Value row =
+      add(builder, first, builder.create<arith::RemUIOp>(inside, height));
+  return {row, builder.create<arith::DivUIOp>(inside, height)};
+}
+
+/// Whether `op` computes numbers, not tiles, from numbers alone.
+static bool isScalar(Operation &op) {
+  auto isNumber = [](Type type) { return type.isIntOrIndexOrFloat(); };
+  return isPure(&op) && op.getNumResults() != 0 &&
+         llvm::all_of(op.getOperandTypes(), isNumber) &&
+         llvm::all_of(op.getResultTypes(), isNumber) && op.getNumRegions() == 0;
+}
+
+IRMapping ItemWalk::enter(RoleBuilder &builder, Value item) {
+  size_t rank = counts.size();
+  SmallVector<Value> tiles(rank);
+  for (size_t dim = rank; dim > std::min<size_t>(rank, 2); --dim) {
+    // Outer dimensions vary slowest.
+    size_t outer = rank - dim;
+    Value inner = index(builder, 1);
+    for (Value extent : ArrayRef(counts).drop_front(outer + 1))
+      inner = multiply(builder, inner, extent);
+    tiles[outer] = builder.create<arith::DivUIOp>(item, inner);
+    item = builder.create<arith::RemUIOp>(item, inner);
+  }
+  if (rank == 1)
+    tiles[0] = item;
+  else
+    std::tie(tiles[rank - 2], tiles[rank - 1]) =
+        rasterize(builder, item, counts[rank - 2], counts[rank - 1], group);
+  IRMapping mapping;
+  for (auto [argument, tile, lower, step] : llvm::zip_equal(
+           grid.getInductionVars(), tiles, grid.getLower(), grid.getSteps()))
+    mapping.map(argument, add(builder, lower,
+                              multiply(builder, tile, index(builder, step))));
+  for (Operation &op : grid.getBody().front())
+    if (isScalar(op))
+      builder.clone(op, mapping);
+  return mapping;
+}
+
+//===----------------------------------------------------------------------===//
+// Roles
+//===----------------------------------------------------------------------===//
+
+/// Registers of a thread that copies, in steps of 8.
+constexpr int64_t copyRegisters = 40;
+
+int64_t sennit::cuda::getComputeRegisters(int64_t copies) {
+  return std::min<int64_t>(
+      (65536 / groupThreads - copyRegisters) / copies / 8 * 8, 240);
+}
+
+tile::RolesOp sennit::cuda::openRoles(RoleBuilder &builder, int64_t registers,
+                                      int64_t copies, bool turns) {
+  MLIRContext *context = builder.getContext();
+  auto role = [&](StringRef name, int64_t registers, int64_t copies,
+                  bool turns) {
+    return tile::RoleAttr::get(context, StringAttr::get(context, name), 4,
+                               registers, copies, turns);
+  };
+  OperationState state(builder.getLoc(), tile::RolesOp::getOperationName());
+  state.getOrAddProperties<tile::RolesOp::Properties>().roles =
+      builder.getArrayAttr({role("copy", copyRegisters, 1, false),
+                            role("compute", registers, copies, turns)});
+  for (int i = 0; i < 2; ++i)
+    tile::RolesOp::ensureRoleTerminator(*state.addRegion(), OpBuilder(context),
+                                        builder.getLoc());
+  return cast<tile::RolesOp>(builder.create(state));
+}
+
+RoleBuilder sennit::cuda::enterRole(tile::RolesOp roles, unsigned role) {
+  return RoleBuilder(roles.getLoc(),
+                     roles.getBodies()[role].front().getTerminator());
+}
+
+//===----------------------------------------------------------------------===//
+// Views
+//===----------------------------------------------------------------------===//
+
+/// Whether an extent is a sum of the kernel's scalars.
+static bool isSumOfScalars(Value extent) {
+  if (auto sum = extent.getDefiningOp<arith::AddIOp>())
+    return isSumOfScalars(sum.getLhs()) && isSumOfScalars(sum.getRhs());
+  auto argument = dyn_cast<BlockArgument>(extent);
+  return argument &&
+         isa<FunctionOpInterface>(argument.getOwner()->getParentOp());
+}
+
+std::string CopiedView::matchExtents(ValueRange bounds,
+                                     ArrayRef<int64_t> boundDims) {
+  auto type = cast<MemRefType>(view.getType());
+  SmallVector<int64_t> strides;
+  int64_t offset = 0;
+  bool isStated = succeeded(type.getStridesAndOffset(strides, offset)) &&
+                  llvm::none_of(strides, ShapedType::isDynamic);
+  // Bounds that are the view's own extents need not be stated.
+  bool isWhole = llvm::is_sorted(dims) && !(isStated && bounds.empty());
+  for (auto [dim, bound] : llvm::zip_equal(boundDims, bounds)) {
+    auto size = bound.getDefiningOp<memref::DimOp>();
+    isWhole &=
+        size && size.getSource() == view && size.getConstantIndex() == dim;
+  }
+  if (isWhole)
+    return "";
+  if (!isStated)
+    return "a bound is not the extent of its view";
+  Builder builder(view.getContext());
+  for (int64_t extent : type.getShape())
+    extents.push_back(ShapedType::isDynamic(extent)
+                          ? OpFoldResult()
+                          : OpFoldResult(builder.getIndexAttr(extent)));
+  for (auto [dim, bound] : llvm::zip_equal(boundDims, bounds)) {
+    if (auto constant = getConstantIntValue(bound))
+      extents[dim] = builder.getIndexAttr(*constant);
+    else if (isSumOfScalars(bound))
+      extents[dim] = bound;
+    else
+      return "a bound is no sum of the kernel's scalars";
+  }
+  if (llvm::any_of(extents, [](OpFoldResult extent) { return !extent; }))
+    return "a view has an extent that no bound says";
+  return "";
+}
+
+template <typename MemoryOp> std::string CopiedView::match(MemoryOp op) {
+  view = op.getView();
+  auto type = cast<MemRefType>(view.getType());
+  if (!isa<BlockArgument>(view))
+    return "a view is no argument of the kernel";
+  tileRank = op.getTileDims().size();
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (!llvm::is_contained(op.getTileDims(), dim))
+      dims.push_back(dim);
+  llvm::append_range(dims, op.getTileDims());
+  if (dims.back() != type.getRank() - 1)
+    return "a tile's columns do not run along its view's last dimension";
+  for (int64_t dim = 0; dim < tileRank; ++dim)
+    if (op.isIndexed(dim))
+      return "a tile is gathered or scattered";
+  SmallVector<int64_t> boundDims;
+  for (int64_t dim : op.getBoundDims())
+    boundDims.push_back(op.getViewDim(dim));
+  return matchExtents(op.getBounds(), boundDims);
+}
+
+template std::string CopiedView::match(tile::LoadOp);
+template std::string CopiedView::match(tile::StoreOp);
+
+SmallVector<Value> CopiedView::order(ValueRange indices) const {
+  return llvm::map_to_vector(dims, [&](int64_t dim) { return indices[dim]; });
+}
+
+SmallVector<int64_t> CopiedView::getBox(ArrayRef<int64_t> tile) const {
+  SmallVector<int64_t> box(dims.size() - tileRank, 1);
+  llvm::append_range(box, tile);
+  return box;
+}
+
+/// A sum of scalars, outside of the grid.
+static Value copySum(RoleBuilder &builder, Value extent) {
+  auto sum = extent.getDefiningOp<arith::AddIOp>();
+  if (!sum)
+    return extent;
+  return add(builder, copySum(builder, sum.getLhs()),
+             copySum(builder, sum.getRhs()));
+}
+
+Value CopiedView::build(RoleBuilder &builder) {
+  if (extents.empty())
+    return view;
+  auto type = cast<MemRefType>(view.getType());
+  SmallVector<int64_t> strides, shape, ordered;
+  int64_t offset = 0;
+  (void)type.getStridesAndOffset(strides, offset);
+  SmallVector<OpFoldResult> sizes, steps;
+  for (int64_t dim : dims) {
+    OpFoldResult extent = extents[dim];
+    if (auto value = dyn_cast<Value>(extent))
+      extent = copySum(builder, value);
+    sizes.push_back(extent);
+    shape.push_back(getConstantIntValue(extent).value_or(ShapedType::kDynamic));
+    steps.push_back(builder.getIndexAttr(strides[dim]));
+    ordered.push_back(strides[dim]);
+  }
+  auto stated =
+      MemRefType::get(shape, type.getElementType(),
+                      StridedLayoutAttr::get(type.getContext(), 0, ordered));
+  return builder.create<memref::ReinterpretCastOp>(
+      stated, view, builder.getIndexAttr(0), sizes, steps);
+}

@@ -1,0 +1,83 @@
+// What the roles of one kernel share: the walk over a grid's items, the views
+// that the copy engine moves, the roles themselves.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_COMPILER_TARGETS_CUDA_ITEMWALK_H
+#define SENNIT_COMPILER_TARGETS_CUDA_ITEMWALK_H
+
+#include "dialects/tile/TileAsync.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+#include <string>
+
+namespace sennit::cuda {
+
+using RoleBuilder = mlir::ImplicitLocOpBuilder;
+
+mlir::Value index(RoleBuilder &builder, int64_t value);
+mlir::Value add(RoleBuilder &builder, mlir::Value a, mlir::Value b);
+mlir::Value multiply(RoleBuilder &builder, mlir::Value a, mlir::Value b);
+/// How many steps there are from `lower` to `upper`.
+mlir::Value count(RoleBuilder &builder, mlir::Value lower, mlir::Value upper,
+                  int64_t step);
+
+/// The persistent walk of blocks over the items of a grid.
+class ItemWalk {
+public:
+  /// Counts the items here; `group` positions of the second last dimension run
+  /// beside each other, so that what runs at once shares tiles in L2.
+  ItemWalk(RoleBuilder &builder, tile::GridOp grid, int64_t group);
+
+  /// Opens the loop over this block's items, which carries `inits`.
+  mlir::scf::ForOp openItems(RoleBuilder &builder, mlir::ValueRange inits);
+  /// Maps the grid's positions, and clones the item's scalars.
+  mlir::IRMapping enter(RoleBuilder &builder, mlir::Value item);
+
+private:
+  tile::GridOp grid;
+  int64_t group;
+  mlir::Value items, block, blocks;
+  llvm::SmallVector<mlir::Value> counts;
+};
+
+/// Opens `tile.roles` of one role that copies, on 40 registers, and one that
+/// computes, in `copies` copies of `registers`.
+tile::RolesOp openRoles(RoleBuilder &builder, int64_t registers, int64_t copies,
+                        bool turns);
+/// At the end of a role.
+RoleBuilder enterRole(tile::RolesOp roles, unsigned role);
+
+/// Registers that a thread of `copies` computing roles can have.
+int64_t getComputeRegisters(int64_t copies);
+
+/// A memory op's view as the copy engine sees it: dimensions that it walks
+/// last, each as long as the op's bound says.
+class CopiedView {
+public:
+  /// Why the engine cannot move what `op` moves, or an empty string. The op's
+  /// tile runs along `rank` dimensions of its view.
+  template <typename MemoryOp> std::string match(MemoryOp op);
+
+  /// The view, made where the builder stands, outside of the roles.
+  mlir::Value build(RoleBuilder &builder);
+  /// The op's indices in the order of the view's dimensions.
+  llvm::SmallVector<mlir::Value> order(mlir::ValueRange indices) const;
+  /// The box of the op's tile in that order.
+  llvm::SmallVector<int64_t> getBox(llvm::ArrayRef<int64_t> tile) const;
+
+private:
+  std::string matchExtents(mlir::ValueRange bounds,
+                           llvm::ArrayRef<int64_t> boundDims);
+
+  mlir::Value view;
+  /// The view's dimensions, those of the tile last.
+  llvm::SmallVector<int64_t> dims;
+  int64_t tileRank = 0;
+  /// One a dimension of the view; empty where the view is moved as it is.
+  llvm::SmallVector<mlir::OpFoldResult> extents;
+};
+
+} // namespace sennit::cuda
+
+#endif // SENNIT_COMPILER_TARGETS_CUDA_ITEMWALK_H
