@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -104,6 +105,14 @@ template <typename T> void destroyObject(T *object) {
   object->~T();
   free(object);
 }
+
+/// Owns what `createObject` made.
+struct DestroyObject {
+  template <typename T> void operator()(T *object) const {
+    destroyObject(object);
+  }
+};
+template <typename T> using Owned = std::unique_ptr<T, DestroyObject>;
 
 /// Anonymous pages, zero until written.
 class Pages {

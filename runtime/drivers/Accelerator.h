@@ -17,6 +17,23 @@ struct KernelCode {
   std::string_view text, binary;
 };
 
+/// The launches of an entry, call after call, so that the device is told at
+/// once what a call repeats of the one before. Used by one thread at a time.
+class LaunchSequence {
+public:
+  virtual ~LaunchSequence() = default;
+
+  /// Begins a call. A call that did not finish is forgotten, with what it had
+  /// not started.
+  virtual void begin() = 0;
+  /// Asks for kernel |number| on |count| slots, as sennit/abi.h describes them,
+  /// and copies these. The kernel starts now or when the call finishes.
+  virtual Status launch(int64_t number, const int64_t *slots,
+                        int64_t count) = 0;
+  /// Starts all that was asked for.
+  virtual Status finish() = 0;
+};
+
 /// One device, opened for one module. What is asked of it is done in order;
 /// copies to and from the host wait for what came before.
 class Accelerator {
@@ -42,9 +59,11 @@ public:
 
   /// Loads the next kernel; the first is number 0.
   virtual Status addKernel(const KernelCode &code) = 0;
-  /// Starts kernel |number| on |count| slots, as sennit/abi.h describes them.
-  virtual Status launch(int64_t number, const int64_t *slots,
-                        int64_t count) = 0;
+  /// Makes a sequence of launches of the kernels, which ends before the device.
+  virtual Status createSequence(Owned<LaunchSequence> &out_sequence) = 0;
+  /// Runs kernel |number| by itself, and waits: the time that the device took.
+  virtual Status time(int64_t number, const int64_t *slots, int64_t count,
+                      uint64_t &out_nanoseconds) = 0;
   /// Waits for all that was asked.
   virtual Status finish() = 0;
 };

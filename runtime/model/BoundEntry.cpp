@@ -34,7 +34,10 @@ Status BoundEntry::bind(const ManifestEntry &manifestEntry,
     SENNIT_RETURN_IF_ERROR(bindings.append(bindArgument(argument, buffers)));
   SENNIT_RETURN_IF_ERROR(scalars.grow(entry->scalars.size()));
   accelerator = buffers.accelerator;
-  return accelerator ? bindStaging() : Status();
+  if (!accelerator)
+    return {};
+  SENNIT_RETURN_IF_ERROR(accelerator->createSequence(launches));
+  return bindStaging();
 }
 
 //===----------------------------------------------------------------------===//
@@ -127,6 +130,7 @@ Status BoundEntry::run(KernelRunner &runner) {
   constexpr unsigned defaultControl = 0x1f80;
   unsigned callersControl = __builtin_ia32_stmxcsr();
   __builtin_ia32_ldmxcsr(defaultControl);
+  runner.begin(launches.get());
   int32_t result = function(&invocation);
   __builtin_ia32_ldmxcsr(callersControl);
   if (result != 0)
@@ -134,7 +138,7 @@ Status BoundEntry::run(KernelRunner &runner) {
                      "entry `%.*s` returned %d, expected 0: it was compiled "
                      "for another ABI version than %d",
                      SENNIT_VIEW(entry->name), result, SENNIT_ABI_VERSION);
-  return runner.takeFailure();
+  return runner.finish();
 }
 
 } // namespace sennit

@@ -48,6 +48,7 @@ private:
   Array<void *> bindings;
   Array<int64_t> scalars;
   Accelerator *accelerator = nullptr;
+  Owned<LaunchSequence> launches;
   /// Weights, inputs and outputs on the device, one after the other.
   ModelMemory staging;
 };

@@ -26,34 +26,50 @@ void KernelRunner::resetProfile() {
     counts = {};
 }
 
-void KernelRunner::run(int64_t id, sennit_kernel_fn kernel,
-                       const int64_t *arguments, int64_t count) {
-  if (!device)
-    return threads->parallelFor(kernel, arguments, count, scratch.data());
-  Status status = device->launch(id, arguments, count);
-  // A kernel's time is that until it ends.
-  if (status.isOk() && isProfiling)
-    status = device->finish();
-  if (failure.isOk())
-    failure = std::move(status);
+void KernelRunner::begin(LaunchSequence *launches) {
+  sequence = isProfiling ? nullptr : launches;
+  if (sequence)
+    sequence->begin();
+}
+
+Status KernelRunner::finish() {
+  if (failure.isOk() && sequence)
+    failure = sequence->finish();
+  return std::exchange(failure, Status());
+}
+
+void KernelRunner::launch(int64_t id, const int64_t *slots, int64_t count) {
+  if (!failure.isOk())
+    return;
+  if (sequence) {
+    failure = sequence->launch(id, slots, count);
+    return;
+  }
+  uint64_t nanoseconds = 0;
+  failure = device->time(id, slots, count, nanoseconds);
+  this->count(id, 0, nanoseconds);
+}
+
+void KernelRunner::count(int64_t id, uint64_t items, uint64_t nanoseconds) {
+  if (id < 0 || static_cast<uint64_t>(id) >= profile.size())
+    return;
+  Counts &counts = profile[static_cast<size_t>(id)];
+  counts.nanoseconds += nanoseconds;
+  counts.items += items;
+  ++counts.calls;
 }
 
 void KernelRunner::parallelFor(sennit_invocation *invocation, int64_t id,
                                sennit_kernel_fn kernel,
                                const int64_t *arguments, int64_t count) {
   auto *self = static_cast<KernelRunner *>(invocation->host);
-  bool isCounted = self->isProfiling && id >= 0 &&
-                   static_cast<uint64_t>(id) < self->profile.size();
-  if (!isCounted) {
-    self->run(id, kernel, arguments, count);
-    return;
-  }
-  uint64_t start = readClock();
-  self->run(id, kernel, arguments, count);
-  Counts &counts = self->profile[static_cast<size_t>(id)];
-  counts.nanoseconds += readClock() - start;
-  counts.items += static_cast<uint64_t>(count > 0 ? count : 0);
-  ++counts.calls;
+  if (self->device)
+    return self->launch(id, arguments, count);
+  uint64_t start = self->isProfiling ? readClock() : 0;
+  self->threads->parallelFor(kernel, arguments, count, self->scratch.data());
+  if (self->isProfiling)
+    self->count(id, static_cast<uint64_t>(count > 0 ? count : 0),
+                readClock() - start);
 }
 
 } // namespace sennit

@@ -24,8 +24,11 @@ public:
   Status create(ThreadPool &pool, Accelerator *accelerator,
                 uint64_t scratchBytes, uint64_t kernels);
 
-  /// The first refusal of a launch since the last question.
-  Status takeFailure() { return std::exchange(failure, Status()); }
+  /// Begins a call of the entry whose |launches| these are, null where a pool
+  /// runs the kernels.
+  void begin(LaunchSequence *launches);
+  /// Ends it: the first refusal of a launch, after which none was made.
+  Status finish();
 
   /// The callback of `sennit_invocation`.
   static void parallelFor(sennit_invocation *invocation, int64_t id,
@@ -37,11 +40,13 @@ public:
   const Counts &counts(uint64_t kernel) const { return profile[kernel]; }
 
 private:
-  void run(int64_t id, sennit_kernel_fn kernel, const int64_t *arguments,
-           int64_t count);
+  void launch(int64_t id, const int64_t *slots, int64_t count);
+  void count(int64_t id, uint64_t items, uint64_t nanoseconds);
 
   ThreadPool *threads = nullptr;
   Accelerator *device = nullptr;
+  /// Of the call, null while each kernel is measured by itself.
+  LaunchSequence *sequence = nullptr;
   Status failure;
   Pages scratch;
   Array<Counts> profile;

@@ -4,6 +4,8 @@
 // The executable's own malloc family, and the calls by which the system gives
 // memory, files and threads, stand before libc's, count, and refuse on demand.
 // Sanitizers bring their own, so these tests rest there.
+#include "runtime/drivers/cuda/CudaAccelerator.h"
+#include "test/runtime/FakeLibrary.h"
 #include "test/runtime/Loaded.h"
 
 #include <atomic>
@@ -188,5 +190,80 @@ TEST(Allocation, ARefusalAnywhereIsAnErrorAndNotACrash) {
     EXPECT_GT(refuse, 40);
   }
   EXPECT_FALSE(runRefusing(path, 1000000, false));
+}
+namespace {
+
+/// A device of one kernel, which takes a map of as many rows as its slot says.
+struct MappingDevice {
+  MappingDevice() {
+    EXPECT_TRUE(accelerator.open("sm_90a", SENNIT_FakeCuda).isOk());
+    EXPECT_TRUE(accelerator
+                    .addKernel({"rows",
+                                "// sennit: {\"kernel\":\"rows\",\"threads\":"
+                                "256,\"shared\":0,\"parameters\":[{\"view\":0,"
+                                "\"box\":[8,64],\"element\":\"f16\","
+                                "\"shape\":[{\"scalars\":[1]},64],"
+                                "\"strides\":[64,1]}]}\n",
+                                {}})
+                    .isOk());
+  }
+  static sennit::Status call(sennit::LaunchSequence &sequence, int64_t rows,
+                             int launches = 3) {
+    sequence.begin();
+    int64_t slots[] = {4096, rows};
+    for (int i = 0; i < launches; ++i)
+      SENNIT_RETURN_IF_ERROR(sequence.launch(0, slots, 2));
+    return sequence.finish();
+  }
+  FakeLibrary fake;
+  sennit::cuda::CudaAccelerator accelerator;
+};
+
+} // namespace
+
+TEST(Allocation, NoneInSequencesOfADevice) {
+  MappingDevice device;
+  sennit::Owned<sennit::LaunchSequence> sequence;
+  ASSERT_TRUE(device.accelerator.createSequence(sequence).isOk());
+  for (int i = 0; i < 2; ++i)
+    EXPECT_TRUE(device.call(*sequence, 5).isOk());
+  {
+    Counting counting;
+    for (int64_t rows = 0; rows < 20; ++rows)
+      (void)device.call(*sequence, rows);
+  }
+  EXPECT_EQ(requests, 0);
+  EXPECT_EQ(select(device.fake.takeLines(), "graph").size(), 20u);
+  // Calls that never repeat have no graph, and need no more memory.
+  (void)device.call(*sequence, 1, 2);
+  {
+    Counting counting;
+    for (int i = 0; i < 20; ++i)
+      (void)device.call(*sequence, i, 2 + (i + 1) % 2);
+  }
+  EXPECT_EQ(requests, 0);
+  EXPECT_EQ(select(device.fake.takeLines(), "launch").size(), 52u);
+}
+
+TEST(Allocation, ASequenceGoesOnAfterARefusal) {
+  MappingDevice device;
+  bool isAsked = true;
+  for (long refuse = 1; isAsked; ++refuse) {
+    sennit::Owned<sennit::LaunchSequence> sequence;
+    {
+      Counting counting(refuse);
+      bool isOk = device.accelerator.createSequence(sequence).isOk();
+      for (int i = 0; isOk && i < 3; ++i)
+        isOk = device.call(*sequence, i).isOk();
+      isAsked = requests >= refuse;
+    }
+    device.fake.takeText();
+    if (!sequence)
+      continue;
+    EXPECT_TRUE(device.call(*sequence, 9).isOk()) << refuse;
+    EXPECT_EQ(select(device.fake.takeLines(), "run"),
+              std::vector<std::string>(3, "run rows([0x1000 9x64])"))
+        << refuse;
+  }
 }
 #endif

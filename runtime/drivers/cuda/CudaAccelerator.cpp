@@ -3,6 +3,8 @@
 // LICENSE.
 #include "runtime/drivers/cuda/CudaAccelerator.h"
 
+#include "runtime/drivers/cuda/Sequence.h"
+
 #include <algorithm>
 
 namespace sennit::cuda {
@@ -22,8 +24,8 @@ static int readLevel(std::string_view isa, bool &isExact) {
   return level;
 }
 
-Status CudaAccelerator::open(std::string_view isa) {
-  SENNIT_RETURN_IF_ERROR(driver.load());
+Status CudaAccelerator::open(std::string_view isa, const char *library) {
+  SENNIT_RETURN_IF_ERROR(driver.load(library));
   SENNIT_RETURN_IF_ERROR(device.open(driver, 0));
   bool isExact = false;
   int wanted = readLevel(isa, isExact), found = device.capability();
@@ -118,17 +120,45 @@ Status CudaAccelerator::addKernel(const KernelCode &code) {
   return growWorkspace(kernel->workspaceBytes());
 }
 
-Status CudaAccelerator::launch(int64_t number, const int64_t *slots,
-                               int64_t count) {
+Status CudaAccelerator::findKernel(int64_t number,
+                                   const Kernel *&out_kernel) const {
   if (number < 0 || static_cast<size_t>(number) >= kernels.size())
     return makeError(SENNIT_STATUS_INTERNAL,
                      "kernel %lld is launched, the module has %zu",
                      static_cast<long long>(number), kernels.size());
-  const Kernel &kernel = *kernels[static_cast<size_t>(number)];
+  out_kernel = kernels[static_cast<size_t>(number)];
+  return {};
+}
+
+Address CudaAccelerator::workspaceAddress() const {
+  return addressOf(workspace);
+}
+
+Status CudaAccelerator::createSequence(Owned<LaunchSequence> &out_sequence) {
+  auto *sequence = createObject<Sequence>();
+  if (!sequence)
+    return makeOutOfMemory("a sequence of launches", sizeof(*sequence));
+  out_sequence.reset(sequence);
+  sequence->create(*this);
+  return {};
+}
+
+Status CudaAccelerator::time(int64_t number, const int64_t *slots,
+                             int64_t count, uint64_t &out_nanoseconds) {
+  const Kernel *kernel = nullptr;
+  SENNIT_RETURN_IF_ERROR(findKernel(number, kernel));
   Values values;
-  SENNIT_RETURN_IF_ERROR(kernel.fill(slots, static_cast<size_t>(count),
-                                     addressOf(workspace), values));
-  return kernel.launch(values);
+  SENNIT_RETURN_IF_ERROR(kernel->fill(slots, static_cast<size_t>(count),
+                                      workspaceAddress(), values));
+  // Made anew each time: several contexts may measure at once.
+  Stopwatch watch;
+  SENNIT_RETURN_IF_ERROR(watch.create(device));
+  SENNIT_RETURN_IF_ERROR(watch.start());
+  SENNIT_RETURN_IF_ERROR(kernel->launch(values));
+  float milliseconds = 0;
+  SENNIT_RETURN_IF_ERROR(watch.stop(kernel->name(), milliseconds));
+  out_nanoseconds = static_cast<uint64_t>(double(milliseconds) * 1e6);
+  return {};
 }
 
 } // namespace sennit::cuda

@@ -13,7 +13,7 @@ class CudaAccelerator final : public Accelerator {
 public:
   /// Opens the first device. UNSUPPORTED where it does not run |isa|, as
   /// ptxas spells it.
-  Status open(std::string_view isa);
+  Status open(std::string_view isa, const char *library = "libcuda.so.1");
   ~CudaAccelerator() override;
 
   const char *name() const override { return device.name(); }
@@ -26,8 +26,15 @@ public:
   Status copyOut(void *target, const uint8_t *source, uint64_t bytes) override;
   Status copy(uint8_t *target, const uint8_t *source, uint64_t bytes) override;
   Status addKernel(const KernelCode &code) override;
-  Status launch(int64_t number, const int64_t *slots, int64_t count) override;
+  Status createSequence(Owned<LaunchSequence> &out_sequence) override;
+  Status time(int64_t number, const int64_t *slots, int64_t count,
+              uint64_t &out_nanoseconds) override;
   Status finish() override { return device.synchronize(); }
+
+  const Device &cudaDevice() const { return device; }
+  Status findKernel(int64_t number, const Kernel *&out_kernel) const;
+  /// Where kernels find their workspace; another place once one was added.
+  Address workspaceAddress() const;
 
 private:
   /// Makes the workspace at least |bytes| long, while no kernel runs.

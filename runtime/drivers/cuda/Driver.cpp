@@ -18,15 +18,19 @@ Status Driver::load(const char *library) {
   };
 #define SENNIT_CUDA_ENTRY(name, symbol, parameters) {&name, symbol},
   const Entry entries[] = {SENNIT_CUDA_FUNCTIONS(SENNIT_CUDA_ENTRY)};
+  const Entry graphs[] = {SENNIT_CUDA_GRAPH_FUNCTIONS(SENNIT_CUDA_ENTRY)};
 #undef SENNIT_CUDA_ENTRY
-  for (const Entry &entry : entries) {
-    void *function = dlsym(handle, entry.symbol);
-    if (!function)
+  auto find = [&](const Entry &entry) {
+    return *static_cast<void **>(entry.place) = dlsym(handle, entry.symbol);
+  };
+  for (const Entry &entry : entries)
+    if (!find(entry))
       return makeError(SENNIT_STATUS_UNSUPPORTED,
                        "%s has no `%s`; a driver of CUDA 12 or later has",
                        library, entry.symbol);
-    *static_cast<void **>(entry.place) = function;
-  }
+  areGraphsThere = true;
+  for (const Entry &entry : graphs)
+    areGraphsThere &= find(entry) != nullptr;
   return check(initialize(0), "initialising the CUDA driver");
 }
 

@@ -24,6 +24,17 @@ struct alignas(128) TensorMap {
   unsigned char bytes[128];
 };
 
+/// A kernel in a graph: CUDA_KERNEL_NODE_PARAMS_v2. Its values are copied when
+/// the driver is given it.
+struct KernelNode {
+  Handle function = nullptr;
+  unsigned blocks[3] = {1, 1, 1}, threads[3] = {1, 1, 1};
+  unsigned sharedBytes = 0;
+  void **values = nullptr, **extra = nullptr;
+  /// Not needed where there is a function.
+  Handle kernel = nullptr, context = nullptr;
+};
+
 /// Every function: its name here, its symbol, its parameters.
 #define SENNIT_CUDA_FUNCTIONS(ENTRY)                                           \
   ENTRY(initialize, "cuInit", (unsigned))                                      \
@@ -68,6 +79,20 @@ struct alignas(128) TensorMap {
          const uint64_t *, const uint32_t *, const uint32_t *, int, int, int,  \
          int))
 
+/// Those of graphs, without which a driver is of use too. A node is added after
+/// others, and its values are set in the executable made of its graph.
+#define SENNIT_CUDA_GRAPH_FUNCTIONS(ENTRY)                                     \
+  ENTRY(createGraph, "cuGraphCreate", (Handle *, unsigned))                    \
+  ENTRY(destroyGraph, "cuGraphDestroy", (Handle))                              \
+  ENTRY(addKernelNode, "cuGraphAddKernelNode_v2",                              \
+        (Handle *, Handle, const Handle *, size_t, const KernelNode *))        \
+  ENTRY(instantiateGraph, "cuGraphInstantiateWithFlags",                       \
+        (Handle *, Handle, uint64_t))                                          \
+  ENTRY(setKernelNode, "cuGraphExecKernelNodeSetParams_v2",                    \
+        (Handle, Handle, const KernelNode *))                                  \
+  ENTRY(launchGraph, "cuGraphLaunch", (Handle, Handle))                        \
+  ENTRY(destroyExecutable, "cuGraphExecDestroy", (Handle))
+
 /// The functions of one libcuda. Loaded once and never unloaded: the driver
 /// keeps threads of its own.
 class Driver {
@@ -75,16 +100,23 @@ public:
 #define SENNIT_CUDA_ENTRY(name, symbol, parameters)                            \
   int(*name) parameters = nullptr;
   SENNIT_CUDA_FUNCTIONS(SENNIT_CUDA_ENTRY)
+  SENNIT_CUDA_GRAPH_FUNCTIONS(SENNIT_CUDA_ENTRY)
 #undef SENNIT_CUDA_ENTRY
 
   /// Opens |library| and initialises it. UNSUPPORTED where it is not there, is
   /// too old for a function above, or finds no device.
   Status load(const char *library = "libcuda.so.1");
 
+  /// Whether the library has all functions of graphs.
+  bool hasGraphs() const { return areGraphsThere; }
+
   /// OK for 0, otherwise the driver's name and sentence for |result|. |what|
   /// says what was asked, with the name of the kernel where there is one:
   /// "launch of kernel `matmul`".
   Status check(int result, const char *what, const char *name = nullptr) const;
+
+private:
+  bool areGraphsThere = false;
 };
 
 } // namespace sennit::cuda

@@ -219,4 +219,29 @@ Status Kernel::launch(const Values &values) const {
 
 Status Kernel::launch(unsigned blocks) const { return launch(bound, blocks); }
 
+KernelNode Kernel::describeNode(const Values &values) const {
+  KernelNode node;
+  node.function = function;
+  node.blocks[0] = blocks;
+  node.threads[0] = static_cast<unsigned>(description.threads);
+  node.sharedBytes = static_cast<unsigned>(description.sharedBytes);
+  node.values = const_cast<void **>(values.pointers.data());
+  return node;
+}
+
+int Kernel::addNode(Handle graph, const Handle *previous, const Values &values,
+                    Handle &out_node) const {
+  KernelNode node = describeNode(values);
+  return device->driver().addKernelNode(&out_node, graph, previous,
+                                        previous ? 1 : 0, &node);
+}
+
+Status Kernel::setNode(Handle executable, Handle node,
+                       const Values &values) const {
+  const Driver &driver = device->driver();
+  KernelNode changed = describeNode(values);
+  return driver.check(driver.setKernelNode(executable, node, &changed),
+                      "changing in a graph kernel", name());
+}
+
 } // namespace sennit::cuda

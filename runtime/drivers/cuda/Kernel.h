@@ -59,6 +59,14 @@ public:
   /// Puts one launch on the device's stream, of as many blocks as run at once.
   Status launch(const Values &values) const;
 
+  /// Adds such a launch to |graph|, after |previous| unless that is null. The
+  /// driver's result.
+  int addNode(Handle graph, const Handle *previous, const Values &values,
+              Handle &out_node) const;
+  /// Gives the |node| of the graph that |executable| was made of other values,
+  /// from its next launch on.
+  Status setNode(Handle executable, Handle node, const Values &values) const;
+
   /// Makes values once; |arguments| are the program's, in order. Refuses as
   /// `fill` does.
   Status bind(const Argument *arguments, size_t count);
@@ -80,6 +88,7 @@ private:
   Status makeMap(const Parameter &parameter, const View &view,
                  TensorMap &map) const;
   Status launch(const Values &values, unsigned blocks) const;
+  KernelNode describeNode(const Values &values) const;
 
   const Device *device = nullptr;
   Handle module = nullptr, function = nullptr;

@@ -333,14 +333,15 @@ typedef struct sennit_kernel_profile {
   /* Belongs to the module. */
   const char *name;
   uint64_t calls;
-  /* Work items over all calls. */
+  /* Work items over all calls; 0 where a device runs them. */
   uint64_t items;
-  /* Wall time over all calls, on the thread that called the context. */
+  /* Wall time over all calls, on the thread that called the context or, where a
+   * device runs the kernels, on that. */
   uint64_t nanoseconds;
 } sennit_kernel_profile;
 
 /* Starts (|enabled| 1) or stops (0) counting; off in a new context. A clock is
- * read twice a kernel, about 50 ns. */
+ * read twice a kernel, about 50 ns; a device runs each kernel by itself. */
 SENNIT_API void sennit_context_profile_enable(sennit_context *context,
                                               int enabled);
 SENNIT_API void sennit_context_profile_reset(sennit_context *context);

@@ -1,0 +1,141 @@
+// Remembers an entry's launches and makes a graph of them.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "runtime/drivers/cuda/Sequence.h"
+
+#include "runtime/drivers/cuda/CudaAccelerator.h"
+
+#include <algorithm>
+
+namespace sennit::cuda {
+
+/// Launches that are remembered, about a kilobyte each; those after them share
+/// the last place, and no graph is made.
+constexpr size_t mostSites = 4096;
+
+void Sequence::create(CudaAccelerator &owner) { accelerator = &owner; }
+
+Sequence::~Sequence() {
+  (void)accelerator->enter();
+  destroyGraph();
+}
+
+//===----------------------------------------------------------------------===//
+// A call
+//===----------------------------------------------------------------------===//
+
+void Sequence::begin() {
+  Address current = accelerator->workspaceAddress();
+  if (count != 0 || current != workspace)
+    forget();
+  workspace = current;
+  isRepeated = lastCount != 0;
+}
+
+Status Sequence::launch(int64_t number, const int64_t *slots,
+                        int64_t slotCount) {
+  const Kernel *kernel = nullptr;
+  SENNIT_RETURN_IF_ERROR(accelerator->findKernel(number, kernel));
+  // Counted first: a call that is refused here has not finished.
+  size_t index = count++;
+  if (isRepeated)
+    isRepeated = index < lastCount && sites[index].values.kernel == kernel;
+  if (!isRepeated)
+    SENNIT_RETURN_IF_ERROR(leaveGraph(index));
+  index = std::min(index, mostSites - 1);
+  if (index == sites.size())
+    SENNIT_RETURN_IF_ERROR(sites.append(Site()));
+  return launchSite(sites[index], *kernel, slots,
+                    static_cast<size_t>(slotCount));
+}
+
+Status Sequence::launchSite(Site &site, const Kernel &kernel,
+                            const int64_t *slots, size_t count) {
+  bool isSame = site.values.kernel == &kernel && site.slotCount == count &&
+                std::equal(slots, slots + count, site.slots.begin());
+  if (!isSame) {
+    SENNIT_RETURN_IF_ERROR(site.slots.grow(count));
+    std::copy(slots, slots + count, site.slots.begin());
+    site.slotCount = count;
+    SENNIT_RETURN_IF_ERROR(kernel.fill(slots, count, workspace, site.values));
+  }
+  if (!executable)
+    return kernel.launch(site.values);
+  return isSame ? Status() : kernel.setNode(executable, site.node, site.values);
+}
+
+Status Sequence::finish() {
+  if (count != lastCount)
+    isRepeated = false;
+  if (!isRepeated) {
+    SENNIT_RETURN_IF_ERROR(leaveGraph(count));
+  } else if (executable) {
+    const Device &device = accelerator->cudaDevice();
+    SENNIT_RETURN_IF_ERROR(device.driver().check(
+        device.driver().launchGraph(executable, device.stream()),
+        "launch of the graph from kernel", sites[0].values.kernel->name()));
+  } else if (!isRefused) {
+    isRefused = !buildGraph();
+  }
+  lastCount = count <= mostSites ? count : 0;
+  count = 0;
+  return {};
+}
+
+void Sequence::forget() {
+  destroyGraph();
+  for (Site &site : sites)
+    site.values.kernel = nullptr;
+  lastCount = count = 0;
+}
+
+//===----------------------------------------------------------------------===//
+// The graph
+//===----------------------------------------------------------------------===//
+
+bool Sequence::buildGraph() {
+  const Driver &driver = accelerator->cudaDevice().driver();
+  Handle made = nullptr;
+  if (!driver.hasGraphs() || driver.createGraph(&made, 0) != 0)
+    return false;
+  graph = made;
+  if (addNodes() && driver.instantiateGraph(&made, graph, 0) == 0) {
+    executable = made;
+    return true;
+  }
+  destroyGraph();
+  return false;
+}
+
+/// Kernels run one after the other, as on a stream.
+bool Sequence::addNodes() {
+  const Handle *previous = nullptr;
+  for (size_t i = 0; i < count; ++i) {
+    Site &site = sites[i];
+    if (site.values.kernel->addNode(graph, previous, site.values, site.node) !=
+        0)
+      return false;
+    previous = &site.node;
+  }
+  return true;
+}
+
+Status Sequence::leaveGraph(size_t launches) {
+  if (!executable)
+    return {};
+  destroyGraph();
+  for (size_t i = 0; i < launches; ++i)
+    SENNIT_RETURN_IF_ERROR(sites[i].values.kernel->launch(sites[i].values));
+  return {};
+}
+
+// What still runs is freed when it ends.
+void Sequence::destroyGraph() {
+  const Driver &driver = accelerator->cudaDevice().driver();
+  if (executable)
+    driver.destroyExecutable(executable);
+  if (graph)
+    driver.destroyGraph(graph);
+  executable = graph = nullptr;
+}
+
+} // namespace sennit::cuda
