@@ -84,8 +84,12 @@ struct Model {
 /// Kernels of one more run, the slowest first: calls and microseconds of each.
 void printProfile(Model &model, const std::vector<int32_t> &tokens,
                   size_t prompt) {
+  // A kernel by itself takes longer: this run's times are not the model's.
+  std::vector<double> prefills = model.prefills, steps = model.steps;
   sennit_context_profile_enable(model.context, 1);
   model.run(tokens, prompt);
+  model.prefills = prefills;
+  model.steps = steps;
   std::vector<sennit_kernel_profile> kernels(model.info.kernel_count);
   sennit_error error = {};
   for (uint64_t i = 0; i < kernels.size(); ++i)

@@ -49,14 +49,15 @@ Status Sequence::launch(int64_t number, const int64_t *slots,
 }
 
 Status Sequence::launchSite(Site &site, const Kernel &kernel,
-                            const int64_t *slots, size_t count) {
-  bool isSame = site.values.kernel == &kernel && site.slotCount == count &&
-                std::equal(slots, slots + count, site.slots.begin());
+                            const int64_t *slots, size_t slotCount) {
+  bool isSame = site.values.kernel == &kernel && site.slotCount == slotCount &&
+                std::equal(slots, slots + slotCount, site.slots.begin());
   if (!isSame) {
-    SENNIT_RETURN_IF_ERROR(site.slots.grow(count));
-    std::copy(slots, slots + count, site.slots.begin());
-    site.slotCount = count;
-    SENNIT_RETURN_IF_ERROR(kernel.fill(slots, count, workspace, site.values));
+    SENNIT_RETURN_IF_ERROR(site.slots.grow(slotCount));
+    std::copy(slots, slots + slotCount, site.slots.begin());
+    site.slotCount = slotCount;
+    SENNIT_RETURN_IF_ERROR(
+        kernel.fill(slots, slotCount, workspace, site.values));
   }
   if (!executable)
     return kernel.launch(site.values);

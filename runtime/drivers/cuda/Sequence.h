@@ -34,7 +34,7 @@ private:
   };
 
   Status launchSite(Site &site, const Kernel &kernel, const int64_t *slots,
-                    size_t count);
+                    size_t slotCount);
   /// Whether the driver makes a graph of this call's launches.
   bool buildGraph();
   bool addNodes();

@@ -36,8 +36,9 @@ struct sennit_invocation;
  * `kernels` list, for profiles and messages.
  *
  * Where kernels run on a device, |kernel| is NULL, |count| is the number of
- * |arguments|, addresses are the device's, and the kernel may still run when
- * this returns; kernels run in the order of the calls. */
+ * |arguments|, which are copied, and addresses are the device's. The kernel may
+ * still run, or not have begun, when this and even the entry returns; kernels
+ * run in the order of the calls. */
 typedef void (*sennit_parallel_for_fn)(struct sennit_invocation *invocation,
                                        int64_t id, sennit_kernel_fn kernel,
                                        const int64_t *arguments, int64_t count);
