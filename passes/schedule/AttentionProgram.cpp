@@ -31,6 +31,43 @@ static int64_t getHeadsPerItem(int64_t group) {
   return heads;
 }
 
+/// Rows of queries that a matrix unit works on beside the threads.
+static constexpr int64_t copiedRows = 128;
+
+/// Query heads of a group in one item, where an engine copies its rows: a
+/// whole number of tokens lies in each half of the rows.
+static int64_t getCopiedHeads(int64_t group) {
+  int64_t heads = 1;
+  while (heads < 8 && group % (2 * heads) == 0)
+    heads *= 2;
+  return heads;
+}
+
+static int64_t getWidth(Value rows) {
+  return cast<RankedTensorType>(rows.getType()).getShape().back();
+}
+
+/// Whether both products go to a matrix unit that works beside the threads,
+/// from tiles that an engine copies out of memory as they lie there.
+static bool isAsynchronous(KernelBuilder &kernel, seq::AttentionOp op,
+                           int64_t tokens) {
+  auto isPlain = [](Value number) {
+    return !number || number.getType().isIndex();
+  };
+  auto isThere = [&](Value rows) {
+    return rows && !kernel.isInside(rows) && getWidth(rows) % 64 == 0;
+  };
+  return kernel.core.getAsyncRows() != 0 &&
+         tokens >= kernel.core.getAsyncRows() &&
+         getElementTypeOrSelf(op.getQuery().getType())
+                 .getIntOrFloatBitWidth() == 16 &&
+         op.getScore().empty() && !op.getSinks() && !op.getPages() &&
+         isPlain(op.getPast()) && isPlain(op.getLengths()) &&
+         isThere(op.getQuery()) && op.getValue() && op.getValueSize() <= 256 &&
+         op.getValueSize() % 64 == 0 &&
+         (op.hasState() || (isThere(op.getKey()) && isThere(op.getValue())));
+}
+
 namespace {
 /// What several items know of one query, each of a part of its keys.
 struct Parts {
@@ -55,8 +92,14 @@ public:
         heads(getHeadsPerItem(group)) {
     int64_t most = tokenBound(kernel, op, op.getQuery());
     tokens = roundUpRows(most, std::max<int64_t>(1, queryRows / heads));
-    rows = tokens * heads;
     keys = most == 1 ? stepKeyRows : keyRows;
+    isCopied = parts.count == 1 && isAsynchronous(kernel, op, most);
+    if (isCopied) {
+      heads = getCopiedHeads(group);
+      tokens = copiedRows / heads;
+      keys = std::max(width, valueWidth) <= 128 ? 128 : 64;
+    }
+    rows = tokens * heads;
     // A step stays in one page.
     if (op.getPages())
       keys = std::min<int64_t>(keys, op.getPageRows() & -op.getPageRows());
@@ -193,6 +236,7 @@ private:
     Value zero = program.index(0);
     upper = op.hasState() ? program.add(past, count)
                           : program.extent(op.getKey(), op.getTokenDim());
+    there = upper;
     if (op.getLengths())
       upper = cap(upper, ofSequence(program, op.getLengths(), sequence));
     existing = upper;
@@ -244,8 +288,9 @@ private:
     auto type = VectorType::get(
         {keys, columns},
         cast<RankedTensorType>(source.getType()).getElementType());
-    // In a page the row of the last visible key counts from the page's first.
-    Value bound = upper;
+    // An engine that copies is told once how many keys there are. In a page the
+    // row of the last visible key counts from the page's first.
+    Value bound = isCopied ? there : upper;
     if (op.getPages())
       bound = program.add(
           cast<Value>(box.offsets[1]),
@@ -438,10 +483,13 @@ private:
   /// Query heads that share a key-value head, and how many of them, with how
   /// many tokens, one item takes.
   int64_t width, valueWidth, group, heads, tokens, rows, keys;
+  /// Whether an engine copies queries, keys and values.
+  bool isCopied;
   /// The item: its sequence, first head and first query; the position of that
-  /// query; the keys that exist, and those that some query sees.
-  Value sequence, head, token, part, keyHead, first, existing, lower, upper,
-      query;
+  /// query; the keys in memory, those that count, and those that some query
+  /// sees.
+  Value sequence, head, token, part, keyHead, first, there, existing, lower,
+      upper, query;
 };
 
 /// Items enough to keep every core of a large device busy.

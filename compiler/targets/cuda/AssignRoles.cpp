@@ -1,6 +1,7 @@
-// Turns a program of one streamed product into a role that copies and a role
-// that computes.
+// Turns programs of streamed products, and of attention's form, into a role
+// that copies and a role that computes.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "compiler/targets/cuda/AttentionRoles.h"
 #include "compiler/targets/cuda/Passes.h"
 #include "compiler/targets/cuda/ProductRoles.h"
 
@@ -24,17 +25,28 @@ struct AssignRoles : sennit::impl::CudaAssignRolesBase<AssignRoles> {
     getOperation()->walk([&](tile::GridOp grid) { grids.push_back(grid); });
     for (tile::GridOp grid : grids) {
       auto options = remark::RemarkOpts::name("assign-roles").category("cuda");
-      std::string reason;
-      std::optional<ProductRoles> roles = ProductRoles::match(grid, reason);
-      if (roles)
+      std::string reason, other;
+      if (auto roles = ProductRoles::match(grid, reason)) {
         reason = roles->plan(copies, group);
-      if (!reason.empty()) {
-        remark::missed(grid.getLoc(), options) << reason;
-        continue;
+        if (reason.empty())
+          take(*roles, grid);
+      } else if (auto roles = AttentionRoles::match(grid, other)) {
+        reason = roles->plan(copies);
+        if (reason.empty())
+          take(*roles, grid);
+      } else {
+        reason = "as products: " + reason + "; as attention: " + other;
       }
-      remark::passed(grid.getLoc(), options) << roles->describe();
-      roles->build();
+      if (!reason.empty())
+        remark::missed(grid.getLoc(), options) << reason;
     }
+  }
+
+  template <typename Roles> static void take(Roles &roles, tile::GridOp grid) {
+    remark::passed(grid.getLoc(),
+                   remark::RemarkOpts::name("assign-roles").category("cuda"))
+        << roles.describe();
+    roles.build();
   }
 };
 } // namespace

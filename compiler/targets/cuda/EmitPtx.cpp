@@ -7,6 +7,8 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Instructions.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -81,6 +83,16 @@ makeTargetMachine(const CudaMachine &machine) {
       llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
+/// PTX that is written by hand is a whole warp's: no pass may put it, or copies
+/// of it, under a branch that some threads do not take.
+static void markConvergent(llvm::Module &module) {
+  for (llvm::Function &function : module)
+    for (llvm::Instruction &instruction : llvm::instructions(function))
+      if (auto *call = llvm::dyn_cast<llvm::CallInst>(&instruction))
+        if (call->isInlineAsm())
+          call->setConvergent();
+}
+
 static void optimize(llvm::Module &module, llvm::TargetMachine &target) {
   llvm::PipelineTuningOptions tuning;
   tuning.LoopVectorization = false;
@@ -151,6 +163,7 @@ llvm::Expected<std::string> sennit::cuda::emitPtx(ModuleOp module,
     return target.takeError();
   translated->setTargetTriple((*target)->getTargetTriple());
   translated->setDataLayout((*target)->createDataLayout());
+  markConvergent(*translated);
   optimize(*translated, **target);
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream stream(text);

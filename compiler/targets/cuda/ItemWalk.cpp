@@ -34,8 +34,9 @@ Value sennit::cuda::count(RoleBuilder &builder, Value lower, Value upper,
 // The walk
 //===----------------------------------------------------------------------===//
 
-ItemWalk::ItemWalk(RoleBuilder &builder, tile::GridOp grid, int64_t group)
-    : grid(grid), group(group) {
+ItemWalk::ItemWalk(RoleBuilder &builder, tile::GridOp grid, int64_t group,
+                   Order order)
+    : grid(grid), group(group), order(order) {
   items = index(builder, 1);
   for (auto [lower, upper, step] :
        llvm::zip_equal(grid.getLower(), grid.getUpper(), grid.getSteps())) {
@@ -78,6 +79,9 @@ static bool isScalar(Operation &op) {
 }
 
 IRMapping ItemWalk::enter(RoleBuilder &builder, Value item) {
+  if (order == Order::LastFirst)
+    item = builder.create<arith::SubIOp>(
+        builder.create<arith::SubIOp>(items, item), index(builder, 1));
   size_t rank = counts.size();
   SmallVector<Value> tiles(rank);
   for (size_t dim = rank; dim > std::min<size_t>(rank, 2); --dim) {

@@ -25,9 +25,13 @@ mlir::Value count(RoleBuilder &builder, mlir::Value lower, mlir::Value upper,
 /// The persistent walk of blocks over the items of a grid.
 class ItemWalk {
 public:
+  /// Which items come first: where the last have the most to do, it is they.
+  enum class Order { FirstFirst, LastFirst };
+
   /// Counts the items here; `group` positions of the second last dimension run
   /// beside each other, so that what runs at once shares tiles in L2.
-  ItemWalk(RoleBuilder &builder, tile::GridOp grid, int64_t group);
+  ItemWalk(RoleBuilder &builder, tile::GridOp grid, int64_t group,
+           Order order = Order::FirstFirst);
 
   /// Opens the loop over this block's items, which carries `inits`.
   mlir::scf::ForOp openItems(RoleBuilder &builder, mlir::ValueRange inits);
@@ -37,6 +41,7 @@ public:
 private:
   tile::GridOp grid;
   int64_t group;
+  Order order;
   mlir::Value items, block, blocks;
   llvm::SmallVector<mlir::Value> counts;
 };

@@ -1,0 +1,157 @@
+// Recognises a program of attention's form, and decides its rings.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "compiler/targets/cuda/AttentionRoles.h"
+#include "compiler/targets/cuda/Rings.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cuda;
+
+std::optional<AttentionRoles> AttentionRoles::match(tile::GridOp grid,
+                                                    std::string &reason) {
+  AttentionRoles roles;
+  roles.grid = grid;
+  auto streams = grid.getBody().getOps<tile::StreamOp>();
+  auto stores = grid.getBody().getOps<tile::StoreOp>();
+  if (!llvm::hasSingleElement(streams) || !llvm::hasSingleElement(stores)) {
+    reason = "an item has other than one stream and one store";
+    return std::nullopt;
+  }
+  roles.stream = *streams.begin();
+  roles.store = *stores.begin();
+  reason = roles.matchProducts();
+  if (reason.empty())
+    reason = roles.matchFixed();
+  if (reason.empty())
+    reason = roles.matchStore();
+  if (!reason.empty())
+    return std::nullopt;
+  return roles;
+}
+
+/// The load whose tile, as a matrix, is `tile`; null where it is something
+/// else.
+static tile::LoadOp getLoad(Value tile) {
+  if (auto reshape = tile.getDefiningOp<tile::ReshapeOp>())
+    tile = reshape.getValue();
+  return tile.getDefiningOp<tile::LoadOp>();
+}
+
+std::string AttentionRoles::matchProducts() {
+  Block &compute = stream.getCompute().front();
+  auto products = llvm::to_vector(compute.getOps<tile::MmaOp>());
+  if (products.size() != 2)
+    return "an iteration has other than two products";
+  scores = products[0];
+  sum = products[1];
+  weights = sum.getA().getDefiningOp<arith::TruncFOp>();
+  if (scores.getAcc() || !sum.getAcc() || !weights)
+    return "an iteration's second product is not of rounded weights onto a sum";
+  Operation *yield = compute.getTerminator();
+  auto place = llvm::find(yield->getOperands(), sum.getResult());
+  if (place == yield->operand_end() || !sum->hasOneUse())
+    return "the sum of the products is not handed on as it is";
+  sumNumber = place - yield->operand_begin();
+  ValueRange fetched = stream.getFetchedArguments();
+  for (auto [number, product] : llvm::enumerate(products)) {
+    auto argument = llvm::find(fetched, product.getB());
+    if (argument == fetched.end())
+      return "a product's second operand is no fetched tile";
+    Operation *fetch = stream.getFetch().front().getTerminator();
+    loads[number] = fetch->getOperand(argument - fetched.begin())
+                        .getDefiningOp<tile::LoadOp>();
+    if (!loads[number] || loads[number].getPad())
+      return "a fetched tile is not loaded as it is";
+    if (std::string reason = views[number].match(loads[number]);
+        !reason.empty())
+      return reason;
+  }
+  for (Operation &op : compute.without_terminator())
+    if (!isPure(&op) || op.getNumRegions())
+      return "an iteration does other than arithmetic";
+  return dependsOnSum(weights) ? "the weights depend on the sum" : "";
+}
+
+bool AttentionRoles::dependsOnSum(Operation *op) {
+  if (op->getBlock() != &stream.getCompute().front())
+    return false;
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    if (operand == stream.getCarriedArguments()[sumNumber])
+      return true;
+    Operation *producer = operand.getDefiningOp();
+    return producer && producer != sum && dependsOnSum(producer);
+  });
+}
+
+std::string AttentionRoles::matchFixed() {
+  fixedLoad = getLoad(scores.getA());
+  if (!fixedLoad || fixedLoad.getPad())
+    return "the scores' first operand is not loaded as it is";
+  return fixedView.match(fixedLoad);
+}
+
+std::string AttentionRoles::matchStore() {
+  output = store.getValue();
+  if (auto reshape = output.getDefiningOp<tile::ReshapeOp>())
+    output = reshape.getValue();
+  auto type = cast<VectorType>(output.getType());
+  if (type.getRank() != 2 || !isStorable(type))
+    return "the stored tile has no swizzled rows";
+  for (Operation *op = stream->getNextNode(); op && op != store;
+       op = op->getNextNode())
+    if (!isPure(op) || op->getNumRegions())
+      return ("`" + op->getName().getStringRef() +
+              "` stands beside the stream and the store")
+          .str();
+  return target.match(store);
+}
+
+std::string AttentionRoles::plan(int64_t copies) {
+  this->copies = copies;
+  MLIRContext *context = grid.getContext();
+  auto ring = [&](int64_t depth, tile::Place place, VectorType tile) {
+    return tile::RingType::get(context, depth, place, {Type(tile)});
+  };
+  auto fixed = cast<VectorType>(scores.getA().getType());
+  auto stored = cast<VectorType>(output.getType());
+  VectorType streamed[2] = {cast<VectorType>(scores.getB().getType()),
+                            cast<VectorType>(sum.getB().getType())};
+  for (VectorType tile : {fixed, streamed[0], streamed[1]})
+    if (!isStorable(tile))
+      return "a tile has no swizzled rows";
+  auto scored = scores.getType(), summed = sum.getType();
+  int64_t rows = fixed.getDimSize(0);
+  if (rows % (64 * copies) || scored.getDimSize(1) % 16 ||
+      summed.getDimSize(1) % 8)
+    return "the products have no rows of 64 for each copy";
+  int64_t blocks = rows / 64 / copies;
+  // Scores, their weights in pairs, and the sum.
+  int64_t taken =
+      blocks * (scored.getDimSize(1) * 3 / 4 + summed.getDimSize(1) / 2);
+  if (taken > 180)
+    return "scores, weights and sum take " + std::to_string(taken) +
+           " registers a thread";
+  auto part = VectorType::get({rows, panelColumns}, stored.getElementType());
+  int64_t bytes = getTileBytes(streamed[0]) + getTileBytes(streamed[1]);
+  int64_t left = sharedCapacity - 1024 - getTileBytes(part);
+  // Two fixed tiles, so that the next item's is there in time.
+  int64_t fixedDepth = left >= 2 * getTileBytes(fixed) + 2 * bytes ? 2 : 1;
+  int64_t depth =
+      std::min<int64_t>((left - fixedDepth * getTileBytes(fixed)) / bytes, 4);
+  if (depth < 2)
+    return "shared memory holds less than two steps";
+  fixedType = ring(fixedDepth, tile::Place::Shared, fixed);
+  for (int i : {0, 1})
+    inTypes[i] = ring(depth, tile::Place::Shared, streamed[i]);
+  weightType =
+      ring(1, tile::Place::Registers, cast<VectorType>(weights.getType()));
+  outType = ring(1, tile::Place::Shared, part);
+  registers = getComputeRegisters(copies);
+  return "";
+}
+
+std::string AttentionRoles::describe() const {
+  return std::to_string(copies) + " copies of " + std::to_string(registers) +
+         " registers that take turns, " +
+         std::to_string(inTypes[0].getDepth()) + " slots";
+}

@@ -1,0 +1,291 @@
+// Builds the roles of attention's form: the copies, the scores of one step
+// beside the sum of the step before, the stores.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "compiler/targets/cuda/AttentionRoles.h"
+#include "compiler/targets/cuda/Rings.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cuda;
+
+using tile::SlotAccess;
+
+void AttentionRoles::build() {
+  RoleBuilder builder(grid.getLoc(), grid);
+  // Items side by side read the same keys.
+  ItemWalk walk(builder, grid, /*group=*/1, ItemWalk::Order::LastFirst);
+  fixedSource = fixedView.build(builder);
+  for (int i : {0, 1})
+    sources[i] = views[i].build(builder);
+  targetView = target.build(builder);
+  auto ring = [&](tile::RingType type) -> Value {
+    return builder.create<tile::RingOp>(type, Value());
+  };
+  fixedRing = ring(fixedType);
+  for (int i : {0, 1})
+    in[i] = ring(inTypes[i]);
+  weightRing = ring(weightType);
+  out = ring(outType);
+  tile::RolesOp roles =
+      openRoles(builder, registers, copies, /*turns=*/copies == 2);
+  buildCopies(enterRole(roles, 0), walk);
+  buildCompute(enterRole(roles, 1), walk);
+  grid.erase();
+}
+
+static Value openToRead(RoleBuilder &builder, Value ring, Value use) {
+  auto type = cast<tile::RingType>(ring.getType());
+  return builder
+      .create<tile::OpenOp>(type.getTiles(), SlotAccess::Read, ring, use)
+      .getResult(0);
+}
+
+static Value openToWrite(RoleBuilder &builder, Value ring, Value use) {
+  auto type = cast<tile::RingType>(ring.getType());
+  Type slot = tile::SlotType::get(builder.getContext(), type.getTiles());
+  return builder.create<tile::OpenOp>(slot, SlotAccess::Write, ring, use)
+      .getResult(0);
+}
+
+static void close(RoleBuilder &builder, SlotAccess access, Value ring,
+                  Value use, ValueRange after = {}, ValueRange tiles = {}) {
+  builder.create<tile::CloseOp>(access, ring, use, after, tiles);
+}
+
+/// How many steps an item has. Without any there is one, of hidden keys.
+static Value countSteps(RoleBuilder &builder, IRMapping &mapping,
+                        tile::StreamOp stream) {
+  Value steps =
+      count(builder, mapping.lookupOrDefault(stream.getLower()),
+            mapping.lookupOrDefault(stream.getUpper()), stream.getStep());
+  return builder.create<arith::MaxSIOp>(steps, index(builder, 1));
+}
+
+/// The stream's position in a step.
+static Value locate(RoleBuilder &builder, IRMapping &mapping,
+                    tile::StreamOp stream, Value step) {
+  return add(builder, mapping.lookupOrDefault(stream.getLower()),
+             multiply(builder, step, index(builder, stream.getStep())));
+}
+
+//===----------------------------------------------------------------------===//
+// The role that copies
+//===----------------------------------------------------------------------===//
+
+void AttentionRoles::buildCopies(RoleBuilder builder, ItemWalk &walk) {
+  Value zero = index(builder, 0), one = index(builder, 1);
+  scf::ForOp items = walk.openItems(builder, {zero, zero});
+  Value first = items.getRegionIterArg(0), item = items.getRegionIterArg(1);
+  IRMapping mapping = walk.enter(builder, items.getInductionVar());
+  auto copy = [&](Value ring, Value use, Value source, CopiedView &view,
+                  tile::LoadOp load) {
+    SmallVector<Value> indices =
+        llvm::map_to_vector(load.getIndices(), [&](Value position) {
+          return mapping.lookupOrDefault(position);
+        });
+    Value slot = openToWrite(builder, ring, use);
+    builder.create<tile::CopyOp>(
+        source, view.order(indices), false, slot, 0,
+        builder.getDenseI64ArrayAttr(
+            view.getBox(cast<VectorType>(load.getType()).getShape())));
+    close(builder, SlotAccess::Write, ring, use);
+  };
+  copy(fixedRing, item, fixedSource, fixedView, fixedLoad);
+  Value trips = countSteps(builder, mapping, stream);
+  auto steps = builder.create<scf::ForOp>(zero, trips, one);
+  builder.create<scf::YieldOp>(
+      ValueRange{add(builder, first, trips), add(builder, item, one)});
+  builder.setInsertionPoint(steps.getBody()->getTerminator());
+  Value step = steps.getInductionVar(), use = add(builder, first, step);
+  mapping.map(stream.getFetchInductionVar(),
+              locate(builder, mapping, stream, step));
+  for (Operation &op : stream.getFetch().front().without_terminator())
+    if (!isa<tile::LoadOp>(op))
+      builder.clone(op, mapping);
+  for (int i : {0, 1})
+    copy(in[i], use, sources[i], views[i], loads[i]);
+}
+
+//===----------------------------------------------------------------------===//
+// The role that computes
+//===----------------------------------------------------------------------===//
+
+static tile::StartOp startProduct(RoleBuilder &builder, tile::MmaOp product,
+                                  Value a, Value b, Value accumulator) {
+  MLIRContext *context = builder.getContext();
+  auto start = builder.create<tile::StartOp>(
+      TypeRange{tile::PendingType::get(context, product.getType()),
+                tile::TokenType::get(context)},
+      accumulator ? ValueRange(accumulator) : ValueRange());
+  OpBuilder::InsertionGuard guard(builder);
+  Block *body = builder.createBlock(&start.getBody());
+  Value acc;
+  if (accumulator)
+    acc = body->addArgument(product.getType(), builder.getLoc());
+  Value result = builder.create<tile::MmaOp>(product.getType(),
+                                             product.getForm(), a, b, acc);
+  builder.create<tile::YieldOp>(result);
+  return start;
+}
+
+tile::StartOp AttentionRoles::startScores(RoleBuilder &builder, Value fixed,
+                                          Value use) {
+  Value tile = openToRead(builder, in[0], use);
+  return startProduct(builder, scores, fixed, tile, Value());
+}
+
+tile::StartOp AttentionRoles::startSum(RoleBuilder &builder, Value use,
+                                       Value accumulator) {
+  Value tile = openToRead(builder, in[1], use);
+  Value operand = openToRead(builder, weightRing, use);
+  return startProduct(builder, sum, operand, tile, accumulator);
+}
+
+void AttentionRoles::closeSum(RoleBuilder &builder, Value use, Value token) {
+  close(builder, SlotAccess::Read, in[1], use, token);
+  close(builder, SlotAccess::Read, weightRing, use, token);
+}
+
+void AttentionRoles::fillWeights(RoleBuilder &builder, Value use,
+                                 Value weights) {
+  openToWrite(builder, weightRing, use);
+  close(builder, SlotAccess::Write, weightRing, use, {}, weights);
+}
+
+void AttentionRoles::cloneArithmetic(RoleBuilder &builder, IRMapping &mapping,
+                                     bool waitsForSum) {
+  for (Operation &op : stream.getCompute().front().without_terminator())
+    if (&op != scores && &op != sum && &op != weights &&
+        dependsOnSum(&op) == waitsForSum)
+      builder.clone(op, mapping);
+}
+
+/// What the iteration yields, with the sum to add to in the sum's place.
+static SmallVector<Value> getYielded(IRMapping &mapping, tile::StreamOp stream,
+                                     tile::MmaOp sum) {
+  return llvm::map_to_vector(
+      stream.getCompute().front().getTerminator()->getOperands(),
+      [&](Value value) {
+        return mapping.lookupOrDefault(value == sum.getResult() ? sum.getAcc()
+                                                                : value);
+      });
+}
+
+AttentionRoles::Step AttentionRoles::buildFirst(RoleBuilder &builder,
+                                                IRMapping &mapping, Value fixed,
+                                                Value use) {
+  tile::StartOp start = startScores(builder, fixed, use);
+  auto finish = builder.create<tile::FinishOp>(
+      start.getToken(), 0, start.getPendings(), ValueRange());
+  close(builder, SlotAccess::Read, in[0], use, start.getToken());
+  mapping.map(stream.getCarriedArguments(), stream.getInits());
+  mapping.map(stream.getCompute().getArgument(0),
+              locate(builder, mapping, stream, index(builder, 0)));
+  mapping.map(scores.getResult(), finish.getResult(0));
+  cloneArithmetic(builder, mapping, /*waitsForSum=*/false);
+  cloneArithmetic(builder, mapping, /*waitsForSum=*/true);
+  builder.clone(*weights, mapping);
+  fillWeights(builder, use, mapping.lookup(weights.getResult()));
+  return {getYielded(mapping, stream, sum), start.getToken()};
+}
+
+AttentionRoles::Step AttentionRoles::buildNext(RoleBuilder &builder,
+                                               IRMapping &mapping, Value fixed,
+                                               Value step, Value use,
+                                               ValueRange carried) {
+  Value before = builder.create<arith::SubIOp>(use, index(builder, 1));
+  tile::StartOp start = startScores(builder, fixed, use);
+  tile::StartOp add = startSum(builder, before, carried[sumNumber]);
+  auto finish = builder.create<tile::FinishOp>(
+      start.getToken(), 1, start.getPendings(), ValueRange());
+  close(builder, SlotAccess::Read, in[0], use, start.getToken());
+  mapping.map(stream.getCarriedArguments(), carried);
+  mapping.map(stream.getCompute().getArgument(0), locate(builder, mapping, stream, step));
+  mapping.map(scores.getResult(), finish.getResult(0));
+  cloneArithmetic(builder, mapping, /*waitsForSum=*/false);
+  // The weights go into registers that the sum's products read.
+  auto finished = builder.create<tile::FinishOp>(
+      add.getToken(), 0, add.getPendings(),
+      ValueRange{mapping.lookup(weights.getIn())});
+  closeSum(builder, before, add.getToken());
+  mapping.map(stream.getCarriedArguments()[sumNumber], finished.getResult(0));
+  mapping.map(weights.getIn(), finished.getResult(1));
+  cloneArithmetic(builder, mapping, /*waitsForSum=*/true);
+  builder.clone(*weights, mapping);
+  fillWeights(builder, use, mapping.lookup(weights.getResult()));
+  return {getYielded(mapping, stream, sum), start.getToken()};
+}
+
+void AttentionRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
+  Value zero = index(builder, 0), one = index(builder, 1);
+  scf::ForOp items = walk.openItems(builder, {zero, zero, zero});
+  Value first = items.getRegionIterArg(0), item = items.getRegionIterArg(1);
+  IRMapping mapping = walk.enter(builder, items.getInductionVar());
+  Value trips = countSteps(builder, mapping, stream);
+  Value fixed = openToRead(builder, fixedRing, item);
+  IRMapping own = mapping;
+  Step step = buildFirst(builder, own, fixed, first);
+  SmallVector<Value> inits = step.carried;
+  inits.push_back(step.token);
+  auto steps = builder.create<scf::ForOp>(one, trips, one, inits);
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(steps.getBody());
+    Value number = steps.getInductionVar();
+    own = mapping;
+    Step next =
+        buildNext(builder, own, fixed, number, add(builder, first, number),
+                  steps.getRegionIterArgs().drop_back());
+    SmallVector<Value> yielded = next.carried;
+    yielded.push_back(next.token);
+    builder.create<scf::YieldOp>(yielded);
+  }
+  Value next = add(builder, first, trips);
+  Value last = builder.create<arith::SubIOp>(next, one);
+  tile::StartOp start = startSum(builder, last, steps.getResult(sumNumber));
+  auto finish = builder.create<tile::FinishOp>(
+      start.getToken(), 0, start.getPendings(), ValueRange());
+  closeSum(builder, last, start.getToken());
+  Value token = steps.getResults().back();
+  builder.create<tile::FinishOp>(token, 0, ValueRange(), ValueRange());
+  close(builder, SlotAccess::Read, fixedRing, item, token);
+  mapping.map(stream.getResults(), steps.getResults().drop_back());
+  mapping.map(stream.getResult(sumNumber), finish.getResult(0));
+  Value stored = buildStores(builder, mapping, items.getRegionIterArg(2));
+  builder.create<scf::YieldOp>(
+      ValueRange{next, add(builder, item, one), stored});
+}
+
+Value AttentionRoles::buildStores(RoleBuilder &builder, IRMapping &mapping,
+                                  Value stored) {
+  for (Operation *op = stream->getNextNode(); op && op != store;
+       op = op->getNextNode())
+    if (!isa<tile::ReshapeOp>(op) && !mapping.contains(op->getResult(0)))
+      builder.clone(*op, mapping);
+  Value whole = mapping.lookup(output);
+  auto part = cast<VectorType>(outType.getTiles()[0]);
+  SmallVector<Value> indices =
+      llvm::map_to_vector(store.getIndices(), [&](Value position) {
+        return mapping.lookupOrDefault(position);
+      });
+  SmallVector<int64_t> box =
+      target.getBox(cast<VectorType>(store.getValue().getType()).getShape());
+  box.back() = part.getDimSize(1);
+  Value column = indices.back();
+  int64_t columns = cast<VectorType>(whole.getType()).getDimSize(1);
+  for (int64_t at = 0; at < columns; at += part.getDimSize(1)) {
+    Value slice = whole;
+    if (columns != part.getDimSize(1))
+      slice =
+          builder.create<tile::SliceOp>(part, whole, ArrayRef<int64_t>{0, at});
+    openToWrite(builder, out, stored);
+    close(builder, SlotAccess::Write, out, stored, {}, slice);
+    Value tile = openToRead(builder, out, stored);
+    indices.back() = add(builder, column, index(builder, at));
+    builder.create<tile::CopyOp>(targetView, target.order(indices), true, tile,
+                                 0, builder.getDenseI64ArrayAttr(box));
+    close(builder, SlotAccess::Read, out, stored);
+    stored = add(builder, stored, index(builder, 1));
+  }
+  return stored;
+}
