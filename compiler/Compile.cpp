@@ -141,8 +141,8 @@ private:
       return parse();
     hf::ImportOptions import;
     import.context = options.context;
-    if (options.chunk)
-      import.chunk = options.chunk;
+    if (int64_t chunk = options.chunk ? options.chunk : report.machine.chunk)
+      import.chunk = chunk;
     auto imported = hf::importHuggingFace(options.input, import, context);
     if (!imported)
       return llvm::handleErrors(

@@ -5,6 +5,7 @@
 
 #include "mlir/IR/Location.h"
 #include "llvm/Support/Format.h"
+#include <mutex>
 
 using namespace mlir;
 
@@ -40,6 +41,8 @@ public:
     std::string reason;
     for (const auto &argument : remark.getArgs())
       reason += argument.val;
+    // Kernels are lowered by several threads.
+    std::lock_guard<std::mutex> lock(mutex);
     decisions.add({remark.getRemarkType() == llvm::remarks::Type::Passed,
                    remark.getRemarkName().str(),
                    describePlace(remark.getLocation()), reason, 1});
@@ -47,6 +50,7 @@ public:
 
 private:
   Decisions &decisions;
+  std::mutex mutex;
 };
 } // namespace
 

@@ -19,7 +19,8 @@ static const Stage stages[] = {
      "at load",
      "sennit-inline-skips,canonicalize,cse,sennit-generalize-ops,sennit-raise-"
      "attention,"
-     "sennit-round-operands,sennit-hoist-parameters,sennit-derive-entry-points,sennit-split-scans,"
+     "sennit-round-operands,sennit-hoist-parameters,sennit-derive-entry-points,"
+     "sennit-split-scans,"
      "cse,"
      "sennit-verify-normalized"},
     {"fuse", "every computation stands in the kernel that will run it",

@@ -16,6 +16,9 @@ struct TargetMachineInfo {
   /// Whether its matrix unit is worth rounding operands to 16 bits for, unless
   /// someone asks for more.
   bool roundsOperands = false;
+  /// Tokens of one call that keep it busy, unless someone asks for others; 0:
+  /// the importer's number.
+  int64_t chunk = 0;
   /// Processor features that the runtime must find, by the kernel's names.
   llvm::SmallVector<std::string> features;
 };

@@ -32,7 +32,9 @@ static cl::opt<int64_t> context(
         "tokens that a sequence may have (default: the model's, at most 4096)"),
     cl::init(0), cl::sub(command));
 static cl::opt<int64_t>
-    chunk("chunk", cl::desc("most tokens of one prefill call (default: 256)"),
+    chunk("chunk",
+          cl::desc("most tokens of one prefill call (default: 256, on "
+                   "GPUs 2048)"),
           cl::init(0), cl::sub(command));
 static cl::opt<int64_t>
     verify("verify",

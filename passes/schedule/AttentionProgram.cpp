@@ -17,56 +17,9 @@ using namespace mlir;
 
 namespace sennit::schedule {
 
-/// Rows of keys in one step, of many queries and of one.
-static constexpr int64_t keyRows = 64, stepKeyRows = 128;
 /// The least finite number, so that a row that saw no key yet never computes
 /// inf - inf, and a score of any finite size counts.
 static constexpr double lowest = -std::numeric_limits<float>::max();
-
-/// The largest divisor of a group of query heads that fills a tile of queries.
-static int64_t getHeadsPerItem(int64_t group) {
-  int64_t heads = std::min(group, queryRows);
-  while (group % heads != 0)
-    --heads;
-  return heads;
-}
-
-/// Rows of queries that a matrix unit works on beside the threads.
-static constexpr int64_t copiedRows = 128;
-
-/// Query heads of a group in one item, where an engine copies its rows: a
-/// whole number of tokens lies in each half of the rows.
-static int64_t getCopiedHeads(int64_t group) {
-  int64_t heads = 1;
-  while (heads < 8 && group % (2 * heads) == 0)
-    heads *= 2;
-  return heads;
-}
-
-static int64_t getWidth(Value rows) {
-  return cast<RankedTensorType>(rows.getType()).getShape().back();
-}
-
-/// Whether both products go to a matrix unit that works beside the threads,
-/// from tiles that an engine copies out of memory as they lie there.
-static bool isAsynchronous(KernelBuilder &kernel, seq::AttentionOp op,
-                           int64_t tokens) {
-  auto isPlain = [](Value number) {
-    return !number || number.getType().isIndex();
-  };
-  auto isThere = [&](Value rows) {
-    return rows && !kernel.isInside(rows) && getWidth(rows) % 64 == 0;
-  };
-  return kernel.core.getAsyncRows() != 0 &&
-         tokens >= kernel.core.getAsyncRows() &&
-         getElementTypeOrSelf(op.getQuery().getType())
-                 .getIntOrFloatBitWidth() == 16 &&
-         op.getScore().empty() && !op.getSinks() && !op.getPages() &&
-         isPlain(op.getPast()) && isPlain(op.getLengths()) &&
-         isThere(op.getQuery()) && op.getValue() && op.getValueSize() <= 256 &&
-         op.getValueSize() % 64 == 0 &&
-         (op.hasState() || (isThere(op.getKey()) && isThere(op.getValue())));
-}
 
 namespace {
 /// What several items know of one query, each of a part of its keys.
@@ -93,7 +46,7 @@ public:
     int64_t most = tokenBound(kernel, op, op.getQuery());
     tokens = roundUpRows(most, std::max<int64_t>(1, queryRows / heads));
     keys = most == 1 ? stepKeyRows : keyRows;
-    isCopied = parts.count == 1 && isAsynchronous(kernel, op, most);
+    isCopied = parts.count == 1 && areCopied(kernel, op, most);
     if (isCopied) {
       heads = getCopiedHeads(group);
       tokens = copiedRows / heads;
@@ -491,25 +444,6 @@ private:
   Value sequence, head, token, part, keyHead, first, there, existing, lower,
       upper, query;
 };
-
-/// Items enough to keep every core of a large device busy.
-constexpr int64_t manyItems = 256;
-
-/// Into how many parts the keys of one query are divided: more than one where
-/// threads share items, and a single token alone would leave cores without any.
-static int64_t countParts(KernelBuilder &kernel, seq::AttentionOp op) {
-  if (kernel.core.getThreads() == 1 ||
-      tokenBound(kernel, op, op.getQuery()) != 1)
-    return 1;
-  auto key = cast<RankedTensorType>(op.getKey().getType());
-  int64_t sequences = op.isBatched() ? key.getDimSize(0) : 1;
-  if (ShapedType::isDynamic(sequences) || !op.hasState() || op.getPages())
-    return 1;
-  auto cache = cast<RankedTensorType>(op.getCachesAfter()[0].getType());
-  int64_t most = cache.getDimSize(op.getTokenDim()) / stepKeyRows;
-  int64_t items = sequences * key.getDimSize(op.getHeadDim());
-  return std::clamp<int64_t>(manyItems / items, 1, std::max<int64_t>(most, 1));
-}
 
 /// Two programs: parts of the keys, then what they say together.
 static LogicalResult attendInParts(KernelBuilder &kernel, seq::AttentionOp op,

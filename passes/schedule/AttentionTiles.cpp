@@ -82,6 +82,59 @@ SmallVector<Value> getOffsets(Program &program, const Box &box) {
       box.offsets, [&](OpFoldResult offset) { return program.value(offset); });
 }
 
+int64_t getHeadsPerItem(int64_t group) {
+  int64_t heads = std::min(group, queryRows);
+  while (group % heads != 0)
+    --heads;
+  return heads;
+}
+
+int64_t getCopiedHeads(int64_t group) {
+  int64_t heads = 1;
+  while (heads < 8 && group % (2 * heads) == 0)
+    heads *= 2;
+  return heads;
+}
+
+static int64_t getWidth(Value rows) {
+  return cast<RankedTensorType>(rows.getType()).getShape().back();
+}
+
+bool areCopied(KernelBuilder &kernel, seq::AttentionOp op, int64_t tokens) {
+  auto isPlain = [](Value number) {
+    return !number || number.getType().isIndex();
+  };
+  auto isThere = [&](Value rows) {
+    return rows && !kernel.isInside(rows) && getWidth(rows) % 64 == 0;
+  };
+  return kernel.core.getAsyncRows() != 0 &&
+         tokens >= kernel.core.getAsyncRows() &&
+         getElementTypeOrSelf(op.getQuery().getType())
+                 .getIntOrFloatBitWidth() == 16 &&
+         op.getScore().empty() && !op.getSinks() && !op.getPages() &&
+         isPlain(op.getPast()) && isPlain(op.getLengths()) &&
+         isThere(op.getQuery()) && op.getValue() && op.getValueSize() <= 256 &&
+         op.getValueSize() % 64 == 0 &&
+         (op.hasState() || (isThere(op.getKey()) && isThere(op.getValue())));
+}
+
+/// Items enough to keep every core of a large device busy.
+static constexpr int64_t manyItems = 256;
+
+int64_t countParts(KernelBuilder &kernel, seq::AttentionOp op) {
+  if (kernel.core.getThreads() == 1 ||
+      tokenBound(kernel, op, op.getQuery()) != 1)
+    return 1;
+  auto key = cast<RankedTensorType>(op.getKey().getType());
+  int64_t sequences = op.isBatched() ? key.getDimSize(0) : 1;
+  if (ShapedType::isDynamic(sequences) || !op.hasState() || op.getPages())
+    return 1;
+  auto cache = cast<RankedTensorType>(op.getCachesAfter()[0].getType());
+  int64_t most = cache.getDimSize(op.getTokenDim()) / stepKeyRows;
+  int64_t items = sequences * key.getDimSize(op.getHeadDim());
+  return std::clamp<int64_t>(manyItems / items, 1, std::max<int64_t>(most, 1));
+}
+
 LogicalResult buildAppend(KernelBuilder &kernel, seq::AttentionOp op) {
   Program program(kernel, kernel.kernel.getKind().str() + "_append");
   int64_t heads = op.getKey().getType().getDimSize(op.getHeadDim());

@@ -11,6 +11,25 @@ namespace sennit::schedule {
 
 /// Rows of queries in one step.
 constexpr int64_t queryRows = 32;
+/// The same, where a matrix unit works on them beside the threads.
+constexpr int64_t copiedRows = 128;
+/// Rows of keys in one step, of many queries and of one.
+constexpr int64_t keyRows = 64, stepKeyRows = 128;
+
+/// The largest divisor of a group of query heads that fills a tile of queries.
+int64_t getHeadsPerItem(int64_t group);
+
+/// Query heads of a group in one item, where an engine copies its rows: a
+/// whole number of tokens lies in each half of the rows.
+int64_t getCopiedHeads(int64_t group);
+
+/// Whether both products go to a matrix unit that works beside the threads,
+/// from tiles that an engine copies out of memory as they lie there.
+bool areCopied(KernelBuilder &kernel, seq::AttentionOp op, int64_t tokens);
+
+/// Into how many parts the keys of one query are divided: more than one where
+/// threads share items, and a single token alone would leave cores without any.
+int64_t countParts(KernelBuilder &kernel, seq::AttentionOp op);
 
 /// Puts the batch dimension, where there is one, before the others.
 Box makeBox(seq::AttentionOp op, mlir::Value sequence,

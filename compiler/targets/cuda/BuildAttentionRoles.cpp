@@ -200,7 +200,8 @@ AttentionRoles::Step AttentionRoles::buildNext(RoleBuilder &builder,
       start.getToken(), 1, start.getPendings(), ValueRange());
   close(builder, SlotAccess::Read, in[0], use, start.getToken());
   mapping.map(stream.getCarriedArguments(), carried);
-  mapping.map(stream.getCompute().getArgument(0), locate(builder, mapping, stream, step));
+  mapping.map(stream.getCompute().getArgument(0),
+              locate(builder, mapping, stream, step));
   mapping.map(scores.getResult(), finish.getResult(0));
   cloneArithmetic(builder, mapping, /*waitsForSum=*/false);
   // The weights go into registers that the sum's products read.

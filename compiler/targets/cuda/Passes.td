@@ -31,7 +31,7 @@ def CudaLowerItems : Pass<"sennit-cuda-lower-items", "::mlir::ModuleOp"> {
 }
 
 def CudaAssignRoles : Pass<"sennit-cuda-assign-roles"> {
-  let summary = "turn a program of one streamed product into a role that copies and one that computes";
+  let summary = "turn programs of streamed products, and of attention, into a role that copies and one that computes";
   let description = [{
     ```mlir
     tile.grid (%i, %j) = .. {
@@ -47,10 +47,18 @@ def CudaAssignRoles : Pass<"sennit-cuda-assign-roles"> {
     ```
 
     Items are a persistent walk, `group` of the second last dimension beside each
-    other. The sum's first step is peeled; a slot is given up one group late;
-    the stored tile leaves through a ring in parts of 128 columns. Each decision
-    is a remark. Declines, with the reason, items of other than one stream of
-    one product and one store, and bounds that are not their view's extent.
+    other. The sums' first step is peeled; a slot is given up one group late; the
+    epilogue runs in parts of the columns, which leave through a ring, or from the
+    threads that hold them where the copy engine cannot move them.
+
+    An iteration of two products, the second of what became of the first, is
+    attention's: the scores of a step are in flight beside the sum of the step
+    before, and two copies take turns.
+
+    Views whose extents are scalars of the kernel are stated by
+    `memref.reinterpret_cast`. Each decision is a remark. Declines, with the
+    reason, items of other streams and stores, and views that the copy engine
+    cannot walk.
   }];
   let options = [
     Option<"copies", "copies", "int64_t", "2", "warpgroups that compute">,
@@ -92,10 +100,11 @@ def CudaDistributeTiles : Pass<"sennit-cuda-distribute-tiles"> {
 
     The layout is that of a wgmma accumulator, which is that of an operand in
     registers too. Groups of products and rings keep whole tiles, between casts
-    that the later passes take back. Declines, with the reason, ops that have no
-    rule for this layout.
+    that the later passes take back. What is loaded or stored by threads goes in
+    pairs of columns; powers of two, roots and quotients are the special-function
+    unit's. Declines, with the reason, ops that have no rule for this layout.
   }];
-  let dependentDialects = ["::mlir::NVVM::NVVMDialect", "::mlir::LLVM::LLVMDialect"];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect", "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect"];
 }
 
 def CudaLowerTileRings : Pass<"sennit-cuda-lower-tile-rings", "::mlir::ModuleOp"> {

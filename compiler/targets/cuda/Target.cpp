@@ -8,8 +8,10 @@
 #include "compiler/targets/cuda/Passes.h"
 #include "compiler/targets/cuda/Wgmma.h"
 
+#include "mlir/IR/Remarks.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Threading.h"
 
 using namespace mlir;
 
@@ -40,6 +42,7 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
     return machine.takeError();
   TargetMachineInfo info;
   info.roundsOperands = true;
+  info.chunk = 2048;
   // Tiles pass through registers: sixteen elements a thread. Scratch of half a
   // block's shared memory lets two blocks hide each other's waits.
   info.core = machine::CoreAttr::get(
@@ -50,13 +53,60 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
   return info;
 }
 
-/// Whether the module's kernel runs by roles from here on.
-static bool assignRoles(ModuleOp module) {
+/// PTX, and its cubin where there is an assembler; without one the driver
+/// assembles when it loads.
+static llvm::Expected<EmittedCode>
+assembleKernel(ModuleOp module, const CudaMachine &machine, Spills spills) {
+  auto ptx = emitPtx(module, machine);
+  if (!ptx)
+    return ptx.takeError();
+  EmittedCode code;
+  code.add("ptx", *ptx);
+  std::string assembler = findAssembler();
+  if (assembler.empty())
+    return code;
+  auto cubin = assemble(*ptx, assembler, machine, spills);
+  if (!cubin)
+    return cubin.takeError();
+  code.add("cubin", *cubin);
+  return code;
+}
+
+static llvm::Error makeError(const CudaMachine &machine, StringRef reason) {
+  return llvm::createStringError("a kernel has no code for `" + machine.level +
+                                 "`" + reason);
+}
+
+/// The code of a kernel by roles; nothing where it has none.
+static llvm::Expected<std::optional<EmittedCode>>
+emitByRoles(ModuleOp module, const CudaMachine &machine) {
+  // What goes wrong here is a reason to go by items, not an error.
+  std::string reason;
+  uint64_t thread = llvm::get_threadid();
+  ScopedDiagnosticHandler handler(module.getContext(),
+                                  [&](Diagnostic &diagnostic) {
+                                    if (llvm::get_threadid() != thread)
+                                      return failure();
+                                    if (reason.empty())
+                                      reason = ": " + diagnostic.str();
+                                    return success();
+                                  });
+  PassManager assignment(module.getContext());
+  assignment.addPass(createCudaAssignRoles());
+  if (failed(assignment.run(module)))
+    return makeError(machine, reason);
+  auto search =
+      module.walk([](tile::RolesOp) { return WalkResult::interrupt(); });
+  if (!search.wasInterrupted())
+    return std::nullopt;
   PassManager manager(module.getContext());
-  manager.addPass(createCudaAssignRoles());
-  return succeeded(manager.run(module)) &&
-         module.walk([](tile::RolesOp) { return WalkResult::interrupt(); })
-             .wasInterrupted();
+  buildRolePipeline(manager);
+  if (failed(manager.run(module)))
+    return makeError(machine, reason);
+  auto code = assembleKernel(module, machine, Spills::Refused);
+  if (!code)
+    return code.takeError();
+  return std::move(*code);
 }
 
 static llvm::Expected<EmittedCode> emitKernel(ModuleOp module,
@@ -64,30 +114,21 @@ static llvm::Expected<EmittedCode> emitKernel(ModuleOp module,
   auto machine = getMachine(info.core.getIsa());
   if (!machine)
     return machine.takeError();
-  bool byRoles = machine->level == "sm_90a" && assignRoles(module);
+  if (info.core.getAsyncRows()) {
+    OwningOpRef<ModuleOp> copy = module.clone();
+    auto code = emitByRoles(*copy, *machine);
+    if (code && *code)
+      return std::move(**code);
+    if (!code)
+      remark::missed(module.getBody()->front().getLoc(),
+                     remark::RemarkOpts::name("assign-roles").category("cuda"))
+          << llvm::toString(code.takeError());
+  }
   PassManager manager(module.getContext());
-  if (byRoles)
-    buildRolePipeline(manager);
-  else
-    buildItemPipeline(manager, *machine);
+  buildItemPipeline(manager, *machine);
   if (failed(manager.run(module)))
-    return llvm::createStringError("a kernel has no code for `" +
-                                   machine->level + "`; see the error above");
-  auto ptx = emitPtx(module, *machine);
-  if (!ptx)
-    return ptx.takeError();
-  EmittedCode code;
-  code.add("ptx", *ptx);
-  // Without an assembler the driver assembles when it loads.
-  std::string assembler = findAssembler();
-  if (assembler.empty())
-    return code;
-  auto cubin = assemble(*ptx, assembler, *machine,
-                        byRoles ? Spills::Refused : Spills::Allowed);
-  if (!cubin)
-    return cubin.takeError();
-  code.add("cubin", *cubin);
-  return code;
+    return makeError(*machine, "; see the error above");
+  return assembleKernel(module, *machine, Spills::Allowed);
 }
 
 const Target &getTarget() {

@@ -1,4 +1,5 @@
-// A program of one streamed product gets roles; every other program stays, with the reason as a remark.
+// Programs of streamed products and of attention's form get roles; every other program stays, with the reason as a
+// remark.
 // RUN: sennit-opt %s --sennit-cuda-assign-roles --split-input-file | FileCheck %s
 // RUN: sennit-opt %s --sennit-cuda-assign-roles --split-input-file --remarks-filter=cuda -o /dev/null 2>&1 \
 // RUN:   | FileCheck %s --check-prefix=REMARK
@@ -38,11 +39,12 @@ func.func @batched_product(%a: !view, %b: memref<?x?xbf16>, %c: !view) {
   // CHECK: tile.finish %[[BEFORE]] behind 1
   // CHECK: tile.close read %[[IN]][%[[USE]]] after(%[[BEFORE]])
   // CHECK: tile.finish
-  // The epilogue, then two parts of the tile.
-  // CHECK: arith.truncf
+  // Two parts of the tile, each with its epilogue.
   // CHECK: tile.slice %{{.*}} [0, 0]
+  // CHECK: arith.truncf
   // CHECK: tile.copy %{{.*}} from
   // CHECK: tile.slice %{{.*}} [0, 128]
+  // CHECK: arith.truncf
   // CHECK: tile.copy %{{.*}} from
   // CHECK-NOT: tile.grid
   tile.grid (%h, %i, %j) = (%c0, %c0, %c0) to (%batch, %m, %n) step [1, 128, 256] dims ["b", "m", "n"] {
@@ -91,7 +93,7 @@ func.func @bounds_inside_the_view(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %l
 
 !t = vector<64x64xbf16>
 
-// REMARK: an item has other than one stream and one store
+// REMARK: as products: an item has other than one stream and one store; as attention: an item has
 // CHECK-LABEL: @no_stream
 // CHECK: tile.grid
 func.func @no_stream(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: index) {
@@ -108,7 +110,7 @@ func.func @no_stream(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: index)
 !t = vector<64x64xbf16>
 !sum = vector<64x64xf32>
 
-// REMARK: an iteration does other than add one product to a sum from zero
+// REMARK: as products: an iteration does other than add products of one shape to sums from zero
 // CHECK-LABEL: @sum_from_one
 // CHECK: tile.grid
 func.func @sum_from_one(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: index) {
@@ -125,6 +127,57 @@ func.func @sum_from_one(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: ind
     }
     %half = arith.truncf %sum : !sum to !t
     tile.store %half, %c[%i, %c0] : !t, memref<?x?xbf16>
+  }
+  return
+}
+
+// -----
+
+!t = vector<128x64xbf16>
+!sum = vector<128x64xf32>
+!rows = memref<?x256xbf16>
+!matrix = memref<96x256xbf16>
+!wide = memref<?x96xf32>
+
+// Two sums share their activations; views whose extent is a scalar are stated; what the epilogue loads and stores in
+// f32 is each thread's own, in parts of 32 columns.
+// REMARK: 2 copies of 232 registers, 4 slots
+// CHECK-LABEL: @pair_onto_residual
+func.func @pair_onto_residual(%x: !rows, %g: !matrix, %u: !matrix, %r: !wide, %y: !wide, %tokens: index) {
+  %c0 = arith.constant 0 : index
+  %c96 = arith.constant 96 : index
+  %c256 = arith.constant 256 : index
+  %zero = arith.constant dense<0.0> : !sum
+  // CHECK: memref.reinterpret_cast %arg0 to offset: [0], sizes: [%arg5, 256], strides: [256, 1]
+  // CHECK: memref.reinterpret_cast %arg1 to offset: [0], sizes: [96, 256], strides: [256, 1]
+  // CHECK: tile.ring : <4 shared : vector<128x64xbf16>, vector<64x64xbf16>, vector<64x64xbf16>>
+  // CHECK-NOT: tile.ring
+  // CHECK: tile.start {
+  // CHECK-NEXT: tile.mma
+  // CHECK-NEXT: tile.mma
+  // CHECK: tile.load %arg3{{.*}} bound [0 : %arg5, 1 : %{{.*}}] : {{.*}} -> vector<128x32xf32>
+  // CHECK: tile.slice %{{.*}}#0 [0, 0] : vector<128x64xf32> -> vector<128x32xf32>
+  // CHECK: tile.slice %{{.*}}#1 [0, 0]
+  // CHECK: tile.store %{{.*}}, %arg4{{.*}} : vector<128x32xf32>
+  // CHECK: tile.slice %{{.*}} [0, 32]
+  // CHECK: tile.store
+  // CHECK-NOT: tile.grid
+  tile.grid (%j, %i) = (%c0, %c0) to (%c96, %tokens) step [64, 128] dims ["n", "m"] {
+    %sums:2 = tile.stream "k" %d = %c0 to %c256 step 64 carry(%zero : !sum, %zero : !sum) fetch {
+      %a = tile.load %x[%i, %d] bound [0 : %tokens] : !rows -> !t
+      %b = tile.load %g[%j, %d] bound [0 : %c96] : !matrix -> vector<64x64xbf16>
+      %c = tile.load %u[%j, %d] bound [0 : %c96] : !matrix -> vector<64x64xbf16>
+      tile.yield %a, %b, %c : !t, vector<64x64xbf16>, vector<64x64xbf16>
+    } do {
+    ^bb0(%e: index, %a: !t, %b: vector<64x64xbf16>, %c: vector<64x64xbf16>, %s: !sum, %t: !sum):
+      %s1 = tile.mma nt %a, %b acc %s : !t, vector<64x64xbf16> acc !sum -> !sum
+      %t1 = tile.mma nt %a, %c acc %t : !t, vector<64x64xbf16> acc !sum -> !sum
+      tile.yield %s1, %t1 : !sum, !sum
+    }
+    %p = arith.mulf %sums#0, %sums#1 : !sum
+    %h = tile.load %r[%i, %j] bound [0 : %tokens, 1 : %c96] : !wide -> !sum
+    %o = arith.addf %h, %p : !sum
+    tile.store %o, %y[%i, %j] bound [0 : %tokens, 1 : %c96] : !sum, !wide
   }
   return
 }

@@ -106,3 +106,51 @@ func.func @no_rule_for_a_transpose() {
   }
   return
 }
+
+// -----
+
+// Rows and columns past their bounds are not read or written; pairs of columns are one access.
+// CHECK-LABEL: @own_memory
+func.func @own_memory(%x: memref<?x96xf32>, %y: memref<?x96xf32>, %row: index, %rows: index) {
+  %c64 = arith.constant 64 : index
+  %c96 = arith.constant 96 : index
+  tile.roles <name = "compute", warps = 4, registers = 240> {
+    // CHECK: %[[INSIDE:.*]] = arith.cmpi slt
+    // CHECK: arith.minsi
+    // CHECK: %[[PAIR:.*]] = llvm.load %{{.*}} {alignment = 8 : i64} : !llvm.ptr -> vector<2xf32>
+    // CHECK: arith.select
+    %a = tile.load %x[%row, %c64] bound [0 : %rows, 1 : %c96] : memref<?x96xf32> -> vector<64x64xf32>
+    // CHECK: scf.if
+    // CHECK: scf.if
+    // CHECK: llvm.store %{{.*}}, %{{.*}} {alignment = 8 : i64} : vector<2xf32>, !llvm.ptr
+    tile.store %a, %y[%row, %c64] bound [0 : %rows, 1 : %c96] : vector<64x64xf32>, memref<?x96xf32>
+  }
+  return
+}
+
+// -----
+
+// Four heads of a token are neighbouring rows: row r stands at position r / 4.
+// CHECK-LABEL: @positions_of_groups
+func.func @positions_of_groups(%base: index) {
+  tile.roles <name = "compute", warps = 4, registers = 240> {
+    %i = tile.iota %base : vector<16xi32>
+    %r = tile.broadcast %i [0] : vector<16xi32> -> vector<16x4xi32>
+    // CHECK: %[[FOUR:.*]] = arith.constant 4 : i32
+    // CHECK: arith.divui %{{.*}}, %{{.*}} : i32
+    %rows = tile.reshape %r : vector<16x4xi32> -> vector<64xi32>
+    // CHECK: arith.addi %{{.*}}, %{{.*}} : vector<2xi32>
+    %twice = arith.addi %rows, %rows : vector<64xi32>
+  }
+  return
+}
+
+// -----
+
+func.func @rows_of_unknown_distance(%x: memref<?x?xf32>, %row: index) {
+  tile.roles <name = "compute", warps = 4, registers = 240> {
+    // expected-error@+1 {{moves other than a matrix whose rows lie as far apart as the view's type says}}
+    %a = tile.load %x[%row, %row] : memref<?x?xf32> -> vector<64x64xf32>
+  }
+  return
+}
