@@ -91,15 +91,18 @@ private:
   }
 
   llvm::Error chooseMachine() {
-    if (options.makeCore) {
+    if (options.makeCore)
       report.machine.core = options.makeCore(context);
+    // A machine that nobody emits code for is scheduled for only.
+    if (options.makeCore && !options.stopAfter.empty())
       return llvm::Error::success();
-    }
     auto machine = resolveTarget(options.target, context);
     if (!machine)
       return machine.takeError();
     target = machine->first;
-    report.machine = machine->second;
+    report.machine.features = machine->second.features;
+    if (!options.makeCore)
+      report.machine.core = machine->second.core;
     return llvm::Error::success();
   }
 

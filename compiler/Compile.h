@@ -55,8 +55,8 @@ struct CompileOptions {
   std::string extraPasses;
   /// Threads that emit code; 0: all.
   unsigned jobs = 0;
-  /// The core to schedule for, instead of the target's; then a stage to stop
-  /// after must be given, since nobody emits code.
+  /// The core to schedule for, instead of the target's. Where `stopAfter` is
+  /// given, `target` is not asked: nobody need emit code for the core.
   std::function<machine::CoreAttr(mlir::MLIRContext &)> makeCore;
   /// Takes the module after `stopAfter`, instead of its text in the report.
   std::function<llvm::Error(mlir::ModuleOp)> inspect;

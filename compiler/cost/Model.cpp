@@ -69,10 +69,10 @@ private:
   void countTraffic() {
     size_t count = machine.memories.size();
     traffic.assign(count, 0);
+    refilled.assign(count, 0);
     for (size_t i = 0; i + 1 < count; ++i) {
       const Memory &memory = machine.memories[i];
-      double capacity =
-          memory.capacity.value * (memory.usable ? memory.usable.value : 1);
+      double capacity = memory.getUsable();
       double copies = memory.isPrivate ? machine.cores.value : 1;
       bool isLast = i + 2 == count;
       double resident =
@@ -142,9 +142,14 @@ private:
     };
     double nearBytes = units.operandBytes + work.moved;
     addTransfer(timeTransfer(0, nearBytes));
-    for (size_t i = 1; i < machine.memories.size(); ++i)
-      addTransfer(timeTransfer(i, traffic[i - 1] * share));
-    seconds = std::max(computing, machine.transfersAdd ? transfers : slowest);
+    units.refills.resize(machine.memories.size());
+    for (size_t i = 1; i < machine.memories.size(); ++i) {
+      addTransfer(
+          timeTransfer(i, traffic[i - 1] * share + units.refills[i - 1]));
+      refilled[i - 1] += units.refills[i - 1] * itemCount;
+    }
+    seconds = std::max(computing, machine.transfersAdd ? transfers : slowest) +
+              machine.itemStart.value;
     nearTotal += nearBytes * itemCount;
     energy += units.energy * itemCount;
     if (result.missingEnergy.empty())
@@ -176,6 +181,8 @@ private:
           known.status = std::max(known.status, resources[i].status);
       }
     }
+    for (size_t i = 0; i < traffic.size(); ++i)
+      traffic[i] += refilled[i];
     double cores = machine.cores.value;
     for (size_t i = 0; i < byResource.size(); ++i)
       result.resources[i].seconds = dealItems(byResource[i], cores);
@@ -205,10 +212,13 @@ private:
                     machine.launchGap.status};
     // The first bytes arrive a latency after the start.
     const Memory &last = machine.memories.back();
+    double starts = std::ceil(facts.countItems() / machine.cores.value) *
+                    machine.itemStart.value;
     if (surroundings.resident < 1)
       launch.seconds += last.latency.value;
-    result.resources.push_back(launch);
     result.seconds = body + launch.seconds;
+    launch.seconds += starts;
+    result.resources.push_back(launch);
     result.bound =
         *std::max_element(result.resources.begin(), result.resources.end(),
                           [](const Resource &a, const Resource &b) {
@@ -241,7 +251,8 @@ private:
   const Surroundings &surroundings;
   std::string &reason;
   Prediction result;
-  std::vector<double> traffic;
+  /// Into each memory: for accesses, and again for products.
+  std::vector<double> traffic, refilled;
   Resource latency{"latency", 0, Status::measured};
   double moved = 0, body = 0, energy = 0, nearTotal = 0, itemCount = 1;
 };

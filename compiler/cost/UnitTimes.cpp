@@ -33,6 +33,11 @@ public:
       : machine(machine), times(times), reason(reason) {
     for (const Unit &unit : machine.units)
       times.units.push_back({unit.name, 0, Status::measured});
+    for (const machine::Memory &memory : machine.memories) {
+      if (!memory.isPrivate || memory.kind != machine::MemoryKind::cache)
+        break;
+      times.refills.push_back(0);
+    }
   }
 
   bool add(const Product &product) {
@@ -41,19 +46,54 @@ public:
       return fail("products of " + name(product.a) + " by " + name(product.b));
     charge(best.unit, best.seconds, best.status);
     const Unit &unit = machine.units[best.unit];
-    double bytesA = machine::getBytes(product.a);
-    double bytesB = machine::getBytes(product.b);
-    // Pieces are of the cheaper type.
-    if (best.pieces > 1)
-      bytesA = bytesB = std::min(bytesA, bytesB);
-    times.operandBytes +=
-        best.pieces * product.times * product.k *
-        (product.m * bytesA * std::ceil(product.n / unit.blockN) +
-         product.n * bytesB * std::ceil(product.m / unit.blockM));
+    addOperands(product, best);
     chargeEnergy(unit.energy[size_t(best.element)],
                  product.getFlops() * best.pieces,
                  unit.name + ".energy." + name(best.element));
     return best.pieces <= 1 || addSplit(product, best.pieces);
+  }
+
+  /// What a product reads and writes, block by block.
+  void addOperands(const Product &product, const Way &way) {
+    const Unit &unit = machine.units[way.unit];
+    double pieces = way.pieces;
+    double bytesA = machine::getBytes(product.a);
+    double bytesB = machine::getBytes(product.b);
+    // Pieces are of the cheaper type.
+    if (pieces > 1)
+      (bytesA > bytesB ? bytesA : bytesB) = pieces * std::min(bytesA, bytesB);
+    double down = std::ceil(product.m / unit.blockM);
+    double across = std::ceil(product.n / unit.blockN);
+    double a = product.m * product.k * bytesA;
+    double b = product.n * product.k * bytesB;
+    times.operandBytes += product.times * (a * across + b * down);
+    if (machine.getNear().kind != machine::MemoryKind::cache)
+      return;
+    double sums = 2 * product.m * product.n * machine::getBytes(Element::f32);
+    times.operandBytes += product.times * sums;
+    // Sums leave the unit when a block ends: it drains.
+    charge(way.unit, product.times * down * across * unit.latency.value,
+           unit.latency.status);
+    // A block's part of `b` stays while the rows pass by.
+    double rowBlock = (a + b) / (down * across) + a / down;
+    double columnBlock = a + b / across;
+    Access again[] = {{"a",
+                       a / down,
+                       {{across, 1, columnBlock}, {down, down, rowBlock}},
+                       false},
+                      {"b",
+                       b / across,
+                       {{across, across, columnBlock}, {down, 1, rowBlock}},
+                       false}};
+    for (size_t i = 0; i < times.refills.size(); ++i) {
+      double capacity = machine.memories[i].getUsable();
+      for (const Access &access : again)
+        times.refills[i] +=
+            product.times *
+            (getTraffic(access, capacity, 1, false) - access.getCompulsory());
+      if (a + b + sums / 2 > capacity)
+        times.refills[i] += product.times * sums;
+    }
   }
 
   /// A piece is rounded to the cheaper type and taken from what is left.

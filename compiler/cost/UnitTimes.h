@@ -8,10 +8,13 @@
 namespace sennit::cost {
 
 /// Seconds of one core's units for some work, by unit in the machine's order,
-/// and the bytes that products read from the memory that the core works in.
+/// and the bytes that products move: between the core and the memory that it
+/// works in, and again into each private cache, nearest first, from the next
+/// memory, because it does not hold a product's operands and sums.
 struct UnitTimes {
   std::vector<Resource> units;
   double operandBytes = 0;
+  std::vector<double> refills;
   /// Joules of the operations; less than 0 where an energy is left out.
   double energy = 0;
   std::string missingEnergy;
@@ -22,7 +25,10 @@ struct UnitTimes {
 /// multiply the work by more than eight, to a vector unit. Shapes are padded to
 /// fragments; a systolic array fills and drains; splitting costs two vector
 /// operations a piece. Special functions without a unit become vector
-/// operations. False, and a reason, where no unit can.
+/// operations. A product goes by blocks of sums, columns outside and rows
+/// inside; where a core works in a cache, each block waits for the unit's
+/// latency and its sums pass the cache twice, for a product that goes on or a
+/// reader. False, and a reason, where no unit can.
 bool timeUnits(const Work &work, const machine::Machine &machine,
                UnitTimes &times, std::string &reason);
 

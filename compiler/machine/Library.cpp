@@ -187,4 +187,22 @@ std::optional<Node> readMachine(const std::string &nameOrPath,
   return root;
 }
 
+std::optional<Node> readMachineOf(const std::string &target,
+                                  const std::string &level,
+                                  std::vector<Problem> &problems) {
+  for (const std::string &name : getShippedMachines()) {
+    auto root = readMachine(name, problems);
+    if (!root)
+      return std::nullopt;
+    const Node *runs = root->find("runs");
+    if (runs && runs->find("target")->text == target &&
+        runs->find("level")->text == level)
+      return root;
+  }
+  problems.push_back(
+      {"", 0,
+       "no shipped machine runs code for `" + target + ":" + level + "`"});
+  return std::nullopt;
+}
+
 } // namespace sennit::machine

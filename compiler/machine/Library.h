@@ -16,6 +16,11 @@ namespace sennit::machine {
 std::optional<Node> readMachine(const std::string &nameOrPath,
                                 std::vector<Problem> &problems);
 
+/// Reads the shipped machine that `target` emits code for at `level`.
+std::optional<Node> readMachineOf(const std::string &target,
+                                  const std::string &level,
+                                  std::vector<Problem> &problems);
+
 /// Checks that what the schema requires is there, and that sources are known.
 bool checkComplete(const Node &root, std::vector<Problem> &problems);
 

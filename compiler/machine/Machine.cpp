@@ -157,6 +157,7 @@ private:
       machine.vectorBytes = read(exec->find("vector"));
       machine.vectorRegisters = read(exec->find("registers"));
       machine.barrier = read(exec->find("barrier"));
+      machine.itemStart = read(exec->find("start"));
       machine.itemThreads = read(exec->find("threads"));
       machine.itemNear = read(find(exec->find("item"), "near"));
       machine.itemFar = read(find(exec->find("item"), "far"));
@@ -209,6 +210,7 @@ private:
     unit.systolicRows = readOr(systolic, "rows", 0);
     unit.systolicColumns = readOr(systolic, "columns", 0);
     readNumbers(node.find("split"), unit.split);
+    unit.group = readOr(&node, "group", 1);
     unit.latency = read(node.find("latency"), clock);
     machine.units.push_back(std::move(unit));
   }

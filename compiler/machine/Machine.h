@@ -45,6 +45,11 @@ struct Memory {
   Quantity usable;
   /// Joules a byte read or written.
   Quantity energy;
+
+  /// Bytes that stay as long as they are expected to.
+  double getUsable() const {
+    return capacity.value * (usable ? usable.value : 1);
+  }
 };
 
 enum class UnitKind { matrix, vector, integer, special, scan, fft, route };
@@ -69,6 +74,8 @@ struct Unit {
   /// Pieces of a cheaper type that one operand of this type is split into, each
   /// a product by itself; 0 where it is not.
   std::array<double, elementCount> split = {};
+  /// Elements of depth that stand side by side in the second operand.
+  double group = 1;
   /// Seconds from operands to result.
   Quantity latency;
   /// Joules an operation.
@@ -106,6 +113,8 @@ struct Machine {
   /// Bytes that one item may fill of the nearest memory and of the next; 0: the
   /// memory, of a shared one a core's share.
   Quantity itemNear, itemFar;
+  /// Seconds in which a core takes up an item.
+  Quantity itemStart;
   /// Seconds of a barrier of a core's threads.
   Quantity barrier;
   /// Seconds of the host, and of the device, for each launch.

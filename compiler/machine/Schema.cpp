@@ -70,6 +70,7 @@ static constexpr Field unit[] = {
     {"block", group, Measure::any, block},
     {"systolic", group, Measure::any, systolic},
     {"split", table, Measure::any, counts, elementNames},
+    {"group", quantity, Measure::count},
     {"latency", quantity, Measure::duration},
     {"energy", table, Measure::any, energies, rateNames},
     {"area", quantity, Measure::area}};
@@ -88,6 +89,7 @@ static constexpr Field exec[] = {
     {"registers", quantity, Measure::count},
     {"threads", quantity, Measure::count},
     {"item", group, Measure::any, item},
+    {"start", quantity, Measure::duration},
     {"barrier", quantity, Measure::duration}};
 static constexpr Field launch[] = {
     {"host", quantity, Measure::duration, {}, {}, true},

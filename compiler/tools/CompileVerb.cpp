@@ -2,6 +2,9 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "compiler/Stages.h"
+#include "compiler/facts/Core.h"
+#include "compiler/machine/Library.h"
+#include "compiler/tools/Machines.h"
 #include "compiler/tools/Verbs.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
@@ -24,8 +27,15 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     target("target",
            cl::desc("cpu:host, cpu:avx2, cpu:avx512, cpu:amx, cuda:sm_80, "
-                    "cuda:sm_89 or cuda:sm_90a (default: cpu:host)"),
-           cl::init("cpu:host"), cl::sub(command));
+                    "cuda:sm_89, cuda:sm_90a, or a machine that runs such code "
+                    "(default: cpu:host)"),
+           cl::value_desc("target | machine | file.yaml"), cl::init("cpu:host"),
+           cl::sub(command));
+static cl::list<std::string>
+    changes("set",
+            cl::desc("of a machine: another value for a field, such as "
+                     "l2.capacity=\"1 MiB\""),
+            cl::value_desc("path=value"), cl::sub(command));
 static cl::opt<int64_t> context(
     "context",
     cl::desc(
@@ -105,6 +115,31 @@ static void printSummary(const CompileReport &report) {
                << " fusions, " << report.decisions.countMissed() << " missed\n";
 }
 
+/// Schedules for the machine that `--target` names, if it names one.
+static int chooseMachine(LoadedMachine &loaded, CompileOptions &options) {
+  llvm::StringRef name = target;
+  if (!name.ends_with(".yaml") &&
+      !llvm::is_contained(machine::getShippedMachines(), name))
+    return changes.empty()
+               ? done
+               : complain("--set changes a machine of `sennit targets list` or "
+                          "of a file, and --target is `" +
+                              name + "`",
+                          usage);
+  if (int code = loadMachine(name, changes, loaded))
+    return code;
+  if (loaded.machine.target.empty() && options.stopAfter.empty())
+    return complain("the machine `" + loaded.machine.name +
+                        "` has no `runs`: no code is emitted for it; "
+                        "`sennit predict` takes it",
+                    unsupported);
+  options.target = loaded.machine.target + ":" + loaded.machine.level;
+  options.makeCore = [&](mlir::MLIRContext &context) {
+    return makeCore(loaded.root, loaded.machine, context);
+  };
+  return done;
+}
+
 static int writeText(llvm::StringRef text) {
   if (output.empty() || output == "-") {
     llvm::outs() << text;
@@ -144,6 +179,9 @@ static int run() {
   options.dumpStagesTo = dumpTo;
   options.extraPasses = extraPasses;
   options.jobs = jobs;
+  LoadedMachine loaded;
+  if (int code = chooseMachine(loaded, options))
+    return code;
   CompileReport report;
   if (int code = compileWithProgress(options, report))
     return code;

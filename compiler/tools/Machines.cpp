@@ -64,28 +64,4 @@ void printDlti(const machine::Machine &machine, llvm::raw_ostream &os) {
      << "\n";
 }
 
-machine::CoreAttr makeCore(const machine::Machine &machine,
-                           mlir::MLIRContext &context) {
-  auto getShare = [&](size_t index, const machine::Quantity &stated) {
-    const machine::Memory &memory =
-        machine.memories[std::min(index, machine.memories.size() - 1)];
-    return int64_t(stated ? stated.value
-                          : memory.capacity.value * memory.instances /
-                                machine.cores.value);
-  };
-  auto getOr = [](const machine::Quantity &quantity, int64_t otherwise) {
-    return quantity ? int64_t(quantity.value) : otherwise;
-  };
-  bool isPredicted = machine.target.empty();
-  int64_t near = getShare(0, machine.itemNear);
-  // Schedules ask for vectors of whole registers of 32 bits.
-  int64_t bits = getOr(machine.vectorBytes, 64) * 8 / 32 * 32;
-  return machine::CoreAttr::get(
-      &context, isPredicted ? machine.name : machine.target,
-      isPredicted ? "none" : machine.level, std::max<int64_t>(bits, 32),
-      getOr(machine.vectorRegisters, 32), near,
-      std::max(near, getShare(1, machine.itemFar)),
-      getOr(machine.itemThreads, 1), /*async_rows=*/0);
-}
-
 } // namespace sennit::tools

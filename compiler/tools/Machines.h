@@ -4,7 +4,6 @@
 #define SENNIT_COMPILER_TOOLS_MACHINES_H
 
 #include "compiler/machine/Machine.h"
-#include "dialects/machine/Machine.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -24,13 +23,6 @@ int loadMachine(llvm::StringRef nameOrPath, llvm::ArrayRef<std::string> changes,
 /// Prints a machine as `#dlti.target_system_spec`: a device of entries
 /// `"memory.capacity"`, in base units.
 void printDlti(const machine::Machine &machine, llvm::raw_ostream &os);
-
-/// The core that kernels are scheduled for: the machine's vectors, the threads
-/// of an item, and what an item may fill of the two nearest memories. A machine
-/// that nobody emits code for bears its own name, with the instruction set
-/// `none`.
-machine::CoreAttr makeCore(const machine::Machine &machine,
-                           mlir::MLIRContext &context);
 
 } // namespace sennit::tools
 

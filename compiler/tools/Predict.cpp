@@ -3,6 +3,7 @@
 
 #include "compiler/tools/Predict.h"
 
+#include "compiler/facts/Core.h"
 #include "compiler/facts/ProgramFacts.h"
 #include "compiler/tools/Verbs.h"
 
@@ -42,15 +43,14 @@ static llvm::Error readCalls(mlir::ModuleOp module, const Workload &workload,
   return llvm::Error::success();
 }
 
-llvm::Error readWorkload(const Workload &workload,
-                         const machine::Machine &machine, WorkloadFacts &facts,
-                         Progress progress) {
+llvm::Error readWorkload(const Workload &workload, const LoadedMachine &loaded,
+                         WorkloadFacts &facts, Progress progress) {
   CompileOptions options;
   options.input = workload.model;
   options.context = workload.context;
   options.stopAfter = "place";
   options.makeCore = [&](mlir::MLIRContext &context) {
-    return makeCore(machine, context);
+    return makeCore(loaded.root, loaded.machine, context);
   };
   options.inspect = [&](mlir::ModuleOp module) {
     return readCalls(module, workload, facts);
@@ -126,7 +126,7 @@ int predictWorkload(const Workload &workload, llvm::StringRef target,
     return code;
   WorkloadFacts facts;
   if (int code = runWithProgress([&](Progress progress) {
-        return readWorkload(workload, loaded.machine, facts, progress);
+        return readWorkload(workload, loaded, facts, progress);
       }))
     return code;
   std::string reason;

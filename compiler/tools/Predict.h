@@ -27,9 +27,8 @@ struct WorkloadFacts {
 
 /// Compiles the model for a machine as far as its tile programs and reads their
 /// facts. May run in several threads at once.
-llvm::Error readWorkload(const Workload &workload,
-                         const machine::Machine &machine, WorkloadFacts &facts,
-                         Progress progress);
+llvm::Error readWorkload(const Workload &workload, const LoadedMachine &loaded,
+                         WorkloadFacts &facts, Progress progress);
 
 /// A kernel over all calls of an entry.
 struct KernelRow {

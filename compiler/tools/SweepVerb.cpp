@@ -1,6 +1,7 @@
 // sennit sweep: a model's times over variations of a machine.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
+#include "compiler/facts/Core.h"
 #include "compiler/machine/Axis.h"
 #include "compiler/tools/Predict.h"
 #include "compiler/tools/Verbs.h"
@@ -73,7 +74,7 @@ public:
       mlir::MLIRContext mlir(mlir::MLIRContext::Threading::DISABLED);
       mlir.loadDialect<machine::MachineDialect>();
       llvm::raw_string_ostream(point.core)
-          << makeCore(point.loaded.machine, mlir);
+          << makeCore(point.loaded.root, point.loaded.machine, mlir);
       cores.try_emplace(point.core, &point);
     }
     readFacts();
@@ -115,8 +116,8 @@ private:
     }
     forEach("kernels", distinct.size(), [&](size_t i) {
       auto &[core, point] = distinct[i];
-      auto error = readWorkload({model, context, length, 0},
-                                point->loaded.machine, facts.find(core)->second,
+      auto error = readWorkload({model, context, length, 0}, point->loaded,
+                                facts.find(core)->second,
                                 [](llvm::StringRef, int64_t, int64_t) {});
       llvm::handleAllErrors(
           std::move(error),

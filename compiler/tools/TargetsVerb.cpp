@@ -43,7 +43,14 @@ static int list() {
     auto host = target->describe("host", context);
     if (!host)
       return complain(llvm::toString(host.takeError()), missing);
-    llvm::outs() << "  " << target->name << ":host is " << host->core << "\n";
+    machine::CoreAttr core = host->core;
+    llvm::outs() << "  " << target->name << ":host is "
+                 << machine::CoreAttr::get(
+                        &context, core.getName(), core.getIsa(),
+                        core.getVectorBits(), core.getVectorRegisters(),
+                        core.getL1Bytes(), core.getL2Bytes(), core.getThreads(),
+                        core.getAsyncRows())
+                 << "\n";
   }
   llvm::outs() << "machines, to predict for\n";
   for (const std::string &name : machine::getShippedMachines()) {

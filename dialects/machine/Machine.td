@@ -35,7 +35,9 @@ def CoreAttr : AttrDef<MachineDialect, "Core"> {
     Where several `threads` compute one item together, they are what one item may
     fill of registers and of the threads' shared memory. With `async_rows` the
     matrix unit multiplies tiles of so many rows and more by itself, from tiles that
-    an engine copies out of memory.
+    an engine copies out of memory. `description` is the text of the whole machine,
+    as `sennit targets show` prints it: what the cost model reads to choose tiles.
+    It may be empty where several threads compute an item.
 
     Constraints:
     - `names`: `name` and `isa` are not empty.
@@ -49,7 +51,15 @@ def CoreAttr : AttrDef<MachineDialect, "Core"> {
     "int64_t":$l1_bytes,
     "int64_t":$l2_bytes,
     DefaultValuedParameter<"int64_t", "1", "threads that compute one item together">:$threads,
-    DefaultValuedParameter<"int64_t", "0", "rows that the matrix unit multiplies beside the threads">:$async_rows);
+    DefaultValuedParameter<"int64_t", "0", "rows that the matrix unit multiplies beside the threads">:$async_rows,
+    StringRefParameter<"text of the whole machine", "\"\"">:$description);
+  let builders = [
+    AttrBuilder<(ins "::llvm::StringRef":$name, "::llvm::StringRef":$isa, "int64_t":$vector_bits,
+                     "int64_t":$vector_registers, "int64_t":$l1_bytes, "int64_t":$l2_bytes, "int64_t":$threads,
+                     "int64_t":$async_rows), [{
+      return $_get($_ctxt, name, isa, vector_bits, vector_registers, l1_bytes, l2_bytes, threads, async_rows, "");
+    }]>
+  ];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{

@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "passes/schedule/Program.h"
+#include "passes/schedule/TileSizes.h"
 #include "llvm/ADT/StringMap.h"
 
 using namespace mlir;
@@ -144,6 +145,8 @@ struct BuildTilePrograms : impl::BuildTileProgramsBase<BuildTilePrograms> {
       module.emitError("module names no `machine.target` to schedule for");
       return signalPassFailure();
     }
+    if (failed(schedule::checkMachine(module, core)))
+      return signalPassFailure();
     SymbolTable symbols(module);
     SmallVector<func::FuncOp> entries(module.getOps<func::FuncOp>());
     for (func::FuncOp entry : entries) {

@@ -103,7 +103,7 @@ static ProductSizes getSizes(const Product &product, KernelBuilder &kernel) {
     return getExtent(kernel, op, getLongest(op, loops));
   };
   return getProductSizes(kernel.core, longest(product.m), longest(product.n),
-                         longest(product.k));
+                         longest(product.k), /*group=*/1, /*bytes=*/4);
 }
 
 SmallVector<int64_t> getContractionSizes(const Product &product,

@@ -43,6 +43,8 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
           << "threads that share an item read rows as they lie";
       return;
     }
+    if (failed(schedule::checkMachine(module, core)))
+      return signalPassFailure();
     this->core = core;
     module.walk([&](rt::ReadOp read) {
       reads[read.getConstantAttr()].push_back(read);

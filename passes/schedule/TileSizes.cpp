@@ -1,11 +1,13 @@
-// Chooses tile sizes from cache sizes and register widths.
+// Asks the cost model for the tiles of least time on the machine.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "passes/schedule/TileSizes.h"
 
+#include "compiler/cost/Tiles.h"
+#include "compiler/machine/Reader.h"
 #include "dialects/tile/Tile.h"
-#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
+#include <map>
 
 using namespace mlir;
 
@@ -28,33 +30,59 @@ int64_t roundUpRows(int64_t rows, int64_t most) {
                            most);
 }
 
-/// Elements of depth that a matrix unit takes at once.
-static constexpr int64_t unitDepth = 32;
+namespace {
+/// The machine that was asked last on this thread, and what it answered: a
+/// module asks one machine, often for the same shapes.
+struct Answers {
+  std::string description;
+  std::optional<machine::Machine> machine;
+  std::vector<machine::Problem> problems;
+  std::map<std::array<int64_t, 5>, ProductSizes> products;
+  std::map<std::pair<int64_t, int64_t>, int64_t> rows;
+
+  static Answers &of(machine::CoreAttr core) {
+    static thread_local Answers answers;
+    if (answers.machine && answers.description == core.getDescription())
+      return answers;
+    answers = {};
+    answers.description = core.getDescription().str();
+    auto root = machine::readText(answers.description, "machine.target",
+                                  answers.problems);
+    if (root)
+      answers.machine = machine::build(*root, answers.problems);
+    return answers;
+  }
+};
+} // namespace
+
+LogicalResult checkMachine(Operation *op, machine::CoreAttr core) {
+  if (core.getThreads() > 1)
+    return success();
+  if (core.getDescription().empty())
+    return op->emitError(
+        "`machine.target` has no `description`, by which tiles are chosen");
+  Answers &answers = Answers::of(core);
+  if (answers.machine)
+    return success();
+  return op->emitError("the `description` of `machine.target` is no machine: ")
+         << format(answers.problems.front());
+}
 
 int64_t chooseGroup(machine::CoreAttr core, RankedTensorType matrix) {
-  bool isTaken = core.getIsa() == "amx" && matrix.getElementType().isBF16() &&
-                 matrix.getShape().back() % unitDepth == 0;
-  return isTaken ? 2 : 1;
+  if (!matrix.getElementType().isBF16())
+    return 1;
+  for (const machine::Unit &unit : Answers::of(core).machine->units) {
+    auto depth = int64_t(unit.fragmentK[size_t(machine::Element::bf16)]);
+    if (unit.kind == machine::UnitKind::matrix && unit.group > 1 && depth > 0 &&
+        matrix.getShape().back() % depth == 0)
+      return int64_t(unit.group);
+  }
+  return 1;
 }
 
 int64_t getGroup(RankedTensorType matrix) {
   auto panels = dyn_cast_if_present<tile::BlockedAttr>(matrix.getEncoding());
   return panels ? panels.getGroup() : 1;
-}
-
-/// Sizes for tiles of 16 by 16 whose sums stay in the unit's registers over one
-/// step of the depth.
-static ProductSizes getMatrixUnitSizes(int64_t rows, int64_t panels,
-                                       int64_t panel, int64_t k) {
-  constexpr int64_t most = 1024;
-  ProductSizes sizes;
-  sizes.k = unitDepth * getDivisor(k / unitDepth, most / unitDepth);
-  // Few steps of depth would write the sums too often.
-  if (sizes.k < most / 8)
-    sizes.k = k;
-  sizes.n = panel * getDivisor(panels, rows <= 16 ? 4 : 8);
-  sizes.m = rows <= 16 ? rows : std::min<int64_t>(llvm::alignTo(rows, 32), 64);
-  return sizes;
 }
 
 /// Sizes for a product whose threads share one item. Few rows read the matrix
@@ -78,29 +106,23 @@ static ProductSizes getSharedSizes(int64_t rows, int64_t n, int64_t k) {
 }
 
 ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n,
-                             int64_t k, int64_t group) {
+                             int64_t k, int64_t group, int64_t bytes) {
   if (core.getThreads() > 1)
     return getSharedSizes(rows, n, k);
-  int64_t panel = getPanelRows(core);
-  int64_t panels = llvm::divideCeil(n, panel);
-  if (group != 1)
-    return getMatrixUnitSizes(rows, panels, panel, k);
-  ProductSizes sizes;
-  // One step's panel of 16-bit weights in half of L1.
-  int64_t depth = core.getL1Bytes() / 2 / (panel * 2);
-  // A single row has no reuse to block for: take the whole depth in few steps.
-  sizes.k = k <= 2 * depth ? k : getDivisor(k, rows == 1 ? 4 * depth : depth);
-  // Depths without a useful divisor take uneven steps, padded with zeros.
-  if (sizes.k < 64 && k > 64)
-    sizes.k = std::min<int64_t>(depth, 256);
-  sizes.n = panel * getDivisor(panels, 4);
-  // A multiple of the register block's twelve rows; its f32 rows in L2.
-  int64_t most =
-      std::max<int64_t>(12, core.getL2Bytes() / 8 / (sizes.k * 4) / 12 * 12);
-  sizes.m = rows < 12 ? rows
-                      : std::min<int64_t>(llvm::alignTo(rows, 12),
-                                          std::min<int64_t>(most, 96));
-  return sizes;
+  Answers &answers = Answers::of(core);
+  auto [known, isNew] =
+      answers.products.try_emplace({rows, n, k, group, bytes});
+  if (!isNew)
+    return known->second;
+  cost::PanelProduct problem;
+  problem.m = double(std::max<int64_t>(rows, 1));
+  problem.n = double(n);
+  problem.k = double(k);
+  problem.element = bytes == 2 ? machine::Element::bf16 : machine::Element::f32;
+  problem.panel = double(getPanelRows(core));
+  problem.group = double(group);
+  cost::Tile tile = cost::chooseTile(problem, *answers.machine);
+  return known->second = {int64_t(tile.m), int64_t(tile.n), int64_t(tile.k)};
 }
 
 bool isAsynchronous(machine::CoreAttr core, int64_t rows,
@@ -126,12 +148,25 @@ ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t count) {
   return {m, columns, 64};
 }
 
-int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width) {
+/// Rows that pass through the registers of the threads that share an item.
+static int64_t getSharedRows(machine::CoreAttr core, int64_t rows,
+                             int64_t width) {
   int64_t elements = core.getL1Bytes() / 2 / 4;
   return roundUpRows(
       rows, std::clamp<int64_t>(llvm::bit_floor(uint64_t(
                                     std::max<int64_t>(1, elements / width))),
                                 1, 64));
+}
+
+int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width) {
+  if (core.getThreads() > 1)
+    return getSharedRows(core, rows, width);
+  Answers &answers = Answers::of(core);
+  auto [known, isNew] = answers.rows.try_emplace({rows, width});
+  if (isNew)
+    known->second = int64_t(cost::chooseRowTile(
+        double(std::max<int64_t>(rows, 1)), double(width), *answers.machine));
+  return known->second;
 }
 
 } // namespace sennit::schedule

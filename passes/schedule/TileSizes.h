@@ -1,4 +1,4 @@
-// The sizes of tiles, from the machine and the extents.
+// The sizes of tiles: what the cost model finds fastest on the machine.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #ifndef SENNIT_PASSES_SCHEDULE_TILESIZES_H
 #define SENNIT_PASSES_SCHEDULE_TILESIZES_H
@@ -16,19 +16,23 @@ struct ProductSizes {
 /// Rows of a matrix panel: two vectors.
 int64_t getPanelRows(machine::CoreAttr core);
 
-/// Elements of a matrix's row to put side by side in its panels: two where the
-/// core's matrix unit takes them, else one.
+/// Fails, after an error at `op`, where the machine is not described well
+/// enough to choose tiles for it. The functions below ask a machine that
+/// passed.
+llvm::LogicalResult checkMachine(mlir::Operation *op, machine::CoreAttr core);
+
+/// Elements of a matrix's row to put side by side in its panels: as many as the
+/// machine's matrix unit takes, where it takes the matrix, else one.
 int64_t chooseGroup(machine::CoreAttr core, mlir::RankedTensorType matrix);
 
 /// Elements of a matrix's row that stand side by side.
 int64_t getGroup(mlir::RankedTensorType matrix);
 
-/// Sizes for a product of at most `rows` rows by an [n, k] matrix, whose rows
-/// stand in groups of `group`. The panel of one step stays in half of L1, the
-/// rows of one step in half of L2; n divides the matrix's panels, k divides the
-/// depth wherever a divisor of useful size exists, and always with groups.
+/// Sizes for a product of at most `rows` rows by an [n, k] matrix of elements
+/// of `bytes` bytes, whose rows stand in groups of `group`: the fastest of
+/// `cost::listTiles`. Where threads share an item, the model is not asked yet.
 ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n,
-                             int64_t k, int64_t group = 1);
+                             int64_t k, int64_t group = 1, int64_t bytes = 2);
 
 /// Whether a product of at most `rows` rows of `activations` goes to a matrix
 /// unit that works beside the threads, from tiles that an engine copies: both
@@ -40,7 +44,9 @@ bool isAsynchronous(machine::CoreAttr core, int64_t rows,
 /// Sizes for such a product, one of `count` that share their activations.
 ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t count);
 
-/// Rows of a tile of `width` elements a row that passes through L1 once.
+/// Rows of a tile of `width` elements a row: the fastest of
+/// `cost::listRowTiles`. Where threads share an item, what their registers
+/// hold.
 int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width);
 
 /// The smallest of 1, 2, 4, .. `most` that is at least `rows`.

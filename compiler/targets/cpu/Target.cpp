@@ -4,19 +4,22 @@
 
 #include "compiler/Target.h"
 #include "compiler/emit/Passes.h"
+#include "compiler/facts/Core.h"
+#include "compiler/machine/Library.h"
 #include "compiler/targets/cpu/Cpu.h"
 #include "compiler/targets/cpu/Passes.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/Support/Threading.h"
 
 using namespace mlir;
 
 namespace sennit::cpu {
 
-/// Bytes of a data cache of this processor, from the kernel's description;
-/// `otherwise` where there is none.
-static int64_t readCacheBytes(int level, int64_t otherwise) {
+/// The size of a data cache of this processor, from the kernel's description;
+/// empty where there is none.
+static std::string readCacheSize(int level) {
   for (int index = 0; index < 8; ++index) {
     std::string folder =
         "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index);
@@ -30,9 +33,30 @@ static int64_t readCacheBytes(int level, int64_t otherwise) {
     std::string text = read("size");
     StringRef size = text;
     if (size.consume_back("K") && !size.getAsInteger(10, kilobytes))
-      return kilobytes * 1024;
+      return size.str() + " KiB";
   }
-  return otherwise;
+  return "";
+}
+
+/// The shipped machine of the level, with as many cores and such caches as this
+/// processor has.
+static llvm::Expected<machine::CoreAttr> makeCore(const std::string &level,
+                                                  MLIRContext &context) {
+  std::vector<machine::Problem> problems;
+  std::string reason;
+  auto root = machine::readMachineOf("cpu", level, problems);
+  std::pair<std::string, std::string> here[] = {
+      {"core.l1.capacity", readCacheSize(1)},
+      {"core.l2.capacity", readCacheSize(2)},
+      {"core.count",
+       std::to_string(llvm::hardware_concurrency().compute_thread_count())}};
+  for (auto &[path, value] : here)
+    if (root && !value.empty() && !setField(*root, path, value, reason))
+      problems.push_back({"", 0, reason});
+  auto machine = root ? machine::build(*root, problems) : std::nullopt;
+  if (!problems.empty())
+    return llvm::createStringError(format(problems.front()));
+  return machine::makeCore(*root, *machine, context);
 }
 
 static llvm::Expected<TargetMachineInfo> describe(StringRef level,
@@ -40,12 +64,11 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
   auto machine = getMachine(level);
   if (!machine)
     return machine.takeError();
-  bool isWide = machine->level != "avx2";
+  auto core = makeCore(machine->level, context);
+  if (!core)
+    return core.takeError();
   TargetMachineInfo info;
-  info.core = machine::CoreAttr::get(
-      &context, "cpu", machine->level, isWide ? 512 : 256, isWide ? 32 : 16,
-      readCacheBytes(1, 32 << 10), readCacheBytes(2, 1 << 20), /*threads=*/1,
-      /*async_rows=*/0);
+  info.core = *core;
   for (StringRef feature : llvm::split(machine->features, ','))
     info.features.push_back(feature.ltrim('+').str());
   return info;

@@ -39,7 +39,8 @@ def main():
     base = seconds(demo, *amx)
     for more in ("dram.bandwidth=600 GB/s", "l3.bandwidth=2000 B/clk", "fma.rate.f32=128 flop/clk"):
         faster = seconds(demo, *amx, "--set", more)
-        assert all(a <= b * (1 + 1e-9) for a, b in zip(faster, base)), (more, faster, base)
+        # Each machine has its own tiles, which are chosen to a hundredth.
+        assert all(a <= b * 1.01 for a, b in zip(faster, base)), (more, faster, base)
     assert seconds(demo, *amx, "--set", "fma.rate.f32=32 flop/clk")[0] > base[0]
     # A longer history costs a step more; a longer prefill costs more in all.
     long = seconds(demo, *amx, "--length", "2048")

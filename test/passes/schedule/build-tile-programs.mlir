@@ -3,7 +3,8 @@
 
 #row = affine_map<(m, k) -> (m, k)>
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
-    l1_bytes = 32768, l2_bytes = 524288>} {
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}}}}}">} {
   // CHECK-LABEL: func.func private @rows
   // CHECK-SAME: %[[X:[^:]*]]: memref<?x64xf32>, %[[Y:[^:]*]]: memref<?x64xf32>, %[[ROWS:[^:]*]]: index
   // CHECK: tile.grid
@@ -34,7 +35,8 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 
 #row = affine_map<(m, k) -> (m, k)>
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
-    l1_bytes = 32768, l2_bytes = 524288>} {
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}}}}}">} {
   // CHECK: func.func private @[[PROGRAM:rows[_0-9]*]](
   // CHECK-NOT: func.func private
   // CHECK-LABEL: func.func @equal_kernels_are_one_program
@@ -65,7 +67,8 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 // -----
 
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
-    l1_bytes = 32768, l2_bytes = 524288>} {
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}}}}}">} {
   // CHECK-LABEL: func.func @state_of_the_model_is_overwritten
   // CHECK-SAME: %[[X:[^:]*]]: tensor<4x8xf32>, %[[W:[^:]*]]: tensor<8x3xf32>, %[[H:[^:]*]]: tensor<2x8xf32>
   func.func @state_of_the_model_is_overwritten(%x: tensor<4x8xf32>, %w: tensor<8x3xf32>,
@@ -95,7 +98,8 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 // -----
 
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
-    l1_bytes = 32768, l2_bytes = 524288>} {
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}}}}}">} {
   func.func @root_without_a_program(%x: tensor<8x64xf32>, %past: index) -> tensor<8x64xf32> attributes {seq.max_tokens = 8 : i64} {
     %y = seq.kernel "transpose" -> tensor<8x64xf32> {
       // expected-error @+1 {{has no tile program}}
@@ -109,7 +113,8 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 // -----
 
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
-    l1_bytes = 32768, l2_bytes = 524288>} {
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}}}}}">} {
   func.func @scan_of_scalars(%x: tensor<8xf32>) -> tensor<8xf32> {
     %y = seq.kernel "scan" -> tensor<8xf32> {
       // expected-error @+1 {{has a slice or a state without dimensions}}
@@ -130,7 +135,8 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 #i = affine_map<(i) -> (i)>
 #ij = affine_map<(i, j) -> (i, j)>
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
-    l1_bytes = 32768, l2_bytes = 524288>} {
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}}}}}">} {
   func.func @diagonal_of_what_has_no_memory(%x: tensor<8x8xf32>, %e: tensor<8xf32>) -> tensor<8xf32> {
     %y = seq.kernel "generic" -> tensor<8xf32> {
       %0 = linalg.generic {indexing_maps = [#ij, #ij], iterator_types = ["parallel", "parallel"]}
@@ -155,7 +161,8 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 
 #id = affine_map<(i) -> (i)>
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
-    l1_bytes = 32768, l2_bytes = 524288>} {
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}}}}}">} {
   func.func @strides_of_what_has_no_memory(%x: tensor<8xf32>) -> tensor<4xf32> {
     %y = seq.kernel "rows" -> tensor<4xf32> {
       %0 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
@@ -176,4 +183,18 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 
 // expected-error @+1 {{module names no `machine.target` to schedule for}}
 module {
+}
+
+// -----
+
+// expected-error@+1 {{`machine.target` has no `description`, by which tiles are chosen}}
+module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
+    l1_bytes = 32768, l2_bytes = 524288>} {
+}
+
+// -----
+
+// expected-error@+1 {{the `description` of `machine.target` is no machine: machine.target:1: `levles` is unknown; is `levels` meant?}}
+module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
+    l1_bytes = 32768, l2_bytes = 524288, description = "{sennit_machine: 1, name: small, levles: {}}">} {
 }

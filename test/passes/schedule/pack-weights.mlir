@@ -7,7 +7,8 @@
 #w = affine_map<(m, n, k) -> (n, k)>
 #y = affine_map<(m, n, k) -> (m, n)>
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
-    l1_bytes = 32768, l2_bytes = 524288>} {
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}}}}}">} {
   // CHECK-LABEL: rt.constant @product : tensor<32x64xbf16, #tile.blocked<32>>
   rt.constant @product : tensor<32x64xbf16>
   // CHECK-LABEL: func.func @initialize
@@ -34,7 +35,8 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 #w = affine_map<(m, n, k) -> (n, k)>
 #y = affine_map<(m, n, k) -> (m, n)>
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
-    l1_bytes = 32768, l2_bytes = 524288>} {
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}}}}}">} {
   // CHECK-LABEL: rt.constant @table.packed : tensor<32x64xbf16, #tile.blocked<32>>
   // CHECK: rt.constant @table : tensor<32x64xbf16>
   rt.constant @table : tensor<32x64xbf16>
@@ -60,7 +62,8 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 // -----
 
 module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
-    l1_bytes = 32768, l2_bytes = 524288>} {
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}}}}}">} {
   // CHECK-LABEL: rt.constant @only_looked_up : tensor<32x64xbf16>
   rt.constant @only_looked_up : tensor<32x64xbf16>
   // CHECK: func.func @initialize
@@ -83,7 +86,8 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 #w = affine_map<(m, n, k) -> (n, k)>
 #y = affine_map<(m, n, k) -> (m, n)>
 module attributes {machine.target = #machine.core<name = "cpu", isa = "amx", vector_bits = 512, vector_registers = 32,
-    l1_bytes = 32768, l2_bytes = 524288>} {
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}, amx: {kind: matrix, rate: {bf16: 1024 flop/clk}, fragment: {m: 16, n: 16, k: {bf16: 32}}, split: {f32: 2}, group: 2}}}}}">} {
   // CHECK-LABEL: rt.constant @whole : tensor<32x64xbf16, #tile.blocked<32, group = 2>>
   rt.constant @whole : tensor<32x64xbf16>
   // CHECK: rt.constant @rest : tensor<32x72xbf16, #tile.blocked<32>>

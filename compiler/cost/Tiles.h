@@ -1,0 +1,51 @@
+// Tiles by the model: the legal ones, and the one that takes least time.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#ifndef SENNIT_COMPILER_COST_TILES_H
+#define SENNIT_COMPILER_COST_TILES_H
+
+#include "compiler/cost/Families.h"
+
+namespace sennit::cost {
+
+/// A product of at most `m` rows of f32 by an [n, k] matrix of `element` whose
+/// rows lie in panels of `panel` and, for a matrix unit, in groups of `group`
+/// elements of depth.
+struct PanelProduct {
+  double m = 1, n = 1, k = 1;
+  Element element = Element::bf16;
+  double panel = 32, group = 1;
+};
+
+/// The tiles that code can be made for: whole panels, up to eight, whose number
+/// divides the matrix's; all rows, or whole blocks of a unit's sums, up to 96;
+/// all of the depth, or a part of at least 64 that divides it (with groups:
+/// whole steps of the unit, at least 128), each at most half of the next. A
+/// depth of more than 256 without such parts may go by uneven ones of 256.
+std::vector<Tile> listTiles(const PanelProduct &problem,
+                            const machine::Machine &machine);
+
+/// The facts of a product by such tiles, which are computed whole, whatever of
+/// their rows is there.
+KernelFacts getPanelFacts(const PanelProduct &problem, const Tile &tile);
+
+/// Rows of a tile: 1, 2, 4, .. up to 64; the first that holds `rows` is the
+/// last.
+std::vector<double> listRowTiles(double rows);
+
+/// The facts of `rows` rows of `width` elements of f32, read twice, by such
+/// tiles.
+KernelFacts getRowTileFacts(double rows, double width, double tile);
+
+/// The candidate of least time by the model. Of those within a hundredth of it,
+/// the one whose resources are busy for the least time in sum; of equal ones,
+/// the first. The first of all where the machine computes none.
+size_t chooseFastest(const std::vector<KernelFacts> &candidates,
+                     const machine::Machine &machine);
+
+Tile chooseTile(const PanelProduct &problem, const machine::Machine &machine);
+double chooseRowTile(double rows, double width,
+                     const machine::Machine &machine);
+
+} // namespace sennit::cost
+
+#endif // SENNIT_COMPILER_COST_TILES_H

@@ -1,0 +1,167 @@
+// The tiler is the model: for each machine, what it chooses is what trying all
+// finds, and one number of the machine moves it.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+#include "Kernels.h"
+
+#include "compiler/cost/Model.h"
+#include "compiler/cost/Tiles.h"
+#include "compiler/machine/Library.h"
+#include "gtest/gtest.h"
+#include <cmath>
+
+using namespace sennit;
+using namespace sennit::cost;
+
+/// A shipped machine with one number changed.
+static machine::Machine perturb(const std::string &name,
+                                const std::string &path,
+                                const std::string &value) {
+  std::vector<machine::Problem> problems;
+  auto root = machine::readMachine(name, problems);
+  std::string reason;
+  EXPECT_TRUE(root && (path.empty() || setField(*root, path, value, reason)))
+      << reason;
+  auto machine = machine::build(*root, problems);
+  EXPECT_TRUE(machine) << format(problems.front());
+  return *machine;
+}
+
+static double time(const KernelFacts &facts, const machine::Machine &machine) {
+  std::string reason;
+  auto prediction = predict(facts, machine, {}, reason);
+  EXPECT_TRUE(prediction) << reason;
+  return prediction ? prediction->seconds : HUGE_VAL;
+}
+
+/// Whether the documentation of `listTiles` permits a tile, read anew; `block`
+/// rows of sums and `step` elements of depth are the unit's.
+static bool isLegal(const PanelProduct &p, double block, double step, double m,
+                    double n, double k) {
+  double panels = std::ceil(p.n / p.panel);
+  bool columns = std::fmod(n, p.panel) == 0 && n / p.panel <= 8 &&
+                 std::fmod(panels, n / p.panel) == 0;
+  bool rows = p.m <= block
+                  ? m == p.m
+                  : std::fmod(m, block) == 0 && m <= 96 && m < p.m + block;
+  bool isPart = std::fmod(p.k, k) == 0 && std::fmod(k, step) == 0 &&
+                k >= (p.group == 1 ? 64 : 128);
+  return columns && rows && (k == p.k || isPart);
+}
+
+/// Compares the choice with all that is legal, tried one by one.
+static void checkAgainstAll(const PanelProduct &problem, double block,
+                            double step, const machine::Machine &machine) {
+  Tile chosen = chooseTile(problem, machine);
+  ASSERT_TRUE(isLegal(problem, block, step, chosen.m, chosen.n, chosen.k));
+  double least = HUGE_VAL;
+  for (double n = problem.panel; n <= 8 * problem.panel; n += problem.panel)
+    for (double m = 1; m <= 96; ++m) {
+      if (!isLegal(problem, block, step, m, n, problem.k))
+        continue;
+      // Depths are thinned: each at most half of the next.
+      double last = 2 * problem.k;
+      for (double k = problem.k; k >= 64; --k)
+        if (k <= last / 2 && isLegal(problem, block, step, m, n, k)) {
+          last = k;
+          least = std::min(least,
+                           time(getPanelFacts(problem, {m, n, k, 1}), machine));
+        }
+    }
+  EXPECT_LE(time(getPanelFacts(problem, chosen), machine), 1.01 * least)
+      << problem.m << " " << problem.n << " " << problem.k << ": " << chosen.m
+      << " " << chosen.n << " " << chosen.k;
+}
+
+static const PanelProduct shapes[] = {
+    {256, 512, 256}, {256, 288, 512},  {64, 4096, 4096}, {1, 1024, 1024},
+    {1, 288, 256},   {24, 1024, 2048}, {1000, 32, 64},   {13, 96, 12288}};
+
+TEST(Tiles, TheChoiceIsTheBestOfAll) {
+  for (const char *name : {"x86-amx", "x86-avx512", "x86-avx2"})
+    for (const char *cores : {"1", "2", "56"}) {
+      machine::Machine machine = perturb(name, "core.count", cores);
+      for (PanelProduct shape : shapes) {
+        checkAgainstAll(shape, name == std::string("x86-avx2") ? 6 : 12, 1,
+                        machine);
+        shape.group = 2;
+        if (name == std::string("x86-amx"))
+          checkAgainstAll(shape, 16, 32, machine);
+      }
+    }
+}
+
+/// How many of the shapes get another tile when one number changes.
+static int countMoved(const std::string &path, const std::string &value) {
+  machine::Machine before = perturb("x86-amx", "core.count", "2");
+  std::vector<machine::Problem> problems;
+  auto root = machine::readMachine("x86-amx", problems);
+  std::string reason;
+  EXPECT_TRUE(setField(*root, "core.count", "2", reason)) << reason;
+  EXPECT_TRUE(setField(*root, path, value, reason)) << reason;
+  machine::Machine after = *machine::build(*root, problems);
+  int moved = 0;
+  for (double group : {1, 2})
+    for (PanelProduct shape : shapes) {
+      shape.group = group;
+      checkAgainstAll(shape, group == 1 ? after.units[0].blockM : 16,
+                      group == 1 ? 1 : 32, after);
+      Tile a = chooseTile(shape, before), b = chooseTile(shape, after);
+      moved += a.m != b.m || a.n != b.n || a.k != b.k;
+    }
+  return moved;
+}
+
+TEST(Tiles, EachNumberThatMattersMovesThemToItsOwnBest) {
+  EXPECT_GT(countMoved("core.count", "48"), 0);
+  EXPECT_GT(countMoved("core.l1.capacity", "8 KiB"), 0);
+  EXPECT_GT(countMoved("core.l1.usable", "0.1"), 0);
+  EXPECT_GT(countMoved("core.l2.capacity", "64 KiB"), 0);
+  EXPECT_GT(countMoved("core.l2.bandwidth", "2 B/clk"), 0);
+  EXPECT_GT(countMoved("core.l1.bandwidth", "8 B/clk"), 0);
+  EXPECT_GT(countMoved("amx.rate.bf16", "32 flop/clk"), 0);
+  EXPECT_GT(countMoved("amx.latency", "2000 clk"), 0);
+  EXPECT_GT(countMoved("fma.rate.f32", "1 flop/clk"), 0);
+  EXPECT_GT(countMoved("core.exec.start", "50 us"), 0);
+}
+
+TEST(Tiles, WhatNoKernelTouchesMovesNone) {
+  EXPECT_EQ(countMoved("core.l2.energy", "9 pJ/bit"), 0);
+  EXPECT_EQ(countMoved("chip.launch.gap", "9 us"), 0);
+  EXPECT_EQ(countMoved("integer.rate.i8", "1 op/clk"), 0);
+}
+
+TEST(Tiles, RowsFollowTheMachineToo) {
+  machine::Machine machine = perturb("x86-amx", "core.count", "2");
+  for (double rows : {1, 7, 64, 4096})
+    for (double width : {64, 1000, 65536}) {
+      double least = HUGE_VAL;
+      for (double tile = 1; tile <= 64 && tile < 2 * rows; tile *= 2)
+        least =
+            std::min(least, time(getRowTileFacts(rows, width, tile), machine));
+      double chosen = chooseRowTile(rows, width, machine);
+      EXPECT_LE(time(getRowTileFacts(rows, width, chosen), machine),
+                1.01 * least)
+          << rows << " " << width;
+    }
+  // More cores, costlier items and a smaller cache each move them.
+  EXPECT_LT(chooseRowTile(256, 512, perturb("x86-amx", "core.count", "56")),
+            chooseRowTile(256, 512, machine));
+  EXPECT_GT(
+      chooseRowTile(4096, 8192, perturb("x86-amx", "core.exec.start", "1 ms")),
+      chooseRowTile(4096, 8192, perturb("x86-amx", "", "")));
+  auto small = [](const char *capacity) {
+    machine::Machine machine = perturb("x86-amx", "core.l1.capacity", capacity);
+    machine.cores.value = 1;
+    // What does not stay in the first cache is dear.
+    machine.memories[1].bandwidth.value /= 24;
+    return chooseRowTile(4096, 512, machine);
+  };
+  EXPECT_LT(small("16 KiB"), small("48 KiB"));
+}
+
+TEST(Tiles, AMachineThatComputesNoneGetsTheFirst) {
+  machine::Machine machine = perturb("x86-avx512", "", "");
+  machine.units.clear();
+  machine.units.push_back({});
+  EXPECT_EQ(chooseFastest({getRowTileFacts(4, 64, 1)}, machine), 0u);
+}
