@@ -40,6 +40,12 @@ struct EmittedCode {
   }
 };
 
+/// A number of the host, as a field of a machine's file and its value:
+/// `core.l1.bandwidth`, `280 GB/s`.
+struct MeasuredField {
+  std::string path, value;
+};
+
 /// A target; one record of functions, registered in Register.cpp.
 struct Target {
   llvm::StringRef name;
@@ -60,6 +66,11 @@ struct Target {
   /// entries the host runs.
   llvm::Expected<EmittedCode> (*emitEntries)(mlir::ModuleOp module,
                                              const TargetMachineInfo &machine);
+  /// Measures the host at a level, on `threads` threads where all count; tells
+  /// `show` what comes next. Null where there are no probes.
+  llvm::Expected<std::vector<MeasuredField>> (*measure)(
+      llvm::StringRef level, unsigned threads,
+      llvm::function_ref<void(llvm::StringRef)> show) = nullptr;
 };
 
 /// The registered targets.

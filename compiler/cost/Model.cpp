@@ -70,6 +70,7 @@ private:
     size_t count = machine.memories.size();
     traffic.assign(count, 0);
     refilled.assign(count, 0);
+    slow.assign(count, 0);
     for (size_t i = 0; i + 1 < count; ++i) {
       const Memory &memory = machine.memories[i];
       double capacity = memory.getUsable();
@@ -77,10 +78,19 @@ private:
       bool isLast = i + 2 == count;
       double resident =
           isLast ? std::clamp(surroundings.resident, 0.0, 1.0) : 0;
-      for (const Access &access : facts.accesses)
-        traffic[i] += getTraffic(access, capacity, copies,
-                                 memory.kind == MemoryKind::scratchpad) -
-                      resident * access.getCompulsory();
+      const Memory &next = machine.memories[i + 1];
+      double more =
+          next.write
+              ? std::max(0.0, next.bandwidth.value / next.write.value - 1)
+              : 0;
+      for (const Access &access : facts.accesses) {
+        double bytes = getTraffic(access, capacity, copies,
+                                  memory.kind == MemoryKind::scratchpad) -
+                       resident * access.getCompulsory();
+        traffic[i] += bytes;
+        if (access.isWrite)
+          slow[i] += more * bytes;
+      }
     }
     for (const Access &access : facts.accesses)
       moved += access.getTotal();
@@ -101,8 +111,8 @@ private:
   }
 
   /// Seconds of a core for `bytes` from memory `index`, the port between cores
-  /// and what they share included.
-  Resource timeTransfer(size_t index, double bytes) const {
+  /// and what they share included. Writes take as long as `more` bytes beside.
+  Resource timeTransfer(size_t index, double bytes, double more) const {
     const Memory &memory = machine.memories[index];
     Resource time{memory.name, 0, memory.bandwidth.status};
     auto limit = [&](double seconds, Status status) {
@@ -111,7 +121,7 @@ private:
       time.seconds = seconds;
       time.status = status;
     };
-    limit(bytes / memory.bandwidth.value, memory.bandwidth.status);
+    limit((bytes + more) / memory.bandwidth.value, memory.bandwidth.status);
     if (memory.isPrivate)
       return time;
     // A shared memory's own bandwidth is timed for all cores together.
@@ -141,11 +151,11 @@ private:
       resources.push_back(std::move(time));
     };
     double nearBytes = units.operandBytes + work.moved;
-    addTransfer(timeTransfer(0, nearBytes));
+    addTransfer(timeTransfer(0, nearBytes, 0));
     units.refills.resize(machine.memories.size());
     for (size_t i = 1; i < machine.memories.size(); ++i) {
-      addTransfer(
-          timeTransfer(i, traffic[i - 1] * share + units.refills[i - 1]));
+      double bytes = traffic[i - 1] * share + units.refills[i - 1];
+      addTransfer(timeTransfer(i, bytes, slow[i - 1] * share));
       refilled[i - 1] += units.refills[i - 1] * itemCount;
     }
     seconds = std::max(computing, machine.transfersAdd ? transfers : slowest) +
@@ -198,8 +208,8 @@ private:
       const Memory &memory = machine.memories[i];
       if (memory.isPrivate)
         continue;
-      double seconds =
-          traffic[i - 1] / (memory.bandwidth.value * memory.instances);
+      double seconds = (traffic[i - 1] + slow[i - 1]) /
+                       (memory.bandwidth.value * memory.instances);
       body = std::max(body, seconds);
       Resource &resource = result.resources[machine.units.size() + i];
       if (seconds > resource.seconds)
@@ -253,6 +263,8 @@ private:
   Prediction result;
   /// Into each memory: for accesses, and again for products.
   std::vector<double> traffic, refilled;
+  /// Bytes that could be read beside, in the time that writes take longer.
+  std::vector<double> slow;
   Resource latency{"latency", 0, Status::measured};
   double moved = 0, body = 0, energy = 0, nearTotal = 0, itemCount = 1;
 };

@@ -78,7 +78,7 @@ static std::string findFile(const std::string &name, const std::string &from,
 }
 
 /// Lays `over` on `base`.
-static void overlay(Node &base, Node over) {
+void overlay(Node &base, Node over) {
   for (Node &child : over.children) {
     Node *below = base.find(child.name);
     if (below && child.isRemoval) {

@@ -21,6 +21,10 @@ std::optional<Node> readMachineOf(const std::string &target,
                                   const std::string &level,
                                   std::vector<Problem> &problems);
 
+/// Lays `over` on `base`: its fields replace those of the same path, `none`
+/// takes one away.
+void overlay(Node &base, Node over);
+
 /// Checks that what the schema requires is there, and that sources are known.
 bool checkComplete(const Node &root, std::vector<Problem> &problems);
 

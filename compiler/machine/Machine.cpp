@@ -178,6 +178,7 @@ private:
     memory.perItem = read(node.find("per_item"));
     memory.usable = read(node.find("usable"));
     memory.bandwidth = read(node.find("bandwidth"));
+    memory.write = read(node.find("write"));
     memory.latency = read(node.find("latency"));
     memory.energy = read(node.find("energy"));
     if (memory.kind != MemoryKind::reg)

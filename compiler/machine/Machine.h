@@ -41,6 +41,8 @@ struct Memory {
   /// Of one instance: bytes, bytes a work item may take, bytes a second,
   /// seconds.
   Quantity capacity, perItem, bandwidth, latency;
+  /// Bytes a second that are written; 0: as many as are read.
+  Quantity write;
   /// The part of a cache that holds what one expects of it.
   Quantity usable;
   /// Joules a byte read or written.

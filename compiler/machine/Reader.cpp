@@ -58,10 +58,10 @@ public:
     stream.emplace(llvm::StringRef(text.data(), text.size()), sources, false);
   }
 
-  std::optional<Node> run() {
+  std::optional<Node> run(const Field &schema) {
     size_t before = problems.size();
     Node root;
-    root.field = &getSchema();
+    root.field = &schema;
     root.file = file;
     auto document = stream->begin();
     yaml::Node *top = document == stream->end() ? nullptr : document->getRoot();
@@ -69,7 +69,8 @@ public:
     if (mapping)
       readEntries(*mapping, root, 0);
     else if (problems.size() == before)
-      complain(1, "is no mapping; a machine begins with `sennit_machine: 1`");
+      complain(1, "is no mapping; it begins with `" +
+                      std::string(schema.inner.front().name) + ": 1`");
     if (problems.size() == before && !stream->failed())
       if (++document != stream->end())
         complain(0, "holds several documents; one is expected");
@@ -304,7 +305,8 @@ private:
 } // namespace
 
 std::optional<Node> readText(std::string_view text, const std::string &file,
-                             std::vector<Problem> &problems) {
+                             std::vector<Problem> &problems,
+                             const Field &schema) {
   if (text.size() > largestFile) {
     problems.push_back({file, 0,
                         "holds " + std::to_string(text.size()) +
@@ -317,7 +319,7 @@ std::optional<Node> readText(std::string_view text, const std::string &file,
         {file, 0, "nests deeper than " + std::to_string(deepest) + " levels"});
     return std::nullopt;
   }
-  return Reading(text, file, problems).run();
+  return Reading(text, file, problems).run(schema);
 }
 
 } // namespace sennit::machine

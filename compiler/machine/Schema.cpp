@@ -49,6 +49,7 @@ static constexpr Field memory[] = {
     {"per_item", quantity, Measure::size},
     {"usable", quantity, Measure::ratio},
     {"bandwidth", quantity, Measure::bandwidth, {}, {}, true},
+    {"write", quantity, Measure::bandwidth},
     {"latency", quantity, Measure::duration},
     {"bus", group, Measure::any, bus},
     {"energy", quantity, Measure::energyPerByte}};
@@ -133,6 +134,23 @@ static constexpr Field root[] = {
 
 const Field &getSchema() {
   static constexpr Field schema = {"", group, Measure::any, root};
+  return schema;
+}
+
+/// What stands below the head is laid over a machine.
+static constexpr Field calibration[] = {
+    {"sennit_calibration", word, Measure::any, {}, versions, true},
+    {"machine", word, Measure::any, {}, {}, true},
+    {"hash", word, Measure::any, {}, {}, true},
+    {"processor", text, Measure::any, {}, {}, true},
+    {"date", text, Measure::any, {}, {}, true},
+    {"command", text, Measure::any, {}, {}, true},
+    {"clock", group, Measure::any, clock_},
+    {"levels", table, Measure::any, levels},
+    {"emulate", table, Measure::any, emulations, specialNames}};
+
+const Field &getCalibrationSchema() {
+  static constexpr Field schema = {"", group, Measure::any, calibration};
   return schema;
 }
 

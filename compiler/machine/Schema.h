@@ -29,8 +29,11 @@ struct Field {
   bool isRequired = false;
 };
 
-/// The whole file, as one group.
+/// The whole file of a machine, as one group.
 const Field &getSchema();
+
+/// The whole file of a calibration.
+const Field &getCalibrationSchema();
 
 /// Element types, as in `rate: {bf16: ..}`, in the order of `Element`.
 std::span<const std::string_view> getElementNames();

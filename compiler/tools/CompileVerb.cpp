@@ -31,6 +31,10 @@ static cl::opt<std::string>
                     "(default: cpu:host)"),
            cl::value_desc("target | machine | file.yaml"), cl::init("cpu:host"),
            cl::sub(command));
+static cl::opt<std::string>
+    calibration("calibration",
+                cl::desc("numbers that `sennit targets calibrate` measured"),
+                cl::value_desc("file"), cl::sub(command));
 static cl::list<std::string>
     changes("set",
             cl::desc("of a machine: another value for a field, such as "
@@ -120,13 +124,13 @@ static int chooseMachine(LoadedMachine &loaded, CompileOptions &options) {
   llvm::StringRef name = target;
   if (!name.ends_with(".yaml") &&
       !llvm::is_contained(machine::getShippedMachines(), name))
-    return changes.empty()
+    return changes.empty() && calibration.empty()
                ? done
-               : complain("--set changes a machine of `sennit targets list` or "
-                          "of a file, and --target is `" +
+               : complain("--set and --calibration change a machine of `sennit "
+                          "targets list` or of a file, and --target is `" +
                               name + "`",
                           usage);
-  if (int code = loadMachine(name, changes, loaded))
+  if (int code = loadMachine(name, calibration, changes, loaded))
     return code;
   if (loaded.machine.target.empty() && options.stopAfter.empty())
     return complain("the machine `" + loaded.machine.name +

@@ -3,6 +3,7 @@
 
 #include "compiler/tools/Machines.h"
 
+#include "compiler/machine/Calibration.h"
 #include "compiler/machine/Library.h"
 #include "compiler/tools/Verbs.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
@@ -10,10 +11,13 @@
 
 namespace sennit::tools {
 
-int loadMachine(llvm::StringRef nameOrPath, llvm::ArrayRef<std::string> changes,
-                LoadedMachine &loaded) {
+int loadMachine(llvm::StringRef nameOrPath, llvm::StringRef calibration,
+                llvm::ArrayRef<std::string> changes, LoadedMachine &loaded) {
   std::vector<machine::Problem> problems;
   auto root = machine::readMachine(nameOrPath.str(), problems);
+  if (root && !calibration.empty() &&
+      !calibrate(*root, calibration.str(), problems))
+    root.reset();
   for (llvm::StringRef change : changes) {
     auto [path, value] = change.split('=');
     std::string reason;

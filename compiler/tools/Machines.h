@@ -15,10 +15,11 @@ struct LoadedMachine {
   machine::Machine machine;
 };
 
-/// Loads a shipped machine or a file and applies `PATH=VALUE` changes; returns
-/// an exit code after printing every problem.
-int loadMachine(llvm::StringRef nameOrPath, llvm::ArrayRef<std::string> changes,
-                LoadedMachine &loaded);
+/// Loads a shipped machine or a file, lays the calibration in the file
+/// `calibration` over it, unless that is empty, and applies `PATH=VALUE`
+/// changes; returns an exit code after printing every problem.
+int loadMachine(llvm::StringRef nameOrPath, llvm::StringRef calibration,
+                llvm::ArrayRef<std::string> changes, LoadedMachine &loaded);
 
 /// Prints a machine as `#dlti.target_system_spec`: a device of entries
 /// `"memory.capacity"`, in base units.

@@ -116,13 +116,14 @@ std::optional<EntryRow> predictEntry(const std::string &name,
 }
 
 int predictWorkload(const Workload &workload, llvm::StringRef target,
+                    llvm::StringRef calibration,
                     llvm::ArrayRef<std::string> changes, LoadedMachine &loaded,
                     std::vector<EntryRow> &entries) {
   if (workload.length < 1)
     return complain("--length is " + llvm::Twine(workload.length) +
                         "; at least one token is expected",
                     usage);
-  if (int code = loadMachine(target, changes, loaded))
+  if (int code = loadMachine(target, calibration, changes, loaded))
     return code;
   WorkloadFacts facts;
   if (int code = runWithProgress([&](Progress progress) {

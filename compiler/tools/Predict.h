@@ -66,6 +66,7 @@ std::optional<EntryRow> predictEntry(const std::string &name,
 /// Loads a machine and predicts the prefill and a step of a model on it, in
 /// that order; returns an exit code after printing the error.
 int predictWorkload(const Workload &workload, llvm::StringRef target,
+                    llvm::StringRef calibration,
                     llvm::ArrayRef<std::string> changes, LoadedMachine &loaded,
                     std::vector<EntryRow> &entries);
 

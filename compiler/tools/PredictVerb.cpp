@@ -20,6 +20,10 @@ static cl::opt<std::string>
     target("target",
            cl::desc("a machine of `sennit targets list`, or its file"),
            cl::value_desc("machine | file.yaml"), cl::sub(command));
+static cl::opt<std::string>
+    calibration("calibration",
+                cl::desc("numbers that `sennit targets calibrate` measured"),
+                cl::value_desc("file"), cl::sub(command));
 static cl::list<std::string>
     changes("set", cl::desc("another value for a field, such as core.count=64"),
             cl::value_desc("path=value"), cl::sub(command));
@@ -156,7 +160,7 @@ static int run() {
   LoadedMachine loaded;
   std::vector<EntryRow> entries;
   if (int code = predictWorkload({model, context, length, skew}, target,
-                                 changes, loaded, entries))
+                                 calibration, changes, loaded, entries))
     return code;
   if (!kernelName.empty())
     return printKernel(entries);

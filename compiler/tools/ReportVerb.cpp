@@ -19,6 +19,10 @@ static cl::opt<std::string>
     target("target",
            cl::desc("a machine of `sennit targets list`, or its file"),
            cl::value_desc("machine | file.yaml"), cl::sub(command));
+static cl::opt<std::string>
+    calibration("calibration",
+                cl::desc("numbers that `sennit targets calibrate` measured"),
+                cl::value_desc("file"), cl::sub(command));
 static cl::list<std::string>
     changes("set", cl::desc("another value for a field, such as core.count=64"),
             cl::value_desc("path=value"), cl::sub(command));
@@ -41,8 +45,8 @@ static int run() {
     return complain("report needs a model and --target with a machine", usage);
   LoadedMachine loaded;
   std::vector<EntryRow> entries;
-  if (int code = predictWorkload({model, context, length, 0}, target, changes,
-                                 loaded, entries))
+  if (int code = predictWorkload({model, context, length, 0}, target,
+                                 calibration, changes, loaded, entries))
     return code;
   if (auto error = llvm::writeToOutput(output, [&](llvm::raw_ostream &os) {
         writeReport(model, loaded, entries, os);

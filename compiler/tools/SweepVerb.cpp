@@ -25,6 +25,10 @@ static cl::opt<std::string>
     target("target",
            cl::desc("a machine of `sennit targets list`, or its file"),
            cl::value_desc("machine | file.yaml"), cl::sub(command));
+static cl::opt<std::string>
+    calibration("calibration",
+                cl::desc("numbers that `sennit targets calibrate` measured"),
+                cl::value_desc("file"), cl::sub(command));
 static cl::list<std::string>
     variations("set",
                cl::desc("values of a field: core.count=64..160:16, "
@@ -69,7 +73,8 @@ public:
 
   int run() {
     for (Point &point : points) {
-      if (int code = loadMachine(target, point.changes, point.loaded))
+      if (int code =
+              loadMachine(target, calibration, point.changes, point.loaded))
         return code;
       mlir::MLIRContext mlir(mlir::MLIRContext::Threading::DISABLED);
       mlir.loadDialect<machine::MachineDialect>();

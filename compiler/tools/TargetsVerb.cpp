@@ -5,6 +5,7 @@
 #include "compiler/Register.h"
 #include "compiler/machine/Library.h"
 #include "compiler/machine/Lint.h"
+#include "compiler/tools/Calibrate.h"
 #include "compiler/tools/Machines.h"
 #include "compiler/tools/Verbs.h"
 #include "mlir/IR/MLIRContext.h"
@@ -16,10 +17,11 @@ namespace sennit::tools {
 
 static cl::SubCommand
     command("targets", "list targets and machines; show, lint or compare a "
-                       "machine's file");
+                       "machine's file; calibrate one for this host");
 static cl::list<std::string>
     arguments(cl::Positional,
-              cl::desc("[list | show MACHINE | lint MACHINE.. | diff A B]"),
+              cl::desc("[list | show MACHINE | lint MACHINE.. | diff A B | "
+                       "calibrate MACHINE]"),
               cl::sub(command));
 static cl::opt<bool> asDlti(
     "dlti",
@@ -30,6 +32,14 @@ static cl::opt<bool>
              cl::desc("lint: remark numbers without a source, and let remarks "
                       "fail"),
              cl::sub(command));
+
+static cl::opt<unsigned>
+    threads("threads",
+            cl::desc("calibrate: threads that share memory (default: all)"),
+            cl::init(0), cl::sub(command));
+static cl::opt<std::string>
+    output("o", cl::desc("calibrate: the file (default: standard output)"),
+           cl::value_desc("file"), cl::sub(command));
 
 static int list() {
   mlir::DialectRegistry registry;
@@ -55,7 +65,7 @@ static int list() {
   llvm::outs() << "machines, to predict for\n";
   for (const std::string &name : machine::getShippedMachines()) {
     LoadedMachine loaded;
-    if (int code = loadMachine(name, {}, loaded))
+    if (int code = loadMachine(name, "", {}, loaded))
       return code;
     llvm::outs() << "  " << llvm::left_justify(name, 16) << " "
                  << loaded.machine.summary << "\n";
@@ -65,7 +75,7 @@ static int list() {
 
 static int show(llvm::StringRef name) {
   LoadedMachine loaded;
-  if (int code = loadMachine(name, {}, loaded))
+  if (int code = loadMachine(name, "", {}, loaded))
     return code;
   if (asDlti)
     printDlti(loaded.machine, llvm::outs());
@@ -78,7 +88,7 @@ static int lint(llvm::ArrayRef<std::string> names) {
   bool isClean = true;
   for (const std::string &name : names) {
     LoadedMachine loaded;
-    if (int code = loadMachine(name, {}, loaded))
+    if (int code = loadMachine(name, "", {}, loaded))
       return code;
     std::vector<machine::Problem> problems;
     machine::lint(loaded.root, loaded.machine, isStrict, problems);
@@ -95,9 +105,9 @@ static int lint(llvm::ArrayRef<std::string> names) {
 
 static int diff(llvm::StringRef before, llvm::StringRef after) {
   LoadedMachine left, right;
-  if (int code = loadMachine(before, {}, left))
+  if (int code = loadMachine(before, "", {}, left))
     return code;
-  if (int code = loadMachine(after, {}, right))
+  if (int code = loadMachine(after, "", {}, right))
     return code;
   for (const machine::Difference &difference :
        machine::compare(left.root, right.root)) {
@@ -120,8 +130,10 @@ static int run() {
     return lint(rest);
   if (what == "diff" && rest.size() == 2)
     return diff(rest[0], rest[1]);
-  return complain("targets takes `list`, `show MACHINE`, `lint MACHINE..` or "
-                  "`diff A B`, not `" +
+  if (what == "calibrate" && rest.size() == 1)
+    return calibrateHost(rest[0], threads, output);
+  return complain("targets takes `list`, `show MACHINE`, `lint MACHINE..`, "
+                  "`diff A B` or `calibrate MACHINE`, not `" +
                       llvm::join(arguments, " ") + "`",
                   usage);
 }

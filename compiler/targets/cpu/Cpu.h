@@ -9,6 +9,7 @@
 #include "llvm/Support/Error.h"
 
 namespace sennit {
+struct MeasuredField;
 struct Target;
 } // namespace sennit
 
@@ -41,6 +42,18 @@ llvm::Expected<CpuMachine> getMachine(llvm::StringRef level);
 /// runs.
 llvm::ArrayRef<llvm::StringRef> getLevels();
 std::vector<std::string> getHostLevels();
+
+/// Bytes of this processor's data caches, of one core and of the last shared
+/// one, from the kernel's description; 0 where there is none.
+struct HostCaches {
+  int64_t l1 = 0, l2 = 0, l3 = 0;
+};
+HostCaches readHostCaches();
+
+/// See `Target::measure`.
+llvm::Expected<std::vector<MeasuredField>>
+measureHost(llvm::StringRef level, unsigned threads,
+            llvm::function_ref<void(llvm::StringRef)> show);
 
 /// From kernels as `func.func` holding one `tile.grid` to LLVM's dialect:
 /// for kernel `k`, `void k(ptr arguments, i64 begin, i64 end, ptr scratch)`

@@ -3,6 +3,7 @@
 #include "compiler/targets/cpu/Cpu.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/TargetParser/Host.h"
 
 using namespace mlir;
@@ -54,6 +55,29 @@ std::vector<std::string> sennit::cpu::getHostLevels() {
       found.push_back(level.str());
   }
   return found;
+}
+
+HostCaches sennit::cpu::readHostCaches() {
+  HostCaches caches;
+  for (int index = 0; index < 8; ++index) {
+    std::string folder =
+        "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index);
+    auto read = [&](StringRef name) -> std::string {
+      auto file = llvm::MemoryBuffer::getFileAsStream(folder + "/" + name);
+      return file ? (*file)->getBuffer().trim().str() : "";
+    };
+    std::string text = read("size"), level = read("level");
+    StringRef size = text;
+    int64_t kilobytes;
+    if (read("type") == "Instruction" || !size.consume_back("K") ||
+        size.getAsInteger(10, kilobytes))
+      continue;
+    int64_t &bytes = level == "1"   ? caches.l1
+                     : level == "2" ? caches.l2
+                                    : caches.l3;
+    bytes = kilobytes * 1024;
+  }
+  return caches;
 }
 
 llvm::Expected<CpuMachine> sennit::cpu::getMachine(StringRef level) {

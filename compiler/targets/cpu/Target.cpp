@@ -17,41 +17,21 @@ using namespace mlir;
 
 namespace sennit::cpu {
 
-/// The size of a data cache of this processor, from the kernel's description;
-/// empty where there is none.
-static std::string readCacheSize(int level) {
-  for (int index = 0; index < 8; ++index) {
-    std::string folder =
-        "/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index);
-    auto read = [&](StringRef name) -> std::string {
-      auto file = llvm::MemoryBuffer::getFileAsStream(folder + "/" + name);
-      return file ? (*file)->getBuffer().trim().str() : "";
-    };
-    int64_t kilobytes;
-    if (read("level") != std::to_string(level) || read("type") == "Instruction")
-      continue;
-    std::string text = read("size");
-    StringRef size = text;
-    if (size.consume_back("K") && !size.getAsInteger(10, kilobytes))
-      return size.str() + " KiB";
-  }
-  return "";
-}
-
 /// The shipped machine of the level, with as many cores and such caches as this
 /// processor has.
 static llvm::Expected<machine::CoreAttr> makeCore(const std::string &level,
                                                   MLIRContext &context) {
   std::vector<machine::Problem> problems;
   std::string reason;
+  HostCaches caches = readHostCaches();
   auto root = machine::readMachineOf("cpu", level, problems);
   std::pair<std::string, std::string> here[] = {
-      {"core.l1.capacity", readCacheSize(1)},
-      {"core.l2.capacity", readCacheSize(2)},
+      {"core.l1.capacity", std::to_string(caches.l1) + " B"},
+      {"core.l2.capacity", std::to_string(caches.l2) + " B"},
       {"core.count",
        std::to_string(llvm::hardware_concurrency().compute_thread_count())}};
   for (auto &[path, value] : here)
-    if (root && !value.empty() && !setField(*root, path, value, reason))
+    if (root && value != "0 B" && !setField(*root, path, value, reason))
       problems.push_back({"", 0, reason});
   auto machine = root ? machine::build(*root, problems) : std::nullopt;
   if (!problems.empty())
@@ -127,7 +107,8 @@ static llvm::Expected<EmittedCode> emitEntries(ModuleOp module,
 const Target &getTarget() {
   static const Target target = {"cpu",       "x86-64 with AVX2, AVX-512 or AMX",
                                 getLevels(), describe,
-                                emitKernel,  emitEntries};
+                                emitKernel,  emitEntries,
+                                measureHost};
   return target;
 }
 
