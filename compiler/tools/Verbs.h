@@ -38,6 +38,7 @@ Verb getPredictVerb();
 Verb getSweepVerb();
 Verb getReportVerb();
 Verb getTargetsVerb();
+Verb getValidateVerb();
 Verb getVersionVerb();
 
 /// Prints "sennit: MESSAGE" and returns `code`.

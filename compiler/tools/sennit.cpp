@@ -80,9 +80,10 @@ static int runTool(int argc, char **argv) {
   if (int status = loadPassPlugins(argc, argv))
     return status;
   registerPasses();
-  const Verb verbs[] = {getCompileVerb(), getRunVerb(),     getBenchVerb(),
-                        getPredictVerb(), getSweepVerb(),   getReportVerb(),
-                        getDemoVerb(),    getTargetsVerb(), getVersionVerb()};
+  const Verb verbs[] = {getCompileVerb(),  getRunVerb(),   getBenchVerb(),
+                        getPredictVerb(),  getSweepVerb(), getReportVerb(),
+                        getValidateVerb(), getDemoVerb(),  getTargetsVerb(),
+                        getVersionVerb()};
   llvm::StringRef first = argc > 1 ? argv[1] : "";
   if (first.empty() || first == "--help" || first == "-h" || first == "help") {
     printUsage(verbs, first.empty() ? llvm::errs() : llvm::outs());

@@ -1,0 +1,129 @@
+// sennit validate: how far predictions are from what this host measures.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+#include "compiler/tools/Validate.h"
+#include "compiler/tools/Verbs.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Threading.h"
+
+namespace cl = llvm::cl;
+
+namespace sennit::tools {
+
+static cl::SubCommand command(
+    "validate",
+    "run models on this host and compare each kernel with its prediction");
+static cl::list<std::string> models(cl::Positional, cl::desc("<model>.."),
+                                    cl::sub(command));
+static cl::opt<std::string>
+    target("target",
+           cl::desc("the machine of this host, of `sennit targets list`, or "
+                    "its file"),
+           cl::value_desc("machine | file.yaml"), cl::sub(command));
+static cl::opt<std::string>
+    calibration("calibration",
+                cl::desc("numbers that `sennit targets calibrate` measured"),
+                cl::value_desc("file"), cl::sub(command));
+static cl::opt<unsigned>
+    threads("threads",
+            cl::desc("threads that compute, and the machine's cores (default: "
+                     "all)"),
+            cl::init(0), cl::sub(command));
+static cl::list<int64_t>
+    lengths("length",
+            cl::desc("tokens of a prefill, several by commas (default: 256)"),
+            cl::CommaSeparated, cl::sub(command));
+static cl::opt<double>
+    seconds("seconds",
+            cl::desc("seconds for each model and length (default: 2)"),
+            cl::init(2), cl::sub(command));
+static cl::opt<bool>
+    asJson("json", cl::desc("print each comparison, as JSON in seconds"),
+           cl::sub(command));
+
+static void printRow(llvm::StringRef name,
+                     llvm::ArrayRef<const Comparison *> comparisons) {
+  Errors errors = getErrors(comparisons);
+  llvm::outs() << "| " << name << " | " << errors.count
+               << llvm::format(" | %.1f %% | %.1f %% | %+.1f %% |\n",
+                               100 * errors.median, 100 * errors.p90,
+                               100 * errors.bias);
+}
+
+static void print(llvm::ArrayRef<Comparison> comparisons) {
+  llvm::MapVector<llvm::StringRef, std::vector<const Comparison *>> families;
+  std::vector<const Comparison *> kernels;
+  for (const Comparison &comparison : comparisons) {
+    families[comparison.getFamily()].push_back(&comparison);
+    if (comparison.kernel != "whole")
+      kernels.push_back(&comparison);
+  }
+  llvm::outs() << "| family | kernels | median error | p90 | bias |\n| --- | "
+                  "---: | ---: | ---: | ---: |\n";
+  for (auto &[name, of] : families)
+    printRow(name == "whole" ? "whole entries" : name, of);
+  printRow("all kernels", kernels);
+}
+
+static void printJson(llvm::ArrayRef<Comparison> comparisons) {
+  llvm::json::Array rows;
+  for (const Comparison &comparison : comparisons)
+    rows.push_back(llvm::json::Object{
+        {"model", llvm::sys::path::filename(comparison.model)},
+        {"entry", comparison.entry},
+        {"kernel", comparison.kernel},
+        {"family", comparison.getFamily()},
+        {"tokens", comparison.tokens},
+        {"calls", comparison.calls},
+        {"measured", comparison.measured},
+        {"predicted", comparison.predicted}});
+  llvm::outs() << llvm::json::Value(llvm::json::Object{
+                      {"format", 1}, {"rows", std::move(rows)}})
+               << "\n";
+}
+
+static int run() {
+  if (models.empty() || target.empty())
+    return complain("validate needs models, and --target with the machine of "
+                    "this host",
+                    usage);
+  if (!(seconds > 0))
+    return complain("--seconds is not positive", usage);
+  if (threads == 0)
+    threads = llvm::hardware_concurrency().compute_thread_count();
+  if (lengths.empty())
+    lengths.push_back(256);
+  LoadedMachine loaded;
+  if (int code = loadMachine(target, calibration,
+                             {"core.count=" + std::to_string(threads)}, loaded))
+    return code;
+  if (loaded.machine.target.empty())
+    return complain("the machine `" + loaded.machine.name +
+                        "` has no `runs`: nothing can be measured on it",
+                    unsupported);
+  std::vector<Comparison> comparisons;
+  for (const std::string &model : models)
+    for (int64_t length : lengths) {
+      if (length < 1)
+        return complain("--length is " + llvm::Twine(length) +
+                            "; at least one token is expected",
+                        usage);
+      llvm::errs() << model << ", " << length << " tokens\n";
+      if (int code = validateModel({model, 0, length, 0}, loaded, seconds,
+                                   comparisons))
+        return code;
+    }
+  asJson ? printJson(comparisons) : print(comparisons);
+  return done;
+}
+
+Verb getValidateVerb() {
+  return {&command, run,
+          "sennit validate path/to/model --target x86-amx --calibration "
+          "here.yaml"};
+}
+
+} // namespace sennit::tools
