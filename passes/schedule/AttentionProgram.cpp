@@ -50,7 +50,7 @@ public:
     if (isCopied) {
       heads = getCopiedHeads(group);
       tokens = copiedRows / heads;
-      keys = std::max(width, valueWidth) <= 128 ? 128 : 64;
+      keys = std::max(width, valueWidth) <= 128 ? 128 : 48;
     }
     rows = tokens * heads;
     // A step stays in one page.

@@ -26,6 +26,7 @@ std::optional<AttentionRoles> AttentionRoles::match(tile::GridOp grid,
     reason = roles.matchStore();
   if (!reason.empty())
     return std::nullopt;
+  roles.masked = MaskedSteps::match(roles.stream);
   return roles;
 }
 
@@ -153,5 +154,6 @@ std::string AttentionRoles::plan(int64_t copies) {
 std::string AttentionRoles::describe() const {
   return std::to_string(copies) + " copies of " + std::to_string(registers) +
          " registers that take turns, " +
-         std::to_string(inTypes[0].getDepth()) + " slots";
+         std::to_string(inTypes[0].getDepth()) +
+         (masked ? " slots, steps without a mask" : " slots");
 }

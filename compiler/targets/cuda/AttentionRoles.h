@@ -4,9 +4,7 @@
 #ifndef SENNIT_COMPILER_TARGETS_CUDA_ATTENTIONROLES_H
 #define SENNIT_COMPILER_TARGETS_CUDA_ATTENTIONROLES_H
 
-#include "compiler/targets/cuda/ItemWalk.h"
-
-#include <optional>
+#include "compiler/targets/cuda/MaskedSteps.h"
 
 namespace sennit::cuda {
 
@@ -50,10 +48,16 @@ private:
   /// The first step: scores, weights, and the sum to add to.
   Step buildFirst(RoleBuilder &builder, mlir::IRMapping &mapping,
                   mlir::Value fixed, mlir::Value use);
-  /// The body of the loop over further steps.
+  /// Whether a step's mask is computed, or known to hide nothing.
+  enum class Mask { Computed, Clear };
+  /// A loop over further steps, from `from` to before `to`, after step `before`
+  /// of the item whose uses begin at `first`.
+  Step buildSteps(RoleBuilder &builder, const mlir::IRMapping &mapping,
+                  mlir::Value fixed, mlir::Value first, mlir::Value from,
+                  mlir::Value to, const Step &before, Mask mask);
   Step buildNext(RoleBuilder &builder, mlir::IRMapping &mapping,
                  mlir::Value fixed, mlir::Value step, mlir::Value use,
-                 mlir::ValueRange carried);
+                 mlir::ValueRange carried, Mask mask);
   tile::StartOp startScores(RoleBuilder &builder, mlir::Value fixed,
                             mlir::Value use);
   tile::StartOp startSum(RoleBuilder &builder, mlir::Value use,
@@ -64,7 +68,7 @@ private:
   void fillWeights(RoleBuilder &builder, mlir::Value use, mlir::Value weights);
   /// Clones the iteration's arithmetic: what waits for the sum, or the rest.
   void cloneArithmetic(RoleBuilder &builder, mlir::IRMapping &mapping,
-                       bool waitsForSum);
+                       bool waitsForSum, Mask mask = Mask::Computed);
   mlir::Value buildStores(RoleBuilder &builder, mlir::IRMapping &mapping,
                           mlir::Value stored);
 
@@ -78,6 +82,8 @@ private:
   tile::StoreOp store;
   /// What is stored, as a matrix.
   mlir::Value output;
+  /// The selection that hides keys, where some steps do without.
+  std::optional<MaskedSteps> masked;
   /// The sum's place among the carried values.
   unsigned sumNumber = 0;
   int64_t copies = 0, registers = 0;

@@ -153,11 +153,17 @@ void AttentionRoles::fillWeights(RoleBuilder &builder, Value use,
 }
 
 void AttentionRoles::cloneArithmetic(RoleBuilder &builder, IRMapping &mapping,
-                                     bool waitsForSum) {
-  for (Operation &op : stream.getCompute().front().without_terminator())
-    if (&op != scores && &op != sum && &op != weights &&
-        dependsOnSum(&op) == waitsForSum)
+                                     bool waitsForSum, Mask mask) {
+  for (Operation &op : stream.getCompute().front().without_terminator()) {
+    if (&op == scores || &op == sum || &op == weights ||
+        dependsOnSum(&op) != waitsForSum)
+      continue;
+    if (mask == Mask::Clear && &op == masked->select)
+      mapping.map(op.getResult(0),
+                  mapping.lookupOrDefault(masked->select.getTrueValue()));
+    else
       builder.clone(op, mapping);
+  }
 }
 
 /// What the iteration yields, with the sum to add to in the sum's place.
@@ -192,7 +198,7 @@ AttentionRoles::Step AttentionRoles::buildFirst(RoleBuilder &builder,
 AttentionRoles::Step AttentionRoles::buildNext(RoleBuilder &builder,
                                                IRMapping &mapping, Value fixed,
                                                Value step, Value use,
-                                               ValueRange carried) {
+                                               ValueRange carried, Mask mask) {
   Value before = builder.create<arith::SubIOp>(use, index(builder, 1));
   tile::StartOp start = startScores(builder, fixed, use);
   tile::StartOp add = startSum(builder, before, carried[sumNumber]);
@@ -203,7 +209,7 @@ AttentionRoles::Step AttentionRoles::buildNext(RoleBuilder &builder,
   mapping.map(stream.getCompute().getArgument(0),
               locate(builder, mapping, stream, step));
   mapping.map(scores.getResult(), finish.getResult(0));
-  cloneArithmetic(builder, mapping, /*waitsForSum=*/false);
+  cloneArithmetic(builder, mapping, /*waitsForSum=*/false, mask);
   // The weights go into registers that the sum's products read.
   auto finished = builder.create<tile::FinishOp>(
       add.getToken(), 0, add.getPendings(),
@@ -211,10 +217,32 @@ AttentionRoles::Step AttentionRoles::buildNext(RoleBuilder &builder,
   closeSum(builder, before, add.getToken());
   mapping.map(stream.getCarriedArguments()[sumNumber], finished.getResult(0));
   mapping.map(weights.getIn(), finished.getResult(1));
-  cloneArithmetic(builder, mapping, /*waitsForSum=*/true);
+  cloneArithmetic(builder, mapping, /*waitsForSum=*/true, mask);
   builder.clone(*weights, mapping);
   fillWeights(builder, use, mapping.lookup(weights.getResult()));
   return {getYielded(mapping, stream, sum), start.getToken()};
+}
+
+AttentionRoles::Step AttentionRoles::buildSteps(RoleBuilder &builder,
+                                                const IRMapping &mapping,
+                                                Value fixed, Value first,
+                                                Value from, Value to,
+                                                const Step &before, Mask mask) {
+  SmallVector<Value> inits = before.carried;
+  inits.push_back(before.token);
+  auto steps = builder.create<scf::ForOp>(from, to, index(builder, 1), inits);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(steps.getBody());
+  Value number = steps.getInductionVar();
+  IRMapping own = mapping;
+  Step next =
+      buildNext(builder, own, fixed, number, add(builder, first, number),
+                steps.getRegionIterArgs().drop_back(), mask);
+  SmallVector<Value> yielded = next.carried;
+  yielded.push_back(next.token);
+  builder.create<scf::YieldOp>(yielded);
+  return {SmallVector<Value>(steps.getResults().drop_back()),
+          steps.getResults().back()};
 }
 
 void AttentionRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
@@ -226,31 +254,27 @@ void AttentionRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
   Value fixed = openToRead(builder, fixedRing, item);
   IRMapping own = mapping;
   Step step = buildFirst(builder, own, fixed, first);
-  SmallVector<Value> inits = step.carried;
-  inits.push_back(step.token);
-  auto steps = builder.create<scf::ForOp>(one, trips, one, inits);
-  {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToStart(steps.getBody());
-    Value number = steps.getInductionVar();
-    own = mapping;
-    Step next =
-        buildNext(builder, own, fixed, number, add(builder, first, number),
-                  steps.getRegionIterArgs().drop_back());
-    SmallVector<Value> yielded = next.carried;
-    yielded.push_back(next.token);
-    builder.create<scf::YieldOp>(yielded);
+  auto run = [&](Value from, Value to, Mask mask) {
+    step = buildSteps(builder, mapping, fixed, first, from, to, step, mask);
+  };
+  if (masked) {
+    auto [from, to] = masked->buildClear(builder, mapping, trips);
+    if (masked->hasMaskedBefore())
+      run(one, from, Mask::Computed);
+    run(from, to, Mask::Clear);
+    run(to, trips, Mask::Computed);
+  } else {
+    run(one, trips, Mask::Computed);
   }
   Value next = add(builder, first, trips);
   Value last = builder.create<arith::SubIOp>(next, one);
-  tile::StartOp start = startSum(builder, last, steps.getResult(sumNumber));
+  tile::StartOp start = startSum(builder, last, step.carried[sumNumber]);
   auto finish = builder.create<tile::FinishOp>(
       start.getToken(), 0, start.getPendings(), ValueRange());
   closeSum(builder, last, start.getToken());
-  Value token = steps.getResults().back();
-  builder.create<tile::FinishOp>(token, 0, ValueRange(), ValueRange());
-  close(builder, SlotAccess::Read, fixedRing, item, token);
-  mapping.map(stream.getResults(), steps.getResults().drop_back());
+  builder.create<tile::FinishOp>(step.token, 0, ValueRange(), ValueRange());
+  close(builder, SlotAccess::Read, fixedRing, item, step.token);
+  mapping.map(stream.getResults(), step.carried);
   mapping.map(stream.getResult(sumNumber), finish.getResult(0));
   Value stored = buildStores(builder, mapping, items.getRegionIterArg(2));
   builder.create<scf::YieldOp>(

@@ -114,7 +114,7 @@ IRMapping ItemWalk::enter(RoleBuilder &builder, Value item) {
 //===----------------------------------------------------------------------===//
 
 /// Registers of a thread that copies, in steps of 8.
-constexpr int64_t copyRegisters = 40;
+constexpr int64_t copyRegisters = 24;
 
 int64_t sennit::cuda::getComputeRegisters(int64_t copies) {
   return std::min<int64_t>(

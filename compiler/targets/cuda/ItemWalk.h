@@ -46,7 +46,7 @@ private:
   llvm::SmallVector<mlir::Value> counts;
 };
 
-/// Opens `tile.roles` of one role that copies, on 40 registers, and one that
+/// Opens `tile.roles` of one role that copies, on 24 registers, and one that
 /// computes, in `copies` copies of `registers`.
 tile::RolesOp openRoles(RoleBuilder &builder, int64_t registers, int64_t copies,
                         bool turns);
