@@ -65,6 +65,13 @@ public:
   }
 
 private:
+  /// Bytes that are read in the time that a byte's writing takes longer.
+  static double getSlowness(const Memory &memory) {
+    return memory.write
+               ? std::max(0.0, memory.bandwidth.value / memory.write.value - 1)
+               : 0;
+  }
+
   /// Bytes into each memory from the next one outwards; the last gets none.
   void countTraffic() {
     size_t count = machine.memories.size();
@@ -78,11 +85,7 @@ private:
       bool isLast = i + 2 == count;
       double resident =
           isLast ? std::clamp(surroundings.resident, 0.0, 1.0) : 0;
-      const Memory &next = machine.memories[i + 1];
-      double more =
-          next.write
-              ? std::max(0.0, next.bandwidth.value / next.write.value - 1)
-              : 0;
+      double more = getSlowness(machine.memories[i + 1]);
       for (const Access &access : facts.accesses) {
         double bytes = getTraffic(access, capacity, copies,
                                   memory.kind == MemoryKind::scratchpad) -
@@ -144,21 +147,34 @@ private:
     double share = moved > 0 ? work.moved / moved : 0;
     double computing = 0, transfers = 0, slowest = 0;
     for (const Resource &unit : units.units)
-      computing = std::max(computing, unit.seconds);
-    auto addTransfer = [&](Resource time) {
-      transfers += time.seconds;
-      slowest = std::max(slowest, time.seconds);
-      resources.push_back(std::move(time));
-    };
-    double nearBytes = units.operandBytes + work.moved;
-    addTransfer(timeTransfer(0, nearBytes, 0));
+      computing = machine.isInTurn ? computing + unit.seconds
+                                   : std::max(computing, unit.seconds);
+    double nearBytes = units.operandBytes + work.moved, perByte = 0;
     units.refills.resize(machine.memories.size());
-    for (size_t i = 1; i < machine.memories.size(); ++i) {
-      double bytes = traffic[i - 1] * share + units.refills[i - 1];
-      addTransfer(timeTransfer(i, bytes, slow[i - 1] * share));
-      refilled[i - 1] += units.refills[i - 1] * itemCount;
+    for (size_t i = 0; i < machine.memories.size(); ++i) {
+      auto getBytes = [&](size_t index) {
+        if (index >= machine.memories.size())
+          return 0.0;
+        return index == 0
+                   ? nearBytes
+                   : traffic[index - 1] * share + units.refills[index - 1];
+      };
+      double bytes = getBytes(i);
+      double more = units.written[i] * getSlowness(machine.memories[i]) +
+                    (i == 0 ? 0 : slow[i - 1] * share);
+      Resource time = timeTransfer(i, bytes, more);
+      slowest = std::max(slowest, time.seconds);
+      // A byte from afar has passed the nearer memories on its way, at the
+      // speed of the slowest.
+      if (bytes > 0)
+        perByte = std::max(perByte, time.seconds / bytes);
+      transfers += std::max(0.0, bytes - getBytes(i + 1)) * perByte;
+      resources.push_back(std::move(time));
+      if (i > 0)
+        refilled[i - 1] += units.refills[i - 1] * itemCount;
     }
-    seconds = std::max(computing, machine.transfersAdd ? transfers : slowest) +
+    transfers = std::max(transfers, slowest);
+    seconds = std::max(computing, machine.isInTurn ? transfers : slowest) +
               machine.itemStart.value;
     nearTotal += nearBytes * itemCount;
     energy += units.energy * itemCount;
@@ -220,6 +236,10 @@ private:
   void finish() {
     Resource launch{"launch", facts.launches * machine.launchGap.value,
                     machine.launchGap.status};
+    if (std::min(machine.cores.value, facts.countItems()) > 1) {
+      launch.seconds += facts.launches * machine.launchFork.value;
+      launch.status = std::max(launch.status, machine.launchFork.status);
+    }
     // The first bytes arrive a latency after the start.
     const Memory &last = machine.memories.back();
     double starts = std::ceil(facts.countItems() / machine.cores.value) *

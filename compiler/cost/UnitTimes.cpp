@@ -38,6 +38,7 @@ public:
         break;
       times.refills.push_back(0);
     }
+    times.written.assign(machine.memories.size(), 0);
   }
 
   bool add(const Product &product) {
@@ -69,8 +70,10 @@ public:
     times.operandBytes += product.times * (a * across + b * down);
     if (machine.getNear().kind != machine::MemoryKind::cache)
       return;
-    double sums = 2 * product.m * product.n * machine::getBytes(Element::f32);
-    times.operandBytes += product.times * sums;
+    double sums = product.m * product.n * machine::getBytes(Element::f32);
+    double split = pieces <= 1 ? 0 : bytesA > bytesB ? a : b;
+    times.operandBytes += product.times * (2 * sums + split);
+    times.written[0] += product.times * (sums + split);
     // Sums leave the unit when a block ends: it drains.
     charge(way.unit, product.times * down * across * unit.latency.value,
            unit.latency.status);
@@ -91,16 +94,22 @@ public:
         times.refills[i] +=
             product.times *
             (getTraffic(access, capacity, 1, false) - access.getCompulsory());
-      if (a + b + sums / 2 > capacity)
-        times.refills[i] += product.times * sums;
+      if (a + b + sums <= capacity)
+        continue;
+      times.refills[i] += 2 * product.times * sums;
+      if (i + 1 < times.written.size())
+        times.written[i + 1] += product.times * sums;
     }
   }
 
-  /// A piece is rounded to the cheaper type and taken from what is left.
+  /// For two pieces: each rounded (two operations), one widened again (two),
+  /// subtracted, and what infinity leaves out tested and cleared.
   bool addSplit(const Product &product, double pieces) {
+    constexpr double operations = 4.5;
     bool isA = machine::getBytes(product.a) > machine::getBytes(product.b);
     double elements = (isA ? product.m : product.n) * product.k;
-    return addVector(Element::f32, 2 * pieces * elements * product.times);
+    return addVector(Element::f32,
+                     operations * pieces * elements * product.times);
   }
 
   bool addVector(Element element, double operations) {

@@ -15,6 +15,8 @@ struct UnitTimes {
   std::vector<Resource> units;
   double operandBytes = 0;
   std::vector<double> refills;
+  /// Of these, bytes that are written, by the memory that takes them.
+  std::vector<double> written;
   /// Joules of the operations; less than 0 where an energy is left out.
   double energy = 0;
   std::string missingEnergy;
@@ -23,12 +25,13 @@ struct UnitTimes {
 /// Gives every product to a matrix unit with a rate for the wider element, or
 /// for the narrower where it splits the wider one; else, or where padding would
 /// multiply the work by more than eight, to a vector unit. Shapes are padded to
-/// fragments; a systolic array fills and drains; splitting costs two vector
-/// operations a piece. Special functions without a unit become vector
-/// operations. A product goes by blocks of sums, columns outside and rows
-/// inside; where a core works in a cache, each block waits for the unit's
-/// latency and its sums pass the cache twice, for a product that goes on or a
-/// reader. False, and a reason, where no unit can.
+/// fragments; a systolic array fills and drains; splitting costs nine vector
+/// operations for two pieces, which are written before they are read. Special
+/// functions without a unit become vector operations. A product goes by blocks
+/// of sums, columns outside and rows inside; where a core works in a cache,
+/// each block waits for the unit's latency and its sums pass the cache twice,
+/// for a product that goes on or a reader. False, and a reason, where no unit
+/// can.
 bool timeUnits(const Work &work, const machine::Machine &machine,
                UnitTimes &times, std::string &reason);
 

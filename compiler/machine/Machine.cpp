@@ -149,9 +149,10 @@ private:
     if (const Node *launch = level.find("launch")) {
       machine.launchHost = read(launch->find("host"));
       machine.launchGap = read(launch->find("gap"));
+      machine.launchFork = read(launch->find("fork"));
     }
     if (const Node *exec = level.find("exec")) {
-      machine.transfersAdd = readWord(exec, "overlap") == "transfers_add";
+      machine.isInTurn = readWord(exec, "overlap") == "in_turn";
       machine.itemsPerCore = read(exec->find("items"));
       machine.inFlight = read(exec->find("in_flight"));
       machine.vectorBytes = read(exec->find("vector"));

@@ -101,9 +101,9 @@ struct Machine {
   std::vector<Unit> units;
   /// Bytes a second between a core and what lies outside it; 0: no limit.
   Quantity corePort;
-  /// Whether transfers between memories add up (a core that waits for them in
-  /// turn) or overlap.
-  bool transfersAdd = false;
+  /// Whether a core's units work one after the other, and so do transfers
+  /// between memories; else all side by side.
+  bool isInTurn = false;
   /// Work items that a core may hold at once.
   Quantity itemsPerCore;
   /// Bytes that a core may have requested and not yet got; 0: no limit.
@@ -121,6 +121,8 @@ struct Machine {
   Quantity barrier;
   /// Seconds of the host, and of the device, for each launch.
   Quantity launchHost, launchGap;
+  /// Seconds more where a launch's items go to several cores.
+  Quantity launchFork;
   /// Watts that are drawn always; the most that may be drawn.
   Quantity staticPower, powerLimit;
   /// Vector operations that stand for one special function without a unit.

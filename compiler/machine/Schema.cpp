@@ -21,7 +21,7 @@ static constexpr std::string_view memoryKinds[] = {"dram", "cache",
                                                    "scratchpad", "register"};
 static constexpr std::string_view unitKinds[] = {
     "matrix", "vector", "integer", "special", "scan", "fft", "route"};
-static constexpr std::string_view overlaps[] = {"full", "transfers_add"};
+static constexpr std::string_view overlaps[] = {"full", "in_turn"};
 static constexpr std::string_view versions[] = {"1"};
 
 static constexpr Field rates[] = {{"", quantity, Measure::rate}};
@@ -94,7 +94,8 @@ static constexpr Field exec[] = {
     {"barrier", quantity, Measure::duration}};
 static constexpr Field launch[] = {
     {"host", quantity, Measure::duration, {}, {}, true},
-    {"gap", quantity, Measure::duration, {}, {}, true}};
+    {"gap", quantity, Measure::duration, {}, {}, true},
+    {"fork", quantity, Measure::duration}};
 static constexpr Field link[] = {
     {"bandwidth", quantity, Measure::bandwidth, {}, {}, true},
     {"count", quantity, Measure::count},

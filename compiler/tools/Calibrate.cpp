@@ -20,21 +20,21 @@ namespace sennit::tools {
 /// Products in a chain, and exponentials of an element.
 static constexpr int chainLength = 32, exponentials = 8;
 
-/// A row of 256 times a matrix, again and again: a launch each, of work for
-/// several items.
-static std::string writeChain() {
-  std::string text = "func.func @main(%x0: tensor<1x256xf32>, %w: "
-                     "tensor<256x256xf32>) -> tensor<1x256xf32> {\n"
-                     "  %zero = arith.constant 0.0 : f32\n"
-                     "  %empty = tensor.empty() : tensor<1x256xf32>\n"
-                     "  %fill = linalg.fill ins(%zero : f32) outs(%empty : "
-                     "tensor<1x256xf32>) -> tensor<1x256xf32>\n";
+/// A row times a square matrix, again and again: a launch each.
+static std::string writeChain(int width) {
+  std::string row = "tensor<1x" + std::to_string(width) + "xf32>";
+  std::string matrix =
+      "tensor<" + std::to_string(width) + "x" + std::to_string(width) + "xf32>";
+  std::string text;
   llvm::raw_string_ostream os(text);
+  os << "func.func @main(%x0: " << row << ", %w: " << matrix << ") -> " << row
+     << " {\n  %zero = arith.constant 0.0 : f32\n  %empty = tensor.empty() : "
+     << row << "\n  %fill = linalg.fill ins(%zero : f32) outs(%empty : " << row
+     << ") -> " << row << "\n";
   for (int i = 0; i < chainLength; ++i)
-    os << "  %x" << i + 1 << " = linalg.matmul ins(%x" << i
-       << ", %w : tensor<1x256xf32>, tensor<256x256xf32>) outs(%fill : "
-          "tensor<1x256xf32>) -> tensor<1x256xf32>\n";
-  os << "  return %x" << chainLength << " : tensor<1x256xf32>\n}\n";
+    os << "  %x" << i + 1 << " = linalg.matmul ins(%x" << i << ", %w : " << row
+       << ", " << matrix << ") outs(%fill : " << row << ") -> " << row << "\n";
+  os << "  return %x" << chainLength << " : " << row << "\n}\n";
   return text;
 }
 
@@ -140,15 +140,22 @@ static std::string format(double number, llvm::StringRef unit) {
 
 int measurePrograms(llvm::StringRef target, unsigned threads, double flops,
                     std::vector<machine::Measurement> &measurements) {
-  double alone = 0, together = 0, exp = 0;
-  if (int code = timeProgram(writeChain(), target, 1, alone))
+  // Of one item and of several.
+  constexpr int narrow = 16, wide = 256;
+  double one = 0, alone = 0, together = 0, exp = 0;
+  if (int code = timeProgram(writeChain(narrow), target, 1, one))
     return code;
-  if (int code = timeProgram(writeChain(), target, threads, together))
-    return code;
-  // What the work of many takes longer than its share.
-  double gap = (together - alone / threads) / chainLength;
-  if (threads > 1 && gap > 0)
-    measurements.push_back({"launch.gap", format(gap * 1e6, "us")});
+  measurements.push_back({"launch.gap", format(one / chainLength * 1e6, "us")});
+  if (threads > 1) {
+    if (int code = timeProgram(writeChain(wide), target, 1, alone))
+      return code;
+    if (int code = timeProgram(writeChain(wide), target, threads, together))
+      return code;
+    // What the work of many takes longer than its share.
+    double fork = (together - alone / threads) / chainLength;
+    if (fork > 0)
+      measurements.push_back({"launch.fork", format(fork * 1e6, "us")});
+  }
   if (int code = timeProgram(writeExponentials(), target, 1, exp))
     return code;
   // Two additions stand beside each.

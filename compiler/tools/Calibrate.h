@@ -8,11 +8,11 @@
 
 namespace sennit::tools {
 
-/// Adds what compiled programs measure: `launch.gap`, from a chain of small
-/// products, on `threads` threads against one (which none is for one thread);
-/// `emulate.exp.ops`, from sums of exponentials, in operations of a unit that
-/// computes `flops` operations of f32 a second, each multiply-add two. Returns
-/// an exit code after printing the error.
+/// Adds what compiled programs measure: `launch.gap`, from a chain of products
+/// of one item; for several threads `launch.fork`, from larger ones on
+/// `threads` threads and on one; `emulate.exp.ops`, from sums of exponentials,
+/// in operations of a unit that computes `flops` operations of f32 a second,
+/// each multiply-add two. Returns an exit code after printing the error.
 int measurePrograms(llvm::StringRef target, unsigned threads, double flops,
                     std::vector<machine::Measurement> &measurements);
 

@@ -90,6 +90,26 @@ def modules_table(result):
     return lines
 
 
+def validation_table(result):
+    """The section of predictions against what this host measured."""
+    lines = ["## Predictions against a CPU", ""]
+    lines.append(
+        f"`python3 test/bench/{result['command']}`. The error is |predicted / measured - 1|, the bias the median of predicted / "
+        "measured - 1; measured is the least of many runs. T0 are the numbers of the machine's file, T1 those of "
+        "`sennit targets calibrate` on this host, of microbenchmarks alone; nothing is fitted. Terms of the model were looked "
+        "for in the demo model; the other models are held out. What takes less than 5 us is mostly the call around it. "
+        f"{result['note']}".rstrip())
+    lines += ["", "| numbers | models | what | count | median | p90 | bias |", "| --- | --- | --- | ---: | ---: | ---: | ---: |"]
+    for row in result["summary"]:
+        if row["family"] and (row["tier"] == "T0" or not row["held_out"]):
+            continue
+        what = f"`{row['family']}`" if row["family"] else row["what"]
+        models = "held out" if row["held_out"] else "demo"
+        lines.append(f"| {row['tier']} | {models} | {what} | {row['count']} | {100 * row['median']:.0f} % "
+                     f"| {100 * row['p90']:.0f} % | {100 * row['bias']:+.0f} % |")
+    return lines
+
+
 def page():
     lines = ["# Benchmarks", "", "Written by `test/bench/report.py` from `test/bench/results`; slow rows included.", ""]
     for path in sorted((HERE / "results").glob("cpu*.json")):
@@ -98,6 +118,8 @@ def page():
         lines += cuda_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     for path in sorted((HERE / "results").glob("modules*.json")):
         lines += modules_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
+    for path in sorted((HERE / "results").glob("validate*.json")):
+        lines += validation_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     return "\n".join(lines)
 
 

@@ -34,11 +34,11 @@ public:
     // Twice the second cache is outside it, and small in the third.
     measureLevel("chip.l3", caches.l2 * 4, threads);
     // A cache of a socket may be larger than any share of it.
-    size_t far = std::max<size_t>(size_t(256) << 20, caches.l3 * 2);
-    measureLevel("chip.dram", std::min(far, size_t(512) << 20), threads);
+    measureLevel("chip.dram", farBytes(), threads);
     say("bytes in flight");
     double alone = measureBandwidth(width, Stream::read, caches.l2 * 4, 1);
     add("core.exec.in_flight", alone * thirdLatency, "B");
+    measureShare(alone, measureBandwidth(width, Stream::read, farBytes(), 1));
     say("multiply-adds");
     add("fma.rate.f32", measureMultiplyAdds(width) / 1e9, "GFLOP/s");
     if (width != Width::amx)
@@ -59,6 +59,26 @@ private:
     llvm::raw_string_ostream(text) << llvm::format("%.4g", number);
     fields.push_back(
         {path.str(), unit.empty() ? text : text + " " + unit.str()});
+  }
+
+  size_t farBytes() const {
+    return std::min(std::max<size_t>(size_t(256) << 20, caches.l3 * 2),
+                    size_t(512) << 20);
+  }
+
+  /// The part of the third cache that is not its other users': up to where
+  /// reads are nearer to its speed than to the memory's.
+  void measureShare(double near, double far) {
+    say("share of chip.l3");
+    size_t share = caches.l2 * 4;
+    for (size_t bytes = 2 * share; bytes <= size_t(caches.l3); bytes *= 2) {
+      double speed = measureBandwidth(width, Stream::read, bytes, 1);
+      if (speed * speed < near * far)
+        break;
+      share = bytes;
+    }
+    if (near > far && caches.l3 > 0)
+      add("chip.l3.usable", std::min(1.0, double(share) / caches.l3), "");
   }
 
   /// Reads, writes and the way to the first byte of `bytes` a thread.

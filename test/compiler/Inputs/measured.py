@@ -7,9 +7,9 @@ import json
 import subprocess
 import sys
 
-# Measured over predicted time. Steps are bound by memory; products on AMX take
-# longer than their operations.
-BARS = {"prefill": (1.0, 3.5), "step": (0.75, 1.5)}
+# Measured over predicted time, by the numbers of the file alone. The third cache
+# of this processor answers in twice the file's time, and binds steps.
+BARS = {"prefill": (1.5, 2.8), "step": (1.2, 2.5)}
 
 
 def main(model, results):

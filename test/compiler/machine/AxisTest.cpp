@@ -26,8 +26,7 @@ TEST(Axis, RangesStepOrMultiply) {
 
 TEST(Axis, ListsTakeTheLastUnit) {
   EXPECT_EQ(read("clock.max=1, 2,3 GHz"), "clock.max: 1 GHz | 2 GHz | 3 GHz");
-  EXPECT_EQ(read("exec.overlap=full,transfers_add"),
-            "exec.overlap: full | transfers_add");
+  EXPECT_EQ(read("exec.overlap=full,in_turn"), "exec.overlap: full | in_turn");
 }
 
 TEST(Axis, OtherTextsAreRefused) {
