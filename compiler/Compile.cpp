@@ -91,18 +91,17 @@ private:
   }
 
   llvm::Error chooseMachine() {
-    if (options.makeCore)
-      report.machine.core = options.makeCore(context);
     // A machine that nobody emits code for is scheduled for only.
-    if (options.makeCore && !options.stopAfter.empty())
+    if (options.makeCore && !options.stopAfter.empty()) {
+      report.machine.core = options.makeCore(context);
       return llvm::Error::success();
+    }
     auto machine = resolveTarget(options.target, context);
     if (!machine)
       return machine.takeError();
-    target = machine->first;
-    report.machine.features = machine->second.features;
-    if (!options.makeCore)
-      report.machine.core = machine->second.core;
+    std::tie(target, report.machine) = *machine;
+    if (options.makeCore)
+      report.machine.core = options.makeCore(context);
     return llvm::Error::success();
   }
 

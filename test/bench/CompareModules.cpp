@@ -81,17 +81,11 @@ struct Model {
   }
 };
 
-/// Kernels of one more run, the slowest first: calls and microseconds of each.
-void printProfile(Model &model, const std::vector<int32_t> &tokens,
-                  size_t prompt) {
-  // A kernel by itself takes longer: this run's times are not the model's.
-  std::vector<double> prefills = model.prefills, steps = model.steps;
-  sennit_context_profile_enable(model.context, 1);
-  model.run(tokens, prompt);
-  model.prefills = prefills;
-  model.steps = steps;
-  std::vector<sennit_kernel_profile> kernels(model.info.kernel_count);
+/// Kernels since the profile was enabled, the slowest first: calls and
+/// microseconds of each.
+void printKernels(Model &model) {
   sennit_error error = {};
+  std::vector<sennit_kernel_profile> kernels(model.info.kernel_count);
   for (uint64_t i = 0; i < kernels.size(); ++i)
     if (sennit_context_profile_get(model.context, i, &kernels[i], &error))
       fail("profile", error);
@@ -105,6 +99,18 @@ void printProfile(Model &model, const std::vector<int32_t> &tokens,
            double(kernels[i].nanoseconds) / 1e3 /
                double(std::max<uint64_t>(kernels[i].calls, 1)));
   printf("],\n");
+}
+
+/// The kernels of one more run.
+void printProfile(Model &model, const std::vector<int32_t> &tokens,
+                  size_t prompt) {
+  // A kernel by itself takes longer: this run's times are not the model's.
+  std::vector<double> prefills = model.prefills, steps = model.steps;
+  sennit_context_profile_enable(model.context, 1);
+  model.run(tokens, prompt);
+  model.prefills = prefills;
+  model.steps = steps;
+  printKernels(model);
 }
 
 void print(const char *name, const Model &model, bool isLast) {
@@ -205,8 +211,9 @@ double compare(Tensor &expected, Tensor &found) {
 }
 
 /// Calls every entry of both modules on the same tensors; whether each output
-/// agrees to one part in a hundred, as bf16 results do.
-int compareEntries(Model &reference, Model &model) {
+/// agrees to one part in a hundred, as bf16 results do. Profiled, every entry
+/// is called again some times.
+int compareEntries(Model &reference, Model &model, bool isProfiled) {
   std::mt19937 random(1);
   double worst = 0;
   uint64_t entries = sennit_module_entry_count(model.module);
@@ -242,8 +249,17 @@ int compareEntries(Model &reference, Model &model) {
       fail(info.name, error);
     for (size_t i = 0; i < outputs.size(); ++i)
       worst = std::max(worst, compare(expected[i], outputs[i]));
+    constexpr int calls = 20;
+    sennit_context_profile_enable(model.context, isProfiled);
+    for (int call = 0; call < calls && isProfiled; ++call)
+      if (sennit_context_call(model.context, entry, given.data(), given.size(),
+                              taken.data(), taken.size(), &error))
+        fail(info.name, error);
   }
-  printf("{\"entries\": %llu, \"error\": %.3g}\n",
+  printf("{\n");
+  if (isProfiled)
+    printKernels(model);
+  printf("  \"entries\": %llu, \"error\": %.3g\n}\n",
          static_cast<unsigned long long>(entries), worst);
   return worst < 1e-2 ? 0 : 1;
 }
@@ -268,7 +284,7 @@ int main(int count, char **arguments) {
     return 1;
   }
   if (model.info.vocabulary == 0)
-    return compareEntries(reference, model);
+    return compareEntries(reference, model, count > 5);
   std::mt19937 random(1);
   std::vector<int32_t> tokens(prompt + steps);
   for (int32_t &token : tokens)

@@ -12,8 +12,9 @@ using tile::SlotAccess;
 
 void AttentionRoles::build() {
   RoleBuilder builder(grid.getLoc(), grid);
-  // Items side by side read the same keys.
-  ItemWalk walk(builder, grid, /*group=*/1, ItemWalk::Order::LastFirst);
+  // What runs at once is of few heads, whose keys stay in L2, and of as many
+  // steps.
+  ItemWalk walk(builder, grid, /*group=*/4, ItemWalk::Order::LastFirst);
   fixedSource = fixedView.build(builder);
   for (int i : {0, 1})
     sources[i] = views[i].build(builder);

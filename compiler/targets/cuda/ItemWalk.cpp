@@ -78,10 +78,28 @@ static bool isScalar(Operation &op) {
          llvm::all_of(op.getResultTypes(), isNumber) && op.getNumRegions() == 0;
 }
 
+Value ItemWalk::takeTurns(RoleBuilder &builder, Value item) {
+  auto subtract = [&](Value a, Value b) -> Value {
+    return builder.create<arith::SubIOp>(a, b);
+  };
+  Value first = subtract(item, block);
+  Value wave = builder.create<arith::DivUIOp>(first, blocks);
+  Value parity = builder.create<arith::RemUIOp>(wave, index(builder, 2));
+  // The last wave may be short.
+  Value width = builder.create<arith::MinUIOp>(blocks, subtract(items, first));
+  Value mirrored =
+      add(builder, first, subtract(subtract(width, index(builder, 1)), block));
+  Value isOdd = builder.create<arith::CmpIOp>(arith::CmpIPredicate::eq, parity,
+                                              index(builder, 1));
+  return builder.create<arith::SelectOp>(isOdd, mirrored, item);
+}
+
 IRMapping ItemWalk::enter(RoleBuilder &builder, Value item) {
-  if (order == Order::LastFirst)
+  if (order == Order::LastFirst) {
+    item = takeTurns(builder, item);
     item = builder.create<arith::SubIOp>(
         builder.create<arith::SubIOp>(items, item), index(builder, 1));
+  }
   size_t rank = counts.size();
   SmallVector<Value> tiles(rank);
   for (size_t dim = rank; dim > std::min<size_t>(rank, 2); --dim) {

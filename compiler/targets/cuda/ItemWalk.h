@@ -39,6 +39,10 @@ public:
   mlir::IRMapping enter(RoleBuilder &builder, mlir::Value item);
 
 private:
+  /// The item that a block takes instead, so that the block that had the
+  /// largest of one wave has the smallest of the next.
+  mlir::Value takeTurns(RoleBuilder &builder, mlir::Value item);
+
   tile::GridOp grid;
   int64_t group;
   Order order;
