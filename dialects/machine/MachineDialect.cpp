@@ -26,8 +26,7 @@ LogicalResult CoreAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                StringRef name, StringRef isa,
                                int64_t vectorBits, int64_t vectorRegisters,
                                int64_t l1Bytes, int64_t l2Bytes,
-                               int64_t threads, int64_t asyncRows,
-                               StringRef) {
+                               int64_t threads, int64_t asyncRows, StringRef) {
   if (name.empty() || isa.empty())
     return emitError() << "`" << (name.empty() ? "name" : "isa")
                        << "` is empty";

@@ -14,7 +14,7 @@ void AttentionRoles::build() {
   RoleBuilder builder(grid.getLoc(), grid);
   // What runs at once is of few heads, whose keys stay in L2, and of as many
   // steps.
-  ItemWalk walk(builder, grid, /*group=*/4, ItemWalk::Order::LastFirst);
+  ItemWalk walk(builder, grid, /*group=*/16, ItemWalk::Order::LastFirst);
   fixedSource = fixedView.build(builder);
   for (int i : {0, 1})
     sources[i] = views[i].build(builder);

@@ -10,7 +10,7 @@
 !half = vector<128x256xbf16>
 !view = memref<?x?x?xbf16>
 
-// REMARK: 2 copies of 232 registers, 4 slots
+// REMARK: 2 copies of 240 registers, 4 slots
 // CHECK-LABEL: @batched_product
 func.func @batched_product(%a: !view, %b: memref<?x?xbf16>, %c: !view) {
   %c0 = arith.constant 0 : index
@@ -25,13 +25,13 @@ func.func @batched_product(%a: !view, %b: memref<?x?xbf16>, %c: !view) {
   // CHECK-DAG: %[[BLOCKS:.*]] = gpu.grid_dim x
   // CHECK: %[[IN:.*]] = tile.ring : <4 shared : vector<128x64xbf16>, vector<64x256xbf16>>
   // CHECK: %[[OUT:.*]] = tile.ring : <1 shared : vector<128x128xbf16>>
-  // CHECK: tile.roles <name = "copy", warps = 4, registers = 40> {
+  // CHECK: tile.roles <name = "copy", warps = 4, registers = 24> {
   // CHECK: scf.for %{{.*}} = %[[BLOCK]] to %{{.*}} step %[[BLOCKS]]
   // CHECK: scf.for
   // CHECK: %[[SLOT:.*]] = tile.open write %[[IN]]
   // CHECK: tile.copy %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] into %[[SLOT]] 0
   // CHECK: tile.copy %{{.*}}[%{{.*}}, %{{.*}}] into %[[SLOT]] 1
-  // CHECK: }, <name = "compute", warps = 4, registers = 232, copies = 2> {
+  // CHECK: }, <name = "compute", warps = 4, registers = 240, copies = 2> {
   // The first step begins the sum; the others give the slot before up.
   // CHECK: %[[FIRST:.*]], %[[TOKEN:.*]] = tile.start {
   // CHECK: scf.for {{.*}} iter_args(%{{.*}} = %[[FIRST]], %[[BEFORE:.*]] = %[[TOKEN]], %[[USE:.*]] = %{{.*}})
@@ -141,7 +141,7 @@ func.func @sum_from_one(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: ind
 
 // Two sums share their activations; views whose extent is a scalar are stated; what the epilogue loads and stores in
 // f32 is each thread's own, in parts of 32 columns.
-// REMARK: 2 copies of 232 registers, 4 slots
+// REMARK: 2 copies of 240 registers, 4 slots
 // CHECK-LABEL: @pair_onto_residual
 func.func @pair_onto_residual(%x: !rows, %g: !matrix, %u: !matrix, %r: !wide, %y: !wide, %tokens: index) {
   %c0 = arith.constant 0 : index

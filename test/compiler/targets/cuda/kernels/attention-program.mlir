@@ -9,12 +9,16 @@
 // CHECK-SAME: {"box":[16,4,64],
 // CHECK: .entry attention_program(
 // CHECK-NOT: .local
-// The scores of the first step; those of the next before the sum of the one before; the last sum.
+// The scores of the first step; those of the next before the sum of the one before, in steps without a mask and in the
+// last; the last sum.
 // CHECK-COUNT-4: wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16
 // CHECK-COUNT-4: wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16
 // CHECK-COUNT-8: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16
 // CHECK: wgmma.wait_group.sync.aligned 1;
 // CHECK: ex2.approx.ftz.f32
+// CHECK-COUNT-4: wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16
+// CHECK-COUNT-8: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16
+// CHECK: wgmma.wait_group.sync.aligned 1;
 // CHECK-COUNT-8: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16
 // No thread waits alone for what its warp has started.
 // CHECK: wgmma.wait_group.sync.aligned 0;
