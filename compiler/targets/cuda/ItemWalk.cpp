@@ -193,6 +193,9 @@ std::string CopiedView::matchExtents(ValueRange bounds,
     return "";
   if (!isStated)
     return "a bound is not the extent of its view";
+  for (int64_t stride : ArrayRef(strides).drop_back())
+    if (stride * type.getElementTypeBitWidth() % 128 != 0)
+      return "a view's rows do not lie multiples of 16 bytes apart";
   Builder builder(view.getContext());
   for (int64_t extent : type.getShape())
     extents.push_back(ShapedType::isDynamic(extent)

@@ -181,3 +181,39 @@ func.func @pair_onto_residual(%x: !rows, %g: !matrix, %u: !matrix, %r: !wide, %y
   }
   return
 }
+
+// -----
+
+!t = vector<128x64xbf16>
+!sum = vector<128x64xf32>
+!rows = memref<?x256xbf16>
+!matrix = memref<100x256xbf16>
+!narrow = memref<?x100xbf16>
+
+// Rows of 200 bytes are nothing that the copy engine can store to: the threads do.
+// REMARK: 2 copies of 240 registers, 4 slots
+// CHECK-LABEL: @rows_of_200_bytes
+func.func @rows_of_200_bytes(%x: !rows, %w: !matrix, %y: !narrow, %tokens: index) {
+  %c0 = arith.constant 0 : index
+  %c100 = arith.constant 100 : index
+  %c256 = arith.constant 256 : index
+  %zero = arith.constant dense<0.0> : !sum
+  // CHECK-COUNT-1: tile.ring
+  // CHECK-NOT: tile.ring
+  // CHECK: tile.store %{{.*}}, %arg2{{.*}} : vector<128x32xbf16>, memref<?x100xbf16>
+  // CHECK-NOT: tile.grid
+  tile.grid (%j, %i) = (%c0, %c0) to (%c100, %tokens) step [64, 128] dims ["n", "m"] {
+    %sum = tile.stream "k" %d = %c0 to %c256 step 64 carry(%zero : !sum) fetch {
+      %a = tile.load %x[%i, %d] bound [0 : %tokens] : !rows -> !t
+      %b = tile.load %w[%j, %d] bound [0 : %c100] : !matrix -> vector<64x64xbf16>
+      tile.yield %a, %b : !t, vector<64x64xbf16>
+    } do {
+    ^bb0(%e: index, %a: !t, %b: vector<64x64xbf16>, %s: !sum):
+      %s1 = tile.mma nt %a, %b acc %s : !t, vector<64x64xbf16> acc !sum -> !sum
+      tile.yield %s1 : !sum
+    }
+    %half = arith.truncf %sum : !sum to !t
+    tile.store %half, %y[%i, %j] bound [0 : %tokens, 1 : %c100] : !t, !narrow
+  }
+  return
+}
