@@ -36,14 +36,18 @@ static std::vector<double> getDivisors(double count, double most) {
 
 static std::vector<double> listRows(const PanelProduct &problem,
                                     const Unit &unit) {
-  constexpr double most = 96;
+  constexpr double most = 512;
   double block = problem.group == 1 ? unit.blockM : unit.fragmentM;
   if (problem.m <= block)
     return {problem.m};
   std::vector<double> rows;
   double last = std::ceil(problem.m / block) * block;
-  for (double m = block; m <= std::min(std::max(most, block), last); m += block)
-    rows.push_back(m);
+  for (double power = block; power <= std::min(most, last); power *= 2)
+    for (double m : {power, 1.5 * power})
+      if (std::fmod(m, block) == 0 && m <= std::min(most, last))
+        rows.push_back(m);
+  if (last <= most && rows.back() != last)
+    rows.push_back(last);
   return rows;
 }
 
@@ -64,32 +68,71 @@ static std::vector<double> listDepths(const PanelProduct &problem,
   return depths;
 }
 
-std::vector<Tile> listTiles(const PanelProduct &problem,
-                            const Machine &machine) {
+std::vector<PanelTile> listTiles(const PanelProduct &problem,
+                                 const Machine &machine) {
   constexpr double mostPanels = 8;
   const Unit &unit = getUnit(problem, machine);
-  std::vector<Tile> tiles;
-  for (double panels :
-       getDivisors(std::ceil(problem.n / problem.panel), mostPanels))
-    for (double m : listRows(problem, unit))
-      for (double k : listDepths(problem, unit))
-        tiles.push_back({m, panels * problem.panel, k, 1});
+  std::vector<PanelTile> tiles;
+  double all = std::ceil(problem.n / problem.panel);
+  for (double span : getDivisors(all, problem.walks ? all : mostPanels))
+    for (double panels : getDivisors(span, mostPanels))
+      for (double m : listRows(problem, unit))
+        for (double k : listDepths(problem, unit))
+          if (span == panels || k == problem.k)
+            tiles.push_back(
+                {m, panels * problem.panel, k, span * problem.panel});
   return tiles;
 }
 
-KernelFacts getPanelFacts(const PanelProduct &problem, const Tile &tile) {
-  KernelFacts facts = getMatmulFacts(
-      {problem.m, problem.n, problem.k, Element::f32, problem.element}, tile);
-  for (ItemRun &run : facts.items) {
-    for (Product &product : run.work.products) {
-      product.m = tile.m;
-      product.n = tile.n;
-      product.k = tile.k;
-    }
-    // Sums that a later step goes on with begin as zeros in memory.
-    if (tile.k < problem.k)
-      run.work.vector[size_t(Element::f32)] += tile.m * tile.n;
+// For a matrix unit, an item copies its rows once to where each step of the
+// columns reads them; vectors read them as they lie.
+KernelFacts getPanelFacts(const PanelProduct &problem, const PanelTile &tile) {
+  KernelFacts facts;
+  facts.name = "matmul";
+  double rows = std::ceil(problem.m / tile.m);
+  double spans = std::ceil(problem.n / tile.span);
+  double walk = std::ceil(tile.span / tile.n);
+  double steps = std::ceil(problem.k / tile.k);
+  bool isCopied = problem.group != 1;
+  double a = tile.m * tile.k * machine::getBytes(problem.rows);
+  double b =
+      problem.count * tile.n * tile.k * machine::getBytes(problem.element);
+  double c = problem.count * tile.m * tile.n * machine::getBytes(Element::f32);
+  Work work;
+  work.products.push_back({tile.m, problem.count * tile.n, tile.k, problem.rows,
+                           problem.element, walk * steps});
+  if (isCopied)
+    work.vector[size_t(Element::f32)] += tile.m * problem.k;
+  // Sums that a later step goes on with begin as zeros in memory.
+  if (tile.k < problem.k)
+    work.vector[size_t(Element::f32)] += problem.count * tile.m * tile.n;
+  work.chain.matrix = walk * steps;
+  work.chain.memory = 1;
+  facts.footprint = a + b;
+
+  double once = (b * steps + c) * walk, item = a * steps + once;
+  Reuse bySpan{spans, spans, rows * a * steps + rows * once, true},
+      byRows{rows, rows, item, true},
+      byWalk{walk, walk, (a + b) * steps + c, false},
+      byStep{steps, steps, a + b, false};
+  auto again = [](Reuse loop) {
+    loop.growth = 1;
+    return loop;
+  };
+  facts.accesses = {
+      {"b", b, {bySpan, again(byRows), byWalk, byStep}, false},
+      {"c", c, {bySpan, byRows, byWalk}, true},
+      {"a", a, {again(bySpan), byRows, again(byWalk), byStep}, false}};
+  if (isCopied) {
+    facts.accesses.back().loops = {again(bySpan), byRows, byStep};
+    facts.accesses.push_back({"copy of a",
+                              a * steps,
+                              {again(bySpan), again(byRows), again(byWalk)},
+                              false});
   }
+  for (const Access &access : facts.accesses)
+    work.moved += access.getTotal() / (rows * spans);
+  facts.items.push_back({work, rows * spans});
   return facts;
 }
 
@@ -135,10 +178,10 @@ size_t chooseFastest(const std::vector<KernelFacts> &candidates,
   return best ? best->candidate : 0;
 }
 
-Tile chooseTile(const PanelProduct &problem, const Machine &machine) {
-  std::vector<Tile> tiles = listTiles(problem, machine);
+PanelTile chooseTile(const PanelProduct &problem, const Machine &machine) {
+  std::vector<PanelTile> tiles = listTiles(problem, machine);
   std::vector<KernelFacts> facts;
-  for (const Tile &tile : tiles)
+  for (const PanelTile &tile : tiles)
     facts.push_back(getPanelFacts(problem, tile));
   return tiles[chooseFastest(facts, machine)];
 }

@@ -7,26 +7,37 @@
 
 namespace sennit::cost {
 
-/// A product of at most `m` rows of f32 by an [n, k] matrix of `element` whose
-/// rows lie in panels of `panel` and, for a matrix unit, in groups of `group`
-/// elements of depth.
+/// `count` products of the same at most `m` rows of `rows` by [n, k] matrices
+/// of `element` whose rows lie in panels of `panel` and, for a matrix unit, in
+/// groups of `group` elements of depth.
 struct PanelProduct {
   double m = 1, n = 1, k = 1;
   Element element = Element::bf16;
   double panel = 32, group = 1;
+  Element rows = Element::f32;
+  double count = 1;
+  /// Whether an item may walk more columns than one step computes.
+  bool walks = true;
+};
+
+/// Rows, columns and depth of one step, and the columns that an item walks by
+/// such steps, its rows made ready once.
+struct PanelTile {
+  double m = 1, n = 1, k = 1, span = 1;
 };
 
 /// The tiles that code can be made for: whole panels, up to eight, whose number
-/// divides the matrix's; all rows, or whole blocks of a unit's sums, up to 96;
-/// all of the depth, or a part of at least 64 that divides it (with groups:
-/// whole steps of the unit, at least 128), each at most half of the next. A
-/// depth of more than 256 without such parts may go by uneven ones of 256.
-std::vector<Tile> listTiles(const PanelProduct &problem,
-                            const machine::Machine &machine);
+/// divides the matrix's; all rows, or 1, 2, 3, 4, 6, 8, 12, .. whole blocks of
+/// a unit's sums, up to 512 rows; all of the depth, or a part of at least 64
+/// that divides it (with groups: whole steps of the unit, at least 128), each
+/// at most half of the next. A depth of more than 256 without such parts may go
+/// by uneven ones of 256. With all of the depth, a span of several steps.
+std::vector<PanelTile> listTiles(const PanelProduct &problem,
+                                 const machine::Machine &machine);
 
 /// The facts of a product by such tiles, which are computed whole, whatever of
 /// their rows is there.
-KernelFacts getPanelFacts(const PanelProduct &problem, const Tile &tile);
+KernelFacts getPanelFacts(const PanelProduct &problem, const PanelTile &tile);
 
 /// Rows of a tile: 1, 2, 4, .. up to 64; the first that holds `rows` is the
 /// last.
@@ -42,7 +53,8 @@ KernelFacts getRowTileFacts(double rows, double width, double tile);
 size_t chooseFastest(const std::vector<KernelFacts> &candidates,
                      const machine::Machine &machine);
 
-Tile chooseTile(const PanelProduct &problem, const machine::Machine &machine);
+PanelTile chooseTile(const PanelProduct &problem,
+                     const machine::Machine &machine);
 double chooseRowTile(double rows, double width,
                      const machine::Machine &machine);
 

@@ -101,15 +101,20 @@ Value Emitter::roundTo(Value value, Type element) {
   return arith::ExtFOp::create(builder, loc, value.getType(), half);
 }
 
+Value Emitter::takeUpper(Value words) {
+  Value bits = arith::BitcastOp::create(
+      builder, loc, like(words, builder.getI32Type()), words);
+  Value half = arith::ConstantOp::create(
+      builder, loc, integerLike(bits, builder.getI32Type(), 16));
+  bits = arith::ShRUIOp::create(builder, loc, bits, half);
+  return arith::TruncIOp::create(builder, loc, like(bits, builder.getI16Type()),
+                                 bits);
+}
+
 Value Emitter::narrow(Value value, Type element) {
   Type i16 = builder.getI16Type();
-  if (element.isBF16()) {
-    Value bits = roundToBFloat(value);
-    Value half = arith::ConstantOp::create(
-        builder, loc, integerLike(value, builder.getI32Type(), 16));
-    bits = arith::ShRUIOp::create(builder, loc, bits, half);
-    return arith::TruncIOp::create(builder, loc, like(value, i16), bits);
-  }
+  if (element.isBF16())
+    return takeUpper(roundToBFloat(value));
   if (element.isF16()) {
     Value half =
         arith::TruncFOp::create(builder, loc, like(value, element), value);
@@ -195,8 +200,8 @@ Value Emitter::getBufferPointer(const Buffer &buffer, ArrayRef<Value> at) {
 void Emitter::storeBuffer(const Buffer &buffer, const Point &point,
                           Value value) {
   Type element = getElementTypeOrSelf(value.getType());
-  if (buffer.plane != 0)
-    return storeSplit(buffer, getBufferPointer(buffer, point.at), value);
+  if (buffer.parts != 0)
+    return storeParts(buffer, getBufferPointer(buffer, point.at), value);
   storeRaw(getBufferPointer(buffer, point.at),
            element.isInteger(1) ? narrow(value, element) : value);
 }

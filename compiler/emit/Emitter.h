@@ -169,15 +169,17 @@ protected:
   mlir::Value getBufferPointer(const Buffer &buffer,
                                llvm::ArrayRef<mlir::Value> at);
   void storeBuffer(const Buffer &buffer, const Point &point, mlir::Value value);
-  /// A tile of a matrix unit's, in two parts.
-  virtual void storeSplit(const Buffer &buffer, mlir::Value pointer,
+  /// Elements of a matrix unit's operand, in its parts.
+  virtual void storeParts(const Buffer &buffer, mlir::Value pointer,
                           mlir::Value value) {
-    llvm_unreachable("the target's plan splits no tiles");
+    llvm_unreachable("the target's plan has no parts");
   }
   mlir::Value widen(mlir::Value raw, mlir::Type element);
   mlir::Value narrow(mlir::Value value, mlir::Type element);
   mlir::Value roundTo(mlir::Value value, mlir::Type element);
-  mlir::Value roundToBFloat(mlir::Value value);
+  virtual mlir::Value roundToBFloat(mlir::Value value);
+  /// The upper halves of words of 32 bits.
+  mlir::Value takeUpper(mlir::Value words);
 
   // EmitFolds.cpp: one step of reductions and scans.
   mlir::Value combine(tile::ReduceKind kind, mlir::Value a, mlir::Value b);

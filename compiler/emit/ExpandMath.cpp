@@ -34,6 +34,8 @@ struct Floats {
   Type type;
   /// Whether the level has AVX-512's own scaling by powers of two.
   bool hasScale;
+  /// Whether few of a result's bits matter.
+  bool isApproximate = false;
 
   Type integers() const {
     Type i32 = builder.getI32Type();
@@ -167,6 +169,14 @@ static const float exp2Above[] = {2.1612918e-04f,
                                   6.9314704e-01f,
                                   1.0f};
 
+// The same of error 3e-6.
+static const float exp2Coarse[] = {9.5701019e-03f, 5.5917860e-02f,
+                                   2.4024745e-01f, 6.9312181e-01f,
+                                   9.9999926e-01f};
+static const float exp2AboveCoarse[] = {1.3534168e-02f, 5.2011461e-02f,
+                                        2.4144276e-01f, 6.9300383e-01f,
+                                        1.0000026e+00f};
+
 // Cody and Waite, degree 6; ln 2 in two parts, of which the first is exact in
 // products with n.
 static Value expandExp(const Floats &f, Value x) {
@@ -185,11 +195,19 @@ static Value expandExp2(const Floats &f, Value x) {
         LLVM::ConstantOp::create(f.builder, f.loc, f.builder.getI32Type(), 9);
     Value fraction =
         callInstruction(f, "llvm.x86.avx512.mask.reduce.ps.512", x, mode);
-    return scaleByInstruction(f, f.polynomial(fraction, exp2Above), x);
+    return scaleByInstruction(f,
+                              f.isApproximate
+                                  ? f.polynomial(fraction, exp2AboveCoarse)
+                                  : f.polynomial(fraction, exp2Above),
+                              x);
   }
   x = clamp(f, x, -152.0f, 130.0f);
   Value n = math::RoundEvenOp::create(f.builder, f.loc, x);
-  return scale(f, f.polynomial(f.sub(x, n), exp2Polynomial), n);
+  Value fraction = f.sub(x, n);
+  return scale(f,
+               f.isApproximate ? f.polynomial(fraction, exp2Coarse)
+                               : f.polynomial(fraction, exp2Polynomial),
+               n);
 }
 
 // Cephes' logf: x = m 2^e with m in [sqrt(1/2), sqrt(2)). Numbers below the
@@ -287,20 +305,23 @@ namespace {
 /// Replaces one function of f32 by its expansion.
 template <typename OpTy, Value (*expand)(const Floats &, Value)>
 struct Expand : OpRewritePattern<OpTy> {
-  Expand(MLIRContext *context, bool hasScale)
-      : OpRewritePattern<OpTy>(context), hasScale(hasScale) {}
+  Expand(MLIRContext *context, bool hasScale, bool approximates)
+      : OpRewritePattern<OpTy>(context), hasScale(hasScale),
+        approximates(approximates) {}
 
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
     if (!getElementTypeOrSelf(op.getType()).isF32())
       return rewriter.notifyMatchFailure(op, "the expansions are for f32");
-    if (arith::bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::afn))
+    bool isApproximate =
+        arith::bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::afn);
+    if (isApproximate && approximates)
       return rewriter.notifyMatchFailure(op, "an instruction approximates it");
-    Floats floats{rewriter, op.getLoc(), op.getType(), hasScale};
+    Floats floats{rewriter, op.getLoc(), op.getType(), hasScale, isApproximate};
     rewriter.replaceOp(op, expand(floats, op.getOperand()));
     return success();
   }
-  bool hasScale;
+  bool hasScale, approximates;
 };
 
 struct ExpandMath : sennit::impl::ExpandMathBase<ExpandMath> {
@@ -318,7 +339,8 @@ struct ExpandMath : sennit::impl::ExpandMathBase<ExpandMath> {
         Expand<math::ExpM1Op, expandExpm1>, Expand<math::LogOp, expandLog>,
         Expand<math::Log2Op, expandLog2>, Expand<math::Log1pOp, expandLog1p>,
         Expand<math::TanhOp, expandTanh>, Expand<math::ErfOp, expandErf>,
-        Expand<math::RsqrtOp, expandRsqrt>>(&getContext(), scales);
+        Expand<math::RsqrtOp, expandRsqrt>>(&getContext(), scales,
+                                            approximates);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

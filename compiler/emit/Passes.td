@@ -19,11 +19,13 @@ def ExpandMath : Pass<"sennit-expand-math"> {
     Expands exp, exp2, expm1, log, log2, log1p, tanh, erf and rsqrt on f32 and
     f64, scalars and vectors; all other functions, powers and remainders compute
     in f64 and round once. Integers of vectors are divided such that lanes
-    without elements do not trap. Declines when there is an instruction (sqrt,
-    fma, floor).
+    without elements do not trap. An exp2 with the flag `afn` gets a polynomial
+    of degree 4, of error 3e-6. Declines when there is an instruction (sqrt, fma,
+    floor; with `approximates`, functions with the flag `afn`).
   }];
   let options = [
-    Option<"scales", "scales", "bool", "false", "whether vectors of 16 have AVX-512's scaling by powers of two">
+    Option<"scales", "scales", "bool", "false", "whether vectors of 16 have AVX-512's scaling by powers of two">,
+    Option<"approximates", "approximates", "bool", "false", "whether instructions compute the functions that may be approximate">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect"];

@@ -238,6 +238,8 @@ bool Planner::isWantedInScratch(Value value, OpOperand &use) {
       return false;
     if (use.get() == mma.getA())
       return true;
+    if (usesMatrixUnit(mma))
+      return false;
     bool turned = mma.getForm() == tile::MmaForm::NT ||
                   mma.getForm() == tile::MmaForm::TT;
     // A turned operand is copied anyway, and one that many rows read is worth

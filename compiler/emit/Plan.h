@@ -39,7 +39,7 @@ struct PlanOptions {
 /// may be written past the last element.
 struct Buffer {
   /// f32 for all floats up to 32 bits, i8 for i1, else the tile's own type; i16
-  /// when split.
+  /// in parts.
   mlir::Type element;
   llvm::SmallVector<int64_t> shape;
   /// In elements.
@@ -47,9 +47,11 @@ struct Buffer {
   /// In bytes from the start of scratch.
   int64_t offset = 0;
   int64_t bytes = 0;
-  /// Elements from an f32's rounding to bf16 to what that leaves out, also as
-  /// bf16: 16 bits of the number in two operands of a matrix unit. 0 when the
-  /// tile is not split.
+  /// How many bf16 hold an element of a matrix unit's operand: one, of a tile
+  /// that was rounded to bf16, or two, an f32's rounding and what that leaves
+  /// out. 0: the tile is no such operand.
+  int64_t parts = 0;
+  /// Elements from one part to the next.
   int64_t plane = 0;
   /// Positions in the program between which the contents matter.
   int64_t first = 0, last = 0;
@@ -74,8 +76,8 @@ tile::LoadOp findPanels(tile::MmaOp mma,
                         llvm::function_ref<mlir::Value(mlir::Value)> resolve);
 
 /// Whether a product reads its panels as a matrix unit takes them.
-bool usesMatrixUnit(tile::MmaOp mma,
-                    llvm::function_ref<mlir::Value(mlir::Value)> resolve);
+bool readsUnitPanels(tile::MmaOp mma,
+                     llvm::function_ref<mlir::Value(mlir::Value)> resolve);
 
 /// A number that divides `index` whatever item or iteration it is taken in.
 int64_t getDivisor(mlir::Value index);
@@ -99,6 +101,9 @@ public:
   const Buffer *find(mlir::Value tile) const;
   /// The place of an op's intermediate, such as a product's turned operand.
   const Buffer *findTemporary(mlir::Operation *op) const;
+  /// The place where a product packs its second operand for a matrix unit, or
+  /// null: panels of 16 columns, in pairs of depth, [n / 16, k / 2, 16 x 2].
+  const Buffer *findPacked(tile::MmaOp mma) const;
   /// The recurrence that is computed in this reduction's loops, or null.
   tile::ScanOp findFusedScan(tile::ReduceOp reduce) const;
   /// Whether an op's loops stand at the op that uses it.
@@ -113,7 +118,7 @@ private:
   friend class Planner;
   std::deque<Buffer> buffers;
   llvm::DenseMap<mlir::Value, size_t> places;
-  llvm::DenseMap<mlir::Operation *, size_t> temporaries;
+  llvm::DenseMap<mlir::Operation *, size_t> temporaries, packed;
   llvm::DenseMap<mlir::Value, mlir::Value> fetched;
   llvm::DenseMap<mlir::Operation *, mlir::Operation *> fusedScans;
   llvm::DenseSet<mlir::Operation *> fused;

@@ -34,6 +34,11 @@ const Buffer *Plan::findTemporary(Operation *op) const {
   return found == temporaries.end() ? nullptr : &buffers[found->second];
 }
 
+const Buffer *Plan::findPacked(tile::MmaOp mma) const {
+  auto found = packed.find(mma);
+  return found == packed.end() ? nullptr : &buffers[found->second];
+}
+
 tile::ScanOp Plan::findFusedScan(tile::ReduceOp reduce) const {
   return cast_or_null<tile::ScanOp>(fusedScans.lookup(reduce));
 }
@@ -64,8 +69,8 @@ tile::LoadOp sennit::emit::findPanels(tile::MmaOp mma,
   return load;
 }
 
-bool sennit::emit::usesMatrixUnit(tile::MmaOp mma,
-                                  function_ref<Value(Value)> resolve) {
+bool sennit::emit::readsUnitPanels(tile::MmaOp mma,
+                                   function_ref<Value(Value)> resolve) {
   if (mma.getForm() != tile::MmaForm::NT)
     return false;
   tile::LoadOp panels = findPanels(mma, resolve);
@@ -185,7 +190,7 @@ size_t Planner::addBuffer(VectorType type, bool dense, int64_t slack) {
 void Planner::placeResult(Operation *op, Value value) {
   auto type = cast<VectorType>(value.getType());
   if (feedsMatrixUnitOnly(value)) {
-    plan.places[value] = addSplitBuffer(type);
+    plan.places[value] = addPartsBuffer(value);
     return;
   }
   // The second part of a row writes whole vectors past the row's end.
@@ -200,15 +205,39 @@ void Planner::placeResult(Operation *op, Value value) {
 // Operands of a matrix unit
 //===----------------------------------------------------------------------===//
 
-bool Planner::usesMatrixUnit(tile::MmaOp mma) const {
-  return emit::usesMatrixUnit(mma,
-                              [&](Value value) { return plan.resolve(value); });
+// Whether the tile's elements are numbers of bf16, as which they may stand.
+bool Planner::holdsBFloats(Value tile) const {
+  tile = plan.resolve(tile);
+  if (auto widened = tile.getDefiningOp<arith::ExtFOp>())
+    tile = widened.getIn();
+  return getElementTypeOrSelf(tile.getType()).isBF16();
 }
 
-// Other readers want all bits; a product's own result and a reshaped tile are
-// written as plain ones.
+// Rows enough to be worth packing a second operand that lies otherwise, and
+// whole steps of depth.
+bool Planner::isPackedForUnit(tile::MmaOp mma) const {
+  auto a = cast<VectorType>(mma.getA().getType());
+  bool isRowMajor =
+      mma.getForm() == tile::MmaForm::NT || mma.getForm() == tile::MmaForm::NN;
+  auto resolve = [&](Value value) { return plan.resolve(value); };
+  return options.hasMatrixUnit && isRowMajor && a.getRank() == 2 &&
+         a.getDimSize(0) >= matrixUnitRows &&
+         a.getDimSize(1) % matrixUnitDepth == 0 && holdsBFloats(mma.getA()) &&
+         holdsBFloats(mma.getB()) && !findPanels(mma, resolve);
+}
+
+bool Planner::usesMatrixUnit(tile::MmaOp mma) const {
+  auto resolve = [&](Value value) { return plan.resolve(value); };
+  return readsUnitPanels(mma, resolve) || isPackedForUnit(mma);
+}
+
+// Other readers want all bits; a product's own result and a tile whose rows are
+// cut anew are written as plain ones.
 bool Planner::feedsMatrixUnitOnly(Value value) const {
-  if (isa_and_nonnull<tile::MmaOp, tile::ReshapeOp>(value.getDefiningOp()))
+  if (auto reshape = value.getDefiningOp<tile::ReshapeOp>())
+    if (!isIndexMap(reshape, options.lanes))
+      return false;
+  if (value.getDefiningOp<tile::MmaOp>())
     return false;
   return !value.use_empty() &&
          llvm::all_of(value.getUses(), [&](OpOperand &use) {
@@ -225,29 +254,48 @@ bool Planner::feedsMatrixUnitOnly(Value value) const {
 }
 
 // Rows begin at cache lines, since the unit reads them line by line.
-size_t Planner::addSplitBuffer(VectorType type) {
+size_t Planner::addPartsBuffer(Value tile) {
   constexpr int64_t line = 32;
+  auto type = cast<VectorType>(tile.getType());
   Buffer buffer;
+  buffer.parts = holdsBFloats(tile) ? 1 : 2;
   buffer.element = IntegerType::get(type.getContext(), 16);
   buffer.shape.assign(type.getShape().begin(), type.getShape().end());
   int64_t row = llvm::alignTo(type.getShape().back(), line);
   row += row % 512 == 0 ? line : 0;
   buffer.strides = {row, 1};
   buffer.plane = row * buffer.shape.front() + getUnitSlack(buffer);
-  buffer.bytes = 2 * buffer.plane * sizeof(int16_t);
+  buffer.bytes = buffer.parts * buffer.plane * sizeof(int16_t);
+  buffer.first = count;
+  plan.buffers.push_back(std::move(buffer));
+  return plan.buffers.size() - 1;
+}
+
+/// [n / 16, k / 2, 16 x 2]
+size_t Planner::addPackedBuffer(tile::MmaOp mma) {
+  int64_t columns = cast<VectorType>(mma.getResult().getType()).getShape()[1];
+  int64_t depth = cast<VectorType>(mma.getA().getType()).getShape()[1];
+  Buffer buffer;
+  buffer.element = IntegerType::get(mma.getContext(), 16);
+  buffer.shape = {(columns + matrixUnitRows - 1) / matrixUnitRows, depth / 2,
+                  2 * matrixUnitRows};
+  buffer.strides = {depth * matrixUnitRows, 2 * matrixUnitRows, 1};
+  buffer.bytes = buffer.shape[0] * buffer.strides[0] * sizeof(int16_t);
   buffer.first = count;
   plan.buffers.push_back(std::move(buffer));
   return plan.buffers.size() - 1;
 }
 
 // B as [N, K] is turned into rows [K, N], one batch element at a time. A that
-// stands whole is split.
+// stands whole is taken apart.
 void Planner::placeTemporary(tile::MmaOp mma) {
   if (usesMatrixUnit(mma)) {
+    if (isPackedForUnit(mma))
+      plan.packed[mma] = addPackedBuffer(mma);
     Value a = plan.resolve(mma.getA());
     Operation *op = a.getDefiningOp();
     if (!op || op->getNumRegions() != 0 || !feedsMatrixUnitOnly(a))
-      plan.temporaries[mma] = addSplitBuffer(cast<VectorType>(a.getType()));
+      plan.temporaries[mma] = addPartsBuffer(a);
     return;
   }
   bool turned =
@@ -274,7 +322,7 @@ bool Planner::mayWriteInPlace(Value carried, Value next) {
   Operation *writer = next.getDefiningOp();
   if (!writer || writer->getBlock() != carried.getParentBlock() ||
       !plan.find(next) || next.getType() != carried.getType() ||
-      plan.find(next)->plane != 0 ||
+      plan.find(next)->parts != 0 ||
       isa<tile::StreamOp, scf::ForOp, scf::IfOp, tile::ReshapeOp>(writer))
     return false;
   bool readsOwnPlace = isElementwise(writer) || isa<tile::MmaOp>(writer) ||
@@ -360,10 +408,11 @@ void Planner::extend(Buffer &buffer, Value value) {
 void Planner::measureLives() {
   for (auto [value, buffer] : plan.places)
     extend(plan.buffers[buffer], value);
-  for (auto [op, buffer] : plan.temporaries) {
-    plan.buffers[buffer].first = positions.lookup(op);
-    plan.buffers[buffer].last = ends.lookup(op);
-  }
+  for (auto *inside : {&plan.temporaries, &plan.packed})
+    for (auto [op, buffer] : *inside) {
+      plan.buffers[buffer].first = positions.lookup(op);
+      plan.buffers[buffer].last = ends.lookup(op);
+    }
 }
 
 // First fit, in the order of birth, below all buffers alive at the same time.

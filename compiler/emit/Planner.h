@@ -69,8 +69,11 @@ private:
   bool mayWriteInPlace(mlir::Value carried, mlir::Value next);
   void placeTemporary(tile::MmaOp mma);
   bool usesMatrixUnit(tile::MmaOp mma) const;
+  bool isPackedForUnit(tile::MmaOp mma) const;
+  bool holdsBFloats(mlir::Value tile) const;
   bool feedsMatrixUnitOnly(mlir::Value value) const;
-  size_t addSplitBuffer(mlir::VectorType type);
+  size_t addPartsBuffer(mlir::Value tile);
+  size_t addPackedBuffer(tile::MmaOp mma);
   void extend(Buffer &buffer, mlir::Value value);
   void measureLives();
   void assignOffsets();

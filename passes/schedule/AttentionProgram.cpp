@@ -44,12 +44,14 @@ public:
               op.getKey().getType().getDimSize(op.getHeadDim())),
         heads(getHeadsPerItem(group)) {
     int64_t most = tokenBound(kernel, op, op.getQuery());
-    tokens = roundUpRows(most, std::max<int64_t>(1, queryRows / heads));
-    keys = most == 1 ? stepKeyRows : keyRows;
+    bool isOnUnit = most > 1 && multipliesByUnit(kernel.core, op.getQuery());
+    tokens = roundUpRows(
+        most, std::max<int64_t>(1, (isOnUnit ? unitRows : queryRows) / heads));
+    keys = isOnUnit ? unitRows : most == 1 ? stepKeyRows : keyRows;
     isCopied = parts.count == 1 && areCopied(kernel, op, most);
     if (isCopied) {
       heads = getCopiedHeads(group);
-      tokens = copiedRows / heads;
+      tokens = unitRows / heads;
       keys = std::max(width, valueWidth) <= 128 ? 128 : 48;
     }
     rows = tokens * heads;
@@ -372,10 +374,13 @@ private:
     Value shift = program.broadcast(arith::NegFOp::create(b, loc, most),
                                     {rows, keys}, {0});
     auto type = cast<VectorType>(scores->getType());
-    Value p = math::Exp2Op::create(
-        b, loc,
-        math::FmaOp::create(b, loc, *scores, program.splat(type, getFactor()),
-                            shift));
+    Value exponent = math::FmaOp::create(
+        b, loc, *scores, program.splat(type, getFactor()), shift);
+    // Weights are as wide as the values: no more of their bits are asked for.
+    Type element = getElementTypeOrSelf(v->getType());
+    Value p = math::Exp2Op::create(b, loc, exponent,
+                                   element.isF32() ? arith::FastMathFlags::none
+                                                   : arith::FastMathFlags::afn);
     Value decay = decayTo(most, carries[0]);
     Value sum =
         tile::ReduceOp::create(b, loc, rowType, tile::ReduceKind::Add, p, 1);
@@ -383,8 +388,6 @@ private:
         b, loc, arith::MulFOp::create(b, loc, carries[1], decay), sum);
     Value output = arith::MulFOp::create(
         b, loc, carries[2], program.broadcast(decay, {rows, valueWidth}, {0}));
-    // Weights are as wide as the values.
-    Type element = getElementTypeOrSelf(v->getType());
     if (!element.isF32())
       p = arith::TruncFOp::create(b, loc, type.clone(element), p);
     output = multiply(program, p, *v, output, tile::MmaForm::NN);

@@ -11,8 +11,8 @@ namespace sennit::schedule {
 
 /// Rows of queries in one step.
 constexpr int64_t queryRows = 32;
-/// The same, where a matrix unit works on them beside the threads.
-constexpr int64_t copiedRows = 128;
+/// The same, and rows of keys, where a matrix unit multiplies them.
+constexpr int64_t unitRows = 128;
 /// Rows of keys in one step, of many queries and of one.
 constexpr int64_t keyRows = 64, stepKeyRows = 128;
 

@@ -102,8 +102,10 @@ static ProductSizes getSizes(const Product &product, KernelBuilder &kernel) {
   auto longest = [&](ArrayRef<int64_t> loops) {
     return getExtent(kernel, op, getLongest(op, loops));
   };
-  return getProductSizes(kernel.core, longest(product.m), longest(product.n),
-                         longest(product.k), /*group=*/1, /*bytes=*/4);
+  Type f32 = Float32Type::get(op.getContext());
+  return getProductSizes(kernel.core,
+                         {longest(product.m), longest(product.n),
+                          longest(product.k), /*type=*/f32, /*element=*/f32});
 }
 
 SmallVector<int64_t> getContractionSizes(const Product &product,

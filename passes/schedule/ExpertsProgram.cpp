@@ -24,8 +24,10 @@ public:
     auto weight = first.getWeight().getType();
     width = weight.getDimSize(1);
     depth = weight.getDimSize(2);
-    sizes = getProductSizes(kernel.core, kernel.rowBound(first.getOutput()),
-                            width, depth, getGroup(weight));
+    sizes = getProductSizes(kernel.core,
+                            {kernel.rowBound(first.getOutput()), width, depth,
+                             first.getInput().getType().getElementType(),
+                             weight.getElementType(), getGroup(weight)});
     // Few of the rows are one expert's.
     sizes.m = std::min<int64_t>(sizes.m, getGroup(weight) == 1 ? 24 : 32);
     if (kernel.extents.bound(first.getInput()) == 1)

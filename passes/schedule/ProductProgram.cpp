@@ -43,77 +43,132 @@ static bool mergesRows(seq::KernelOp kernel, Operation *product) {
   return false;
 }
 
-LogicalResult buildProductProgram(KernelBuilder &kernel) {
-  SmallVector<Operation *> products = getProducts(kernel.kernel);
-  Value activations = seq::getActivations(products.front());
-  auto matrix =
-      cast<RankedTensorType>(seq::getMatrix(products.front()).get().getType());
-  int64_t width = matrix.getDimSize(0), depth = matrix.getDimSize(1);
-  int64_t most = kernel.rowBound(activations);
-  bool isWhole = mergesRows(kernel.kernel, products.back());
-  bool isCopied =
-      !isWhole && !kernel.isInside(activations) &&
-      isAsynchronous(kernel.core, most,
-                     cast<RankedTensorType>(activations.getType()), matrix);
-  ProductSizes sizes =
-      isCopied
-          ? getAsynchronousSizes(most, width, products.size())
-          : getProductSizes(kernel.core, most, width, depth, getGroup(matrix));
-  if (isWhole)
-    sizes.n = std::max(sizes.n, width);
+namespace {
+/// One item: a tile of rows by the columns that it walks.
+class ProductItem {
+public:
+  explicit ProductItem(KernelBuilder &kernel)
+      : kernel(kernel), products(getProducts(kernel.kernel)),
+        activations(seq::getActivations(products.front())),
+        matrix(cast<RankedTensorType>(
+            seq::getMatrix(products.front()).get().getType())),
+        width(matrix.getDimSize(0)), depth(matrix.getDimSize(1)),
+        program(kernel, kernel.kernel.getKind()) {
+    chooseSizes();
+  }
 
-  Program program(kernel, kernel.kernel.getKind());
-  Value rows = program.extent(activations, 0);
-  // Rows vary fastest: consecutive items read the same panels of the matrix.
-  SmallVector<Value> position = program.openGrid(
-      {program.index(width), rows}, {sizes.n, sizes.m}, {"n", "m"});
-  OpFoldResult n = position[0], m = position[1];
-  if (failed(program.hoistRowReductions(activations, Box({m}, {sizes.m}))))
-    return failure();
-
-  auto type = VectorType::get({sizes.m, sizes.n}, program.builder.getF32Type());
-  auto step = [&](Value k,
-                  ValueRange carries) -> FailureOr<SmallVector<Value>> {
-    OpFoldResult at = sizes.k == depth
-                          ? OpFoldResult(program.builder.getIndexAttr(0))
-                          : OpFoldResult(k);
-    Box rows({m, at}, {sizes.m, sizes.k});
-    FailureOr<Value> a = isCopied ? program.tile(activations, rows)
-                                  : program.tileF32(activations, rows);
-    if (failed(a))
+  LogicalResult build() {
+    // Rows vary fastest: consecutive items read the same panels of the matrix.
+    SmallVector<Value> position =
+        program.openGrid({program.index(width), program.extent(activations, 0)},
+                         {sizes.span, sizes.m}, {"n", "m"});
+    row = position[1];
+    if (failed(
+            program.hoistRowReductions(activations, Box({row}, {sizes.m}))) ||
+        failed(sizes.k == depth ? walkColumns(position[0])
+                                : walkDepth(position[0])))
       return failure();
-    SmallVector<Value> sums;
+    return program.finish();
+  }
+
+private:
+  void chooseSizes() {
+    int64_t most = kernel.rowBound(activations), count = products.size();
+    auto type = cast<RankedTensorType>(activations.getType());
+    bool isWhole = mergesRows(kernel.kernel, products.back());
+    isCopied = !isWhole && !kernel.isInside(activations) &&
+               isAsynchronous(kernel.core, most, type, matrix);
+    if (isCopied)
+      sizes = getAsynchronousSizes(most, width, count);
+    else
+      sizes = getProductSizes(kernel.core,
+                              {most, width, depth, type.getElementType(),
+                               matrix.getElementType(), getGroup(matrix), count,
+                               /*walks=*/!isWhole});
+    if (isWhole)
+      sizes.n = sizes.span = std::max(sizes.n, width);
+  }
+
+  FailureOr<Value> emitRows(OpFoldResult k) {
+    Box box({row, k}, {sizes.m, sizes.k});
+    return isCopied ? program.tile(activations, box)
+                    : program.tileF32(activations, box);
+  }
+
+  SmallVector<Value> multiplyAll(Value a, OpFoldResult n, OpFoldResult k,
+                                 ValueRange sums) {
+    SmallVector<Value> next;
     for (auto [i, product] : llvm::enumerate(products)) {
       Value b = program.load(seq::getMatrix(product).get(),
-                             Box({n, at}, {sizes.n, sizes.k}));
-      sums.push_back(multiply(program, *a, b,
-                              carries.empty() ? Value() : carries[i],
+                             Box({n, k}, {sizes.n, sizes.k}));
+      next.push_back(multiply(program, a, b, sums.empty() ? Value() : sums[i],
                               tile::MmaForm::NT));
     }
-    return sums;
-  };
-  SmallVector<Value> sums;
-  if (sizes.k == depth) {
-    FailureOr<SmallVector<Value>> result = step(nullptr, {});
-    if (failed(result))
-      return failure();
-    sums = *result;
-  } else {
-    SmallVector<Value> zeros(products.size(), program.splat(type, 0.0));
-    auto result = buildStream(program, "k", program.index(0),
-                              program.index(depth), sizes.k, zeros, step);
-    if (failed(result))
-      return failure();
-    sums.assign(result->begin(), result->end());
+    return next;
   }
-  Box box({m, n}, {sizes.m, sizes.n});
-  if (sizes.n >= width)
-    box = Box({m, program.builder.getIndexAttr(0)}, {sizes.m, width});
-  for (auto [product, sum] : llvm::zip_equal(products, sums))
-    program.seed(product->getResult(0), box, program.trim(sum, box.sizes));
-  if (failed(program.storeOutputs(box)))
-    return failure();
-  return program.finish();
+
+  LogicalResult emitOutputs(OpFoldResult n, ValueRange sums) {
+    Box box({row, n}, {sizes.m, sizes.n});
+    if (sizes.n >= width)
+      box = Box({row, program.builder.getIndexAttr(0)}, {sizes.m, width});
+    for (auto [product, sum] : llvm::zip_equal(products, sums))
+      program.seed(product->getResult(0), box, program.trim(sum, box.sizes));
+    return program.storeOutputs(box);
+  }
+
+  /// Sums over parts of the depth.
+  LogicalResult walkDepth(Value n) {
+    auto type =
+        VectorType::get({sizes.m, sizes.n}, program.builder.getF32Type());
+    SmallVector<Value> zeros(products.size(), program.splat(type, 0.0));
+    auto sums = buildStream(
+        program, "k", program.index(0), program.index(depth), sizes.k, zeros,
+        [&](Value k, ValueRange carried) -> FailureOr<SmallVector<Value>> {
+          FailureOr<Value> a = emitRows(k);
+          if (failed(a))
+            return failure();
+          return multiplyAll(*a, n, k, carried);
+        });
+    return failed(sums) ? failure() : emitOutputs(n, *sums);
+  }
+
+  /// The rows are made ready once for all columns.
+  LogicalResult walkColumns(Value first) {
+    OpFoldResult zero = program.builder.getIndexAttr(0);
+    FailureOr<Value> a = emitRows(zero);
+    if (failed(a))
+      return failure();
+    auto emitColumns = [&](Value n) {
+      return emitOutputs(n, multiplyAll(*a, n, zero, {}));
+    };
+    if (sizes.span == sizes.n)
+      return emitColumns(first);
+    Value end = program.add(first, program.index(sizes.span));
+    return buildStream(
+        program, "n", first, end, sizes.n, {},
+        [&](Value n, ValueRange) -> FailureOr<SmallVector<Value>> {
+          if (failed(emitColumns(n)))
+            return failure();
+          return SmallVector<Value>();
+        });
+  }
+
+  KernelBuilder &kernel;
+  /// One, or several of the same activations.
+  SmallVector<Operation *> products;
+  Value activations;
+  RankedTensorType matrix;
+  int64_t width, depth;
+  Program program;
+  ProductSizes sizes;
+  /// Whether an engine copies the activations, as they are.
+  bool isCopied = false;
+  OpFoldResult row;
+};
+} // namespace
+
+LogicalResult buildProductProgram(KernelBuilder &kernel) {
+  return ProductItem(kernel).build();
 }
 
 } // namespace sennit::schedule

@@ -37,7 +37,7 @@ struct Answers {
   std::string description;
   std::optional<machine::Machine> machine;
   std::vector<machine::Problem> problems;
-  std::map<std::array<int64_t, 5>, ProductSizes> products;
+  std::map<std::array<int64_t, 8>, ProductSizes> products;
   std::map<std::pair<int64_t, int64_t>, int64_t> rows;
 
   static Answers &of(machine::CoreAttr core) {
@@ -68,16 +68,29 @@ LogicalResult checkMachine(Operation *op, machine::CoreAttr core) {
          << format(answers.problems.front());
 }
 
-int64_t chooseGroup(machine::CoreAttr core, RankedTensorType matrix) {
-  if (!matrix.getElementType().isBF16())
-    return 1;
+/// The matrix unit that takes rows of this many bf16, or null.
+static const machine::Unit *findUnit(machine::CoreAttr core, Type element,
+                                     int64_t depth) {
+  if (!element.isBF16() || core.getThreads() > 1)
+    return nullptr;
   for (const machine::Unit &unit : Answers::of(core).machine->units) {
-    auto depth = int64_t(unit.fragmentK[size_t(machine::Element::bf16)]);
-    if (unit.kind == machine::UnitKind::matrix && unit.group > 1 && depth > 0 &&
-        matrix.getShape().back() % depth == 0)
-      return int64_t(unit.group);
+    auto step = int64_t(unit.fragmentK[size_t(machine::Element::bf16)]);
+    if (unit.kind == machine::UnitKind::matrix && unit.group > 1 && step > 0 &&
+        depth % step == 0)
+      return &unit;
   }
-  return 1;
+  return nullptr;
+}
+
+int64_t chooseGroup(machine::CoreAttr core, RankedTensorType matrix) {
+  const machine::Unit *unit =
+      findUnit(core, matrix.getElementType(), matrix.getShape().back());
+  return unit ? int64_t(unit->group) : 1;
+}
+
+bool multipliesByUnit(machine::CoreAttr core, Value operand) {
+  auto type = cast<RankedTensorType>(operand.getType());
+  return findUnit(core, type.getElementType(), type.getShape().back());
 }
 
 int64_t getGroup(RankedTensorType matrix) {
@@ -95,34 +108,46 @@ static ProductSizes getSharedSizes(int64_t rows, int64_t n, int64_t k) {
     sizes.m = rows;
     sizes.n = std::min<int64_t>(n, n <= 4096 ? 8 : 16);
     sizes.k = k * rows <= deepest ? k : getDivisor(k, deepest / rows);
+    sizes.span = sizes.n;
     return sizes;
   }
   // The product walks the depth by itself.
   int64_t most = rows >= 1024 && n >= 1024 ? 128 : 64;
   sizes.m = std::min<int64_t>(llvm::alignTo(rows, 16), most);
-  sizes.n = std::min(n, most);
+  sizes.n = sizes.span = std::min(n, most);
   sizes.k = k;
   return sizes;
 }
 
-ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n,
-                             int64_t k, int64_t group, int64_t bytes) {
+/// The element that the model computes numbers of `type` as.
+static machine::Element getElement(Type type) {
+  return type.isBF16() || type.isF16() ? machine::Element::bf16
+                                       : machine::Element::f32;
+}
+
+ProductSizes getProductSizes(machine::CoreAttr core,
+                             const ProductShape &shape) {
   if (core.getThreads() > 1)
-    return getSharedSizes(rows, n, k);
+    return getSharedSizes(shape.rows, shape.n, shape.k);
   Answers &answers = Answers::of(core);
-  auto [known, isNew] =
-      answers.products.try_emplace({rows, n, k, group, bytes});
+  cost::PanelProduct problem;
+  problem.m = double(std::max<int64_t>(shape.rows, 1));
+  problem.n = double(shape.n);
+  problem.k = double(shape.k);
+  problem.element = getElement(shape.element);
+  problem.panel = double(getPanelRows(core));
+  problem.group = double(shape.group);
+  problem.rows = getElement(shape.type);
+  problem.count = double(shape.count);
+  problem.walks = shape.walks;
+  auto [known, isNew] = answers.products.try_emplace(
+      {shape.rows, shape.n, shape.k, shape.group, int64_t(problem.element),
+       int64_t(problem.rows), shape.count, shape.walks});
   if (!isNew)
     return known->second;
-  cost::PanelProduct problem;
-  problem.m = double(std::max<int64_t>(rows, 1));
-  problem.n = double(n);
-  problem.k = double(k);
-  problem.element = bytes == 2 ? machine::Element::bf16 : machine::Element::f32;
-  problem.panel = double(getPanelRows(core));
-  problem.group = double(group);
-  cost::Tile tile = cost::chooseTile(problem, *answers.machine);
-  return known->second = {int64_t(tile.m), int64_t(tile.n), int64_t(tile.k)};
+  cost::PanelTile tile = cost::chooseTile(problem, *answers.machine);
+  return known->second = {int64_t(tile.m), int64_t(tile.n), int64_t(tile.k),
+                          int64_t(tile.span)};
 }
 
 bool isAsynchronous(machine::CoreAttr core, int64_t rows,
@@ -145,7 +170,7 @@ ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t count) {
   };
   while (columns > 64 && items() < processors)
     columns /= 2;
-  return {m, columns, 64};
+  return {m, columns, 64, columns};
 }
 
 /// Rows that pass through the registers of the threads that share an item.

@@ -8,9 +8,21 @@
 
 namespace sennit::schedule {
 
-/// Tiles of a product: rows, columns, and the depth of one step.
+/// Tiles of a product: rows, columns and depth of one step, and the columns
+/// that an item walks by such steps.
 struct ProductSizes {
-  int64_t m, n, k;
+  int64_t m, n, k, span;
+};
+
+/// What sizes are asked for: `count` products of the same at most `rows` rows
+/// of `type` by [n, k] matrices of `element`, whose rows stand in groups of
+/// `group`.
+struct ProductShape {
+  int64_t rows, n, k;
+  mlir::Type type, element;
+  int64_t group = 1, count = 1;
+  /// Whether an item may walk several steps of columns.
+  bool walks = false;
 };
 
 /// Rows of a matrix panel: two vectors.
@@ -25,14 +37,16 @@ llvm::LogicalResult checkMachine(mlir::Operation *op, machine::CoreAttr core);
 /// machine's matrix unit takes, where it takes the matrix, else one.
 int64_t chooseGroup(machine::CoreAttr core, mlir::RankedTensorType matrix);
 
+/// Whether the machine's matrix unit multiplies rows of this width and type by
+/// others, which the product packs for it.
+bool multipliesByUnit(machine::CoreAttr core, mlir::Value operand);
+
 /// Elements of a matrix's row that stand side by side.
 int64_t getGroup(mlir::RankedTensorType matrix);
 
-/// Sizes for a product of at most `rows` rows by an [n, k] matrix of elements
-/// of `bytes` bytes, whose rows stand in groups of `group`: the fastest of
-/// `cost::listTiles`. Where threads share an item, the model is not asked yet.
-ProductSizes getProductSizes(machine::CoreAttr core, int64_t rows, int64_t n,
-                             int64_t k, int64_t group = 1, int64_t bytes = 2);
+/// The fastest of `cost::listTiles`. Where threads share an item, the model is
+/// not asked yet.
+ProductSizes getProductSizes(machine::CoreAttr core, const ProductShape &shape);
 
 /// Whether a product of at most `rows` rows of `activations` goes to a matrix
 /// unit that works beside the threads, from tiles that an engine copies: both

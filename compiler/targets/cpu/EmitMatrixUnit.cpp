@@ -1,11 +1,11 @@
-// Products on AMX: tiles of 16 by 16 sums over bf16 panels, activations in two
-// parts.
+// Products on AMX: tiles of 16 by 16 sums over bf16 panels.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 //
-// The unit multiplies bf16. An f32 x is split into h = bf16(x) and
-// l = bf16(x - h), which together hold its first 16 bits: x w = h w + l w to
-// 2^-16, at half of the unit's speed and still several times that of fused
-// multiply-adds. An infinite weight gives NaN where x is a bf16, since l is 0.
+// The unit multiplies bf16. Activations of bf16 are read as they are. An f32 x
+// is split into h = bf16(x) and l = bf16(x - h), which together hold its first
+// 16 bits: x w = h w + l w to 2^-16, at half of the unit's speed and still
+// several times that of fused multiply-adds. An infinite weight gives NaN where
+// such an x is a bf16, since l is 0.
 #include "compiler/targets/cpu/EmitterProduct.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -47,34 +47,69 @@ Value Emitter::loadUnitTile(Value pointer, int64_t rows, int64_t stride) {
   return callUnit("tileloadd64", {rows, tileBytes}, {pointer, step});
 }
 
-// One step of the depth: the columns' tiles stay while those of both parts of
+// Where a tile of columns lies, and how many bytes lie between its pairs of
+// depth.
+Value Emitter::getPanelPointer(const Product &product, Value n, Value k,
+                               int64_t &stride) {
+  if (const Buffer *packed = product.packed) {
+    stride = tileBytes;
+    return getBufferPointer(
+        *packed, {divide(n, unitColumns), divide(k, 2), constant(0)});
+  }
+  tile::LoadOp panels = product.panels;
+  auto view = cast<MemRefType>(panels.getView().getType());
+  stride = 4 * cast<tile::BlockedAttr>(view.getLayout()).getRows();
+  return getPointer(panels, product.at(n, k));
+}
+
+// One step of the depth: the columns' tiles stay while those of all parts of
 // the rows pass by.
 void Emitter::emitUnitStep(const Product &product, Value m, Value n, Value k,
                            int64_t tilesDown, int64_t tilesAcross,
                            SmallVectorImpl<Value> &sums) {
-  tile::LoadOp panels = product.panels;
-  auto view = cast<MemRefType>(panels.getView().getType());
-  int64_t panel = cast<tile::BlockedAttr>(view.getLayout()).getRows();
-  const Buffer &split = *product.split;
-  int64_t rows = std::min(product.m, unitRows);
+  const Buffer &parts = *product.parts;
+  int64_t rows = std::min(product.m, unitRows), stride;
   SmallVector<Value> b;
-  for (int64_t j = 0; j < tilesAcross; ++j)
-    b.push_back(
-        loadUnitTile(getPointer(panels, product.at(add(n, j * unitColumns), k)),
-                     unitDepth / 2, panel * 4));
-  for (int64_t part = 0; part < 2; ++part)
+  for (int64_t j = 0; j < tilesAcross; ++j) {
+    Value pointer =
+        getPanelPointer(product, add(n, j * unitColumns), k, stride);
+    b.push_back(loadUnitTile(pointer, unitDepth / 2, stride));
+  }
+  for (int64_t part = 0; part < parts.parts; ++part)
     for (int64_t i = 0; i < tilesDown; ++i) {
       Value pointer =
-          getBufferPointer(split, product.at(add(m, i * unitRows), k));
+          getBufferPointer(parts, product.at(add(m, i * unitRows), k));
       if (part == 1)
-        pointer = pointerAt(pointer, split.element, constant(split.plane));
-      Value a = loadUnitTile(pointer, rows, split.strides.front() * 2);
+        pointer = pointerAt(pointer, parts.element, constant(parts.plane));
+      Value a = loadUnitTile(pointer, rows, parts.strides.front() * 2);
       for (int64_t j = 0; j < tilesAcross; ++j) {
         Value &sum = sums[i * tilesAcross + j];
         sum =
             callUnit("tdpbf16ps", {rows, tileBytes, tileBytes}, {sum, a, b[j]});
       }
     }
+}
+
+// The next columns' panel comes from afar while this one is multiplied by all
+// blocks of rows: each block asks for its share, step by step.
+void Emitter::emitPanelPrefetch(const Product &product, Value m, Value n,
+                                Value k) {
+  constexpr int64_t blockRows = blockTiles * unitRows, line = 64;
+  int64_t blocks = llvm::divideCeil(product.m, blockRows);
+  if (blocks == 1 || product.packed)
+    return;
+  tile::LoadOp panels = product.panels;
+  auto view = cast<MemRefType>(panels.getView().getType());
+  int64_t panel = cast<tile::BlockedAttr>(view.getLayout()).getRows();
+  int64_t share = llvm::divideCeil(panel * unitDepth * 2, line * blocks);
+  Value next = getPointer(panels, product.at(add(n, panel), k));
+  next = pointerAt(next, builder.getI8Type(),
+                   multiply(m, share * line / blockRows));
+  for (int64_t i = 0; i < share; ++i)
+    LLVM::Prefetch::create(
+        builder, loc, pointerAt(next, builder.getI8Type(), constant(i * line)),
+        /*rw=*/0,
+        /*hint=*/2, /*cache=*/1);
 }
 
 // Sums of at most 32 rows by 32 columns over the whole depth.
@@ -98,6 +133,7 @@ void Emitter::emitUnitBlock(const Product &product, Value m, Value n,
   sums = emitFold(product.k, unitDepth, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> next(carried);
     emitUnitStep(product, m, n, k, tilesDown, tilesAcross, next);
+    emitPanelPrefetch(product, m, n, k);
     return next;
   });
   Value stride =
@@ -143,16 +179,19 @@ void Emitter::emitPairColumns(const Product &product, Value n,
           load(getPointer(panels, product.at(add(n, j * lanes), k)), true));
     for (int64_t i = 0; i < product.m; ++i) {
       Value pointer =
-          getBufferPointer(*product.split, product.at(constant(i), k));
-      Value rest = pointerAt(pointer, product.split->element,
-                             constant(product.split->plane));
-      for (Value a : {load(pointer, false), load(rest, false)})
+          getBufferPointer(*product.parts, product.at(constant(i), k));
+      for (int64_t part = 0; part < product.parts->parts; ++part) {
+        if (part == 1)
+          pointer = pointerAt(pointer, product.parts->element,
+                              constant(product.parts->plane));
+        Value a = load(pointer, false);
         for (int64_t j = 0; j < vectors; ++j) {
           Value &sum = next[i * vectors + j];
           sum = LLVM::CallIntrinsicOp::create(builder, loc, floats, name,
                                               ValueRange{sum, a, b[j]})
                     .getResult(0);
         }
+      }
     }
   };
   constexpr int64_t unroll = 8;
@@ -183,7 +222,7 @@ void Emitter::emitPairProduct(const Product &product) {
 
 // Columns outside, so that their panel stays in the cache for all rows.
 void Emitter::emitUnitProduct(const Product &given) {
-  if (given.m <= fewRows)
+  if (given.m <= fewRows && !given.packed)
     return emitPairProduct(given);
   Product product = given;
   constexpr int64_t blockRows = blockTiles * unitRows,
@@ -214,8 +253,77 @@ void Emitter::emitUnitProduct(const Product &given) {
 // What the unit reads
 //===----------------------------------------------------------------------===//
 
+// Words of two numbers of bf16, neighbours in depth, as the unit takes them.
+// Rows of [n, k] hold such words, and blocks of them are turned; of [k, n], two
+// rows are joined word by word.
+void Emitter::emitPacked(const Product &product, bool isTurned) {
+  const Buffer &packed = *product.packed;
+  Type i32 = builder.getI32Type(), f32 = builder.getF32Type();
+  auto wordsOf = [&](Value floats) {
+    return Value(arith::BitcastOp::create(builder, loc, vectorOf(i32), floats));
+  };
+  auto storeWords = [&](Value n, Value pair, Value words) {
+    storeRaw(
+        getBufferPointer(packed, {divide(n, unitColumns), pair, constant(0)}),
+        words);
+  };
+  if (isTurned) {
+    auto load = [&](Value n, Value pair) {
+      Value k = multiply(pair, 2);
+      Value halves[2];
+      for (int64_t i = 0; i < 2; ++i)
+        halves[i] =
+            takeUpper(emit(product.b, Point{product.at(n, add(k, i * lanes)),
+                                            true, product.k}));
+      auto both = llvm::to_vector(llvm::seq<int64_t>(0, 2 * lanes));
+      Value row =
+          vector::ShuffleOp::create(builder, loc, halves[0], halves[1], both);
+      return Value(vector::BitCastOp::create(builder, loc, vectorOf(f32), row));
+    };
+    return emitTurned(
+        product.n, product.k / 2, load,
+        [&](Value pair, Value n, Value words) { storeWords(n, pair, words); });
+  }
+  Value upper = constantOf(builder.getI32IntegerAttr(0xffff0000), true),
+        half = constantOf(builder.getI32IntegerAttr(16), true);
+  int64_t reach = llvm::alignTo(product.n, lanes);
+  emitLoop(constant(0), constant(product.k / 2), 1, [&](Value pair) {
+    Value k = multiply(pair, 2);
+    emitLoop(constant(0), constant(reach), lanes, [&](Value n) {
+      Value even =
+                wordsOf(emit(product.b, Point{product.at(k, n), true, reach})),
+            odd = wordsOf(
+                emit(product.b, Point{product.at(add(k, 1), n), true, reach}));
+      even = arith::ShRUIOp::create(builder, loc, even, half);
+      odd = arith::AndIOp::create(builder, loc, odd, upper);
+      storeWords(n, pair, arith::OrIOp::create(builder, loc, even, odd));
+    });
+  });
+}
+
+// An instruction, which counts numbers below the normal ones as zero.
+Value Emitter::roundToBFloat(Value value) {
+  if (!machine.hasMatrixUnit)
+    return emit::Emitter::roundToBFloat(value);
+  auto as = [&](Type element) -> Type {
+    auto vector = dyn_cast<VectorType>(value.getType());
+    return vector ? Type(vector.clone(element)) : element;
+  };
+  Value half =
+      arith::TruncFOp::create(builder, loc, as(builder.getBF16Type()), value);
+  Value bits =
+      arith::BitcastOp::create(builder, loc, as(builder.getI16Type()), half);
+  Type words = as(builder.getI32Type());
+  bits = arith::ExtUIOp::create(builder, loc, words, bits);
+  TypedAttr by = builder.getI32IntegerAttr(16);
+  return arith::ShLIOp::create(builder, loc, bits,
+                               constantOf(by, isa<VectorType>(words)));
+}
+
 // What infinity leaves out is nothing: infinity less itself would be NaN.
-void Emitter::storeSplit(const Buffer &buffer, Value pointer, Value value) {
+void Emitter::storeParts(const Buffer &buffer, Value pointer, Value value) {
+  if (buffer.parts == 1)
+    return storeRaw(pointer, takeUpper(value));
   auto round = [&](Value number) {
     Type half = builder.getBF16Type(), bits = builder.getI16Type();
     if (auto vector = dyn_cast<VectorType>(number.getType())) {

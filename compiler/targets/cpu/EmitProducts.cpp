@@ -28,17 +28,20 @@ void Emitter::emitProduct(tile::MmaOp mma) {
   auto resolve = [&](Value value) { return plan.resolve(value); };
   if (form == tile::MmaForm::NT || form == tile::MmaForm::TT)
     product.panels = emit::findPanels(mma, resolve);
-  if (emit::usesMatrixUnit(mma, resolve)) {
-    product.split = product.turnedB;
-    if (product.split)
-      copyTo(*product.split, product.a);
+  product.packed = plan.findPacked(mma);
+  if (product.packed || emit::readsUnitPanels(mma, resolve)) {
+    product.parts = product.turnedB;
+    if (product.parts)
+      copyTo(*product.parts, product.a);
     else
-      product.split = plan.find(product.a);
+      product.parts = plan.find(product.a);
     product.turnedB = nullptr;
   }
   emitScalarNest(result.drop_back(2), [&](const Point &batch) {
     product.batch = batch.at;
-    if (product.split)
+    if (product.packed)
+      emitPacked(product, form == tile::MmaForm::NT);
+    if (product.parts)
       return emitUnitProduct(product);
     if (product.turnedB)
       emitTurnedB(product);

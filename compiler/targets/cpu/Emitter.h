@@ -67,18 +67,24 @@ private:
 
   // EmitMatrixUnit.cpp: products of bf16 panels by AMX.
   void emitUnitProduct(const Product &product);
+  void emitPanelPrefetch(const Product &product, mlir::Value m, mlir::Value n,
+                         mlir::Value k);
   void emitUnitBlock(const Product &product, mlir::Value m, mlir::Value n,
                      int64_t tilesDown, int64_t tilesAcross);
   void emitUnitStep(const Product &product, mlir::Value m, mlir::Value n,
                     mlir::Value k, int64_t tilesDown, int64_t tilesAcross,
                     llvm::SmallVectorImpl<mlir::Value> &sums);
+  mlir::Value getPanelPointer(const Product &product, mlir::Value n,
+                              mlir::Value k, int64_t &stride);
+  void emitPacked(const Product &product, bool isTurned);
   void emitPairProduct(const Product &product);
   void emitPairColumns(const Product &product, mlir::Value n, int64_t vectors);
   mlir::Value loadUnitTile(mlir::Value pointer, int64_t rows, int64_t stride);
   mlir::Value callUnit(llvm::StringRef intrinsic, llvm::ArrayRef<int64_t> sizes,
                        mlir::ValueRange operands, bool givesTile = true);
-  void storeSplit(const Buffer &buffer, mlir::Value pointer,
+  void storeParts(const Buffer &buffer, mlir::Value pointer,
                   mlir::Value value) override;
+  mlir::Value roundToBFloat(mlir::Value value) override;
 
   // EmitReductions.cpp.
   void emitReduce(tile::ReduceOp reduce);

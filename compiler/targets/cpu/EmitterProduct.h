@@ -20,8 +20,10 @@ struct Emitter::Product {
   tile::LoadOp panels;
   /// Whether the sums so far stand in the result's place.
   bool resumes = false;
-  /// A as two bf16, when a matrix unit reads it.
-  const Buffer *split = nullptr;
+  /// A as bf16 in one or two parts, when a matrix unit reads it.
+  const Buffer *parts = nullptr;
+  /// B as the unit takes it, when it does not lie so in memory.
+  const Buffer *packed = nullptr;
 
   llvm::SmallVector<mlir::Value> at(mlir::Value a, mlir::Value b) const {
     llvm::SmallVector<mlir::Value> indices(batch);

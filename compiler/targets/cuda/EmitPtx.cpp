@@ -36,7 +36,7 @@ void sennit::cuda::buildRolePipeline(OpPassManager &manager) {
   manager.addPass(createCudaLowerTileRoles());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
-  manager.addPass(createExpandMath());
+  manager.addPass(createExpandMath({/*scales=*/false, /*approximates=*/true}));
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createConvertMathToLLVMPass());
@@ -53,7 +53,7 @@ void sennit::cuda::buildItemPipeline(OpPassManager &manager,
   manager.addPass(createCudaLowerItems({machine.level}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
-  manager.addPass(createExpandMath());
+  manager.addPass(createExpandMath({/*scales=*/false, /*approximates=*/true}));
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertMathToLLVMPass());
   manager.addPass(createArithToLLVMConversionPass());

@@ -35,41 +35,52 @@ static double time(const KernelFacts &facts, const machine::Machine &machine) {
 
 /// Whether the documentation of `listTiles` permits a tile, read anew; `block`
 /// rows of sums and `step` elements of depth are the unit's.
-static bool isLegal(const PanelProduct &p, double block, double step, double m,
-                    double n, double k) {
-  double panels = std::ceil(p.n / p.panel);
-  bool columns = std::fmod(n, p.panel) == 0 && n / p.panel <= 8 &&
-                 std::fmod(panels, n / p.panel) == 0;
-  bool rows = p.m <= block
-                  ? m == p.m
-                  : std::fmod(m, block) == 0 && m <= 96 && m < p.m + block;
-  bool isPart = std::fmod(p.k, k) == 0 && std::fmod(k, step) == 0 &&
-                k >= (p.group == 1 ? 64 : 128);
-  return columns && rows && (k == p.k || isPart);
+static bool isLegal(const PanelProduct &p, double block, double step,
+                    const PanelTile &tile) {
+  double panels = std::ceil(p.n / p.panel), last = std::ceil(p.m / block);
+  bool columns = std::fmod(tile.n, p.panel) == 0 && tile.n / p.panel <= 8 &&
+                 std::fmod(tile.span, tile.n) == 0 &&
+                 std::fmod(panels, tile.span / p.panel) == 0;
+  double blocks = tile.m / block,
+         power = std::exp2(std::floor(std::log2(blocks)));
+  bool rows =
+      p.m <= block
+          ? tile.m == p.m
+          : blocks == std::floor(blocks) && tile.m <= 512 && blocks <= last &&
+                (blocks == power || blocks == 1.5 * power || blocks == last);
+  bool isPart = std::fmod(p.k, tile.k) == 0 && std::fmod(tile.k, step) == 0 &&
+                tile.k >= (p.group == 1 ? 64 : 128) && tile.span == tile.n;
+  return columns && rows && (tile.k == p.k || isPart);
 }
 
 /// Compares the choice with all that is legal, tried one by one.
 static void checkAgainstAll(const PanelProduct &problem, double block,
                             double step, const machine::Machine &machine) {
-  Tile chosen = chooseTile(problem, machine);
-  ASSERT_TRUE(isLegal(problem, block, step, chosen.m, chosen.n, chosen.k));
+  PanelTile chosen = chooseTile(problem, machine);
+  ASSERT_TRUE(isLegal(problem, block, step, chosen));
   double least = HUGE_VAL;
-  for (double n = problem.panel; n <= 8 * problem.panel; n += problem.panel)
-    for (double m = 1; m <= 96; ++m) {
-      if (!isLegal(problem, block, step, m, n, problem.k))
+  auto tryAll = [&](double m, double n, double span) {
+    // Depths are thinned: each at most half of the next.
+    double last = 2 * problem.k;
+    for (double k = problem.k; k >= 64; --k) {
+      PanelTile tile{m, n, k, span};
+      if (k > last / 2 || !isLegal(problem, block, step, tile))
         continue;
-      // Depths are thinned: each at most half of the next.
-      double last = 2 * problem.k;
-      for (double k = problem.k; k >= 64; --k)
-        if (k <= last / 2 && isLegal(problem, block, step, m, n, k)) {
-          last = k;
-          least = std::min(least,
-                           time(getPanelFacts(problem, {m, n, k, 1}), machine));
-        }
+      last = k;
+      least = std::min(least, time(getPanelFacts(problem, tile), machine));
     }
+  };
+  double columns = problem.n + problem.panel;
+  for (double n = problem.panel; n <= 8 * problem.panel; n += problem.panel)
+    for (double span = n; span < columns; span += n)
+      for (double m = problem.m <= block ? problem.m : block;
+           m <= std::min(512.0, problem.m + block);
+           m += problem.m <= block ? HUGE_VAL : block)
+        if (isLegal(problem, block, step, {m, n, problem.k, span}))
+          tryAll(m, n, span);
   EXPECT_LE(time(getPanelFacts(problem, chosen), machine), 1.01 * least)
       << problem.m << " " << problem.n << " " << problem.k << ": " << chosen.m
-      << " " << chosen.n << " " << chosen.k;
+      << " " << chosen.n << " " << chosen.k << " " << chosen.span;
 }
 
 static const PanelProduct shapes[] = {
@@ -105,8 +116,8 @@ static int countMoved(const std::string &path, const std::string &value) {
       shape.group = group;
       checkAgainstAll(shape, group == 1 ? after.units[0].blockM : 16,
                       group == 1 ? 1 : 32, after);
-      Tile a = chooseTile(shape, before), b = chooseTile(shape, after);
-      moved += a.m != b.m || a.n != b.n || a.k != b.k;
+      PanelTile a = chooseTile(shape, before), b = chooseTile(shape, after);
+      moved += a.m != b.m || a.n != b.n || a.k != b.k || a.span != b.span;
     }
   return moved;
 }
@@ -122,6 +133,16 @@ TEST(Tiles, EachNumberThatMattersMovesThemToItsOwnBest) {
   EXPECT_GT(countMoved("amx.latency", "2000 clk"), 0);
   EXPECT_GT(countMoved("fma.rate.f32", "1 flop/clk"), 0);
   EXPECT_GT(countMoved("core.exec.start", "50 us"), 0);
+}
+
+TEST(Tiles, RowsThatAreReadyAreWalkedFurther) {
+  machine::Machine machine = perturb("x86-amx", "core.count", "2");
+  PanelProduct product{256, 4096, 1024};
+  product.group = 2;
+  EXPECT_GT(chooseTile(product, machine).span, 256);
+  product.walks = false;
+  PanelTile still = chooseTile(product, machine);
+  EXPECT_EQ(still.span, still.n);
 }
 
 TEST(Tiles, WhatNoKernelTouchesMovesNone) {

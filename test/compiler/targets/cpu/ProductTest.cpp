@@ -171,6 +171,55 @@ TEST_P(ProductTest, PassesOnInfinityAndNaN) {
   }
 }
 
+// Both operands of bf16 and rows enough: a matrix unit packs the second.
+TEST_P(ProductTest, MultipliesBFloatsAsTheyLie) {
+  struct Case {
+    int64_t m, n, k, rows;
+  };
+  for (Case size :
+       {Case{16, 16, 32, 16}, Case{17, 48, 64, 9}, Case{40, 100, 96, 40},
+        Case{130, 64, 128, 77}, Case{33, 17, 32, 33}, Case{16, 64, 48, 16}})
+    for (const char *form : {"nn", "nt"}) {
+      bool turned = form[1] == 't';
+      std::string text = R"(
+        func.func @k(%a: memref<?x$K$xbf16>, %b: memref<$BR$x$BC$xbf16>, %d: memref<$M$x$N$xf32>, %c: memref<$M$x$N$xf32>, %rows: index) {
+          %c0 = arith.constant 0 : index
+          %c1 = arith.constant 1 : index
+          tile.grid (%i) = (%c0) to (%c1) step [1] dims ["i"] {
+            %x = tile.load %a[%c0, %c0] bound [0 : %rows] : memref<?x$K$xbf16> -> vector<$M$x$K$xbf16>
+            %w = tile.load %b[%c0, %c0] : memref<$BR$x$BC$xbf16> -> vector<$BR$x$BC$xbf16>
+            %z = tile.load %d[%c0, %c0] : memref<$M$x$N$xf32> -> vector<$M$x$N$xf32>
+            %two = arith.addf %z, %z : vector<$M$x$N$xf32>
+            %y = tile.mma FORM %x, %w acc %two : vector<$M$x$K$xbf16>, vector<$BR$x$BC$xbf16> acc vector<$M$x$N$xf32> -> vector<$M$x$N$xf32>
+            tile.store %y, %c[%c0, %c0] : vector<$M$x$N$xf32>, memref<$M$x$N$xf32>
+          }
+          return
+        })";
+      text.replace(text.find("FORM"), 4, form);
+      TileKernel kernel(GetParam(),
+                        fill(text, {{"M", size.m},
+                                    {"N", size.n},
+                                    {"K", size.k},
+                                    {"BR", turned ? size.n : size.k},
+                                    {"BC", turned ? size.k : size.n}}));
+      Array<uint16_t> a = randomBFloats(size.rows * size.k),
+                      b = randomBFloats(size.k * size.n);
+      Array<float> wideA(size.m * size.k), wideB(b.size()),
+          d = randomFloats(size.m * size.n), c(size.m * size.n);
+      for (size_t i = 0; i < a.size(); ++i)
+        wideA[i] = fromBFloat(a[i]);
+      for (size_t i = 0; i < b.size(); ++i)
+        wideB[i] = fromBFloat(b[i]);
+      Array<float> expected = multiply(wideA.data(), wideB.data(), size.m,
+                                       size.n, size.k, false, turned);
+      for (size_t i = 0; i < c.size(); ++i)
+        expected[i] += 2 * d[i];
+      kernel.run({a.slot(), b.slot(), d.slot(), c.slot(), size.rows});
+      SCOPED_TRACE(form);
+      expectNear(expected.data(), c.data(), c.size(), 1e-5, 1e-5);
+    }
+}
+
 TEST_P(ProductTest, MultipliesBatches) {
   TileKernel kernel(GetParam(), R"(
     func.func @k(%a: memref<3x20x24xbf16>, %b: memref<3x40x24xbf16>, %d: memref<3x20x40xf32>, %c: memref<3x20x40xf32>) {
