@@ -75,6 +75,8 @@ static int run() {
   CompileOptions options;
   options.input = input;
   options.output = artifact.str().str();
+  // As the numbers that it is checked against.
+  options.roundsOperands = false;
   CompileReport report;
   if (int code = compileWithProgress(options, report))
     return code;

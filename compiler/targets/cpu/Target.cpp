@@ -49,6 +49,7 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
     return core.takeError();
   TargetMachineInfo info;
   info.core = *core;
+  info.roundsOperands = machine->hasMatrixUnit;
   for (StringRef feature : llvm::split(machine->features, ','))
     info.features.push_back(feature.ltrim('+').str());
   return info;

@@ -1,0 +1,423 @@
+"""Times compiled ops and PyTorch's on the same data in one process, in turns, and writes the rows as JSON.
+
+Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+
+    python3 compare_ops.py --compile ../../build/bin/sennit --target cpu:host --folder ops matmul:512x512x512
+    python3 compare_ops.py --library ../../build/lib/libsennit-runtime.so --folder ops --out results/ops-cpu.json \
+        matmul:512x512x512
+
+The first writes a module for each work into the folder, the second, which needs torch and the runtime alone, runs them:
+on the GPU where a module is for one. Data are random normal, weights and activations bf16. Every round warms and times
+some calls of either side; a row is the median over the rounds, and the best. A CPU's times are of whole calls, on pinned
+threads; a GPU's are of the kernels, between events, on either side. Errors are of the whole output against float32, a
+ratio of norms. `report.py` turns the JSON into docs/benchmarks.md.
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import time
+
+import torch
+import torch.nn.functional as functional
+
+TRANSPOSED = "indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]"
+
+
+def normal(*shape):
+    return torch.randn(*shape, dtype=torch.bfloat16)
+
+
+class Matmul:
+    """matmul:MxNxK, the rows of bf16 by a weight that the module may pack once."""
+
+    def __init__(self, sizes, flags, folder, name):
+        self.m, self.n, self.k = sizes
+        self.work = 2 * self.m * self.n * self.k
+        self.bytes = 2 * self.n * self.k
+        self.weight = folder / f"{name}.bin"
+
+    def text(self):
+        m, n, k = self.m, self.n, self.k
+        return f"""
+seq.parameter @w : tensor<{n}x{k}xbf16> from "{self.weight}" at 0
+func.func @run(%x: tensor<{m}x{k}xbf16> {{seq.name = "x"}}) -> (tensor<{m}x{n}xbf16> {{seq.name = "y"}}) {{
+  %w = seq.weight @w : tensor<{n}x{k}xbf16>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<{m}x{n}xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<{m}x{n}xf32>) -> tensor<{m}x{n}xf32>
+  %p = linalg.matmul {TRANSPOSED} ins(%x, %w : tensor<{m}x{k}xbf16>, tensor<{n}x{k}xbf16>)
+      outs(%z : tensor<{m}x{n}xf32>) -> tensor<{m}x{n}xf32>
+  %y = arith.truncf %p : tensor<{m}x{n}xf32> to tensor<{m}x{n}xbf16>
+  return %y : tensor<{m}x{n}xbf16>
+}}"""
+
+    def write(self):
+        """The weight, the same wherever it is written."""
+        torch.manual_seed(1)
+        matrix = normal(self.n, self.k)
+        self.weight.write_bytes(ctypes.string_at(matrix.data_ptr(), 2 * matrix.numel()))
+
+    def make(self, device):
+        data = torch.frombuffer(bytearray(self.weight.read_bytes()), dtype=torch.bfloat16)
+        self.matrix = data.reshape(self.n, self.k).to(device)
+        self.inputs = [normal(self.m, self.k)]
+        self.given = [self.inputs[0].to(device)]
+
+    def peer(self):
+        return functional.linear(self.given[0], self.matrix)
+
+    def reference(self):
+        return functional.linear(self.given[0].float(), self.matrix.float())
+
+
+class Attention:
+    """attention:BxSxHxGxD[:causal][:window=W], H query heads on G key heads, out of tensors [B, S, H, D]. The peer is
+    scaled_dot_product_attention; with a window, which it lacks, flash attention without one."""
+
+    def __init__(self, sizes, flags, folder, name):
+        self.b, self.s, self.h, self.g, self.d = sizes
+        self.causal = "causal" in flags
+        self.window = next((int(flag[7:]) for flag in flags if flag.startswith("window=")), 0)
+        # As it is counted everywhere: half of the square where it is causal.
+        keys = self.s if not self.causal else self.s / 2
+        if self.window:
+            keys = self.window * (1 - self.window / self.s / 2)
+        self.work = 4 * self.b * self.h * self.s * keys * self.d
+        self.bytes = 2 * self.b * self.s * (2 * self.h + 2 * self.g) * self.d
+
+    queries = property(lambda self: self.s)
+
+    def text(self):
+        q = f"tensor<{self.b}x{self.queries}x{self.h}x{self.d}xbf16>"
+        k = f"tensor<{self.b}x{self.s}x{self.g}x{self.d}xbf16>"
+        attributes = [f"scale = {self.d ** -0.5:.9f} : f32"]
+        if self.causal:
+            attributes.append("window_right = 0 : i64")
+        if self.window:
+            attributes.append(f"window_left = {self.window - 1} : i64")
+        return f"""
+func.func @run(%q: {q} {{seq.name = "q"}}, %k: {k} {{seq.name = "k"}}, %v: {k} {{seq.name = "v"}})
+    -> ({q} {{seq.name = "o"}}) {{
+  %o = seq.attention %q, %k, %v {{{", ".join(attributes)}}} : {q}, {k}, {k}
+  return %o : {q}
+}}"""
+
+    def write(self):
+        pass
+
+    def make(self, device):
+        self.inputs = [normal(self.b, self.queries, self.h, self.d), normal(self.b, self.s, self.g, self.d),
+                       normal(self.b, self.s, self.g, self.d)]
+        self.given = [tensor.to(device).transpose(1, 2) for tensor in self.inputs]
+
+    def attend(self, tensors, mask=None):
+        return functional.scaled_dot_product_attention(*tensors, attn_mask=mask, is_causal=self.causal and mask is None,
+                                                       enable_gqa=self.h != self.g)
+
+    def peer(self):
+        return self.attend(self.given).transpose(1, 2)
+
+    def reference(self):
+        mask = None
+        if self.window:
+            distance = torch.arange(self.s, device=self.given[0].device)
+            distance = distance[:, None] - distance[None]
+            mask = (distance >= 0) & (distance < self.window)
+        # Head by head: the scores of all would not fit.
+        share, heads = self.h // self.g, []
+        for head in range(self.h):
+            tensors = [self.given[0][:, head : head + 1], *(t[:, head // share : head // share + 1] for t in self.given[1:])]
+            tensors = [tensor.float() for tensor in tensors]
+            heads.append(functional.scaled_dot_product_attention(*tensors, attn_mask=mask,
+                                                                 is_causal=self.causal and mask is None))
+        return torch.cat(heads, 1).transpose(1, 2)
+
+
+class Decode(Attention):
+    """decode:BxSxHxGxD, one query a sequence on S keys."""
+
+    queries = property(lambda self: 1)
+
+    def __init__(self, sizes, flags, folder, name):
+        super().__init__(sizes, flags, folder, name)
+        self.work = 4 * self.b * self.h * self.s * self.d
+        self.bytes = 4 * self.b * self.s * self.g * self.d
+
+
+class Rows:
+    """Elementwise work on rows of bf16, R by W."""
+
+    def __init__(self, sizes, flags, folder, name):
+        self.r, self.w = sizes
+        self.work = 0
+        self.bytes = 2 * (self.count + 1) * self.r * self.w
+
+    count = 1
+
+    def write(self):
+        pass
+
+    def make(self, device):
+        self.inputs = [normal(self.r, self.w) for _ in range(self.count)]
+        self.given = [tensor.to(device) for tensor in self.inputs]
+        self.compiled = torch.compile(self.formula) if device == "cuda" else self.formula
+
+    def peer(self):
+        return self.compiled(*self.given)
+
+    def reference(self):
+        return self.formula(*(tensor.float() for tensor in self.given))
+
+    def spell(self, names, body):
+        """A function of rows; `body` computes %y from %x0, %x1 .. as f32."""
+        half, wide = f"tensor<{self.r}x{self.w}xbf16>", f"tensor<{self.r}x{self.w}xf32>"
+        arguments = ", ".join(f'%{name}: {half} {{seq.name = "{name}"}}' for name in names)
+        widen = "\n".join(f"  %x{i} = arith.extf %{name} : {half} to {wide}" for i, name in enumerate(names))
+        return f"""
+func.func @run({arguments}) -> ({half} {{seq.name = "y"}}) {{
+{widen}
+{body}
+  %z = arith.truncf %y : {wide} to {half}
+  return %z : {half}
+}}"""
+
+
+class RmsNorm(Rows):
+    """rms_norm:RxW; torch.compile of functional.rms_norm on a GPU, functional.rms_norm on a CPU."""
+
+    def formula(self, x):
+        return functional.rms_norm(x, (self.w,), eps=1e-6)
+
+    def text(self):
+        row, one = "affine_map<(r, w) -> (r, w)>", "affine_map<(r, w) -> (r)>"
+        wide, thin = f"tensor<{self.r}x{self.w}xf32>", f"tensor<{self.r}xf32>"
+        return self.spell(["x"], f"""
+  %zero = arith.constant 0.0 : f32
+  %share = arith.constant {1 / self.w:.9e} : f32
+  %least = arith.constant 1.0e-6 : f32
+  %e = tensor.empty() : {thin}
+  %none = linalg.fill ins(%zero : f32) outs(%e : {thin}) -> {thin}
+  %sum = linalg.generic {{indexing_maps = [{row}, {one}], iterator_types = ["parallel", "reduction"]}}
+      ins(%x0 : {wide}) outs(%none : {thin}) {{
+  ^bb0(%a: f32, %s: f32):
+    %aa = arith.mulf %a, %a : f32
+    %t = arith.addf %s, %aa : f32
+    linalg.yield %t : f32
+  }} -> {thin}
+  %o = tensor.empty() : {wide}
+  %y = linalg.generic {{indexing_maps = [{row}, {one}, {row}], iterator_types = ["parallel", "parallel"]}}
+      ins(%x0, %sum : {wide}, {thin}) outs(%o : {wide}) {{
+  ^bb0(%a: f32, %s: f32, %unused: f32):
+    %mean = arith.mulf %s, %share : f32
+    %more = arith.addf %mean, %least : f32
+    %scale = math.rsqrt %more : f32
+    %scaled = arith.mulf %a, %scale : f32
+    linalg.yield %scaled : f32
+  }} -> {wide}""")
+
+
+class Swiglu(Rows):
+    """swiglu:RxW, silu(a) b."""
+
+    count = 2
+
+    def formula(self, a, b):
+        return functional.silu(a) * b
+
+    def text(self):
+        row, wide = "affine_map<(r, w) -> (r, w)>", f"tensor<{self.r}x{self.w}xf32>"
+        return self.spell(["a", "b"], f"""
+  %one = arith.constant 1.0 : f32
+  %o = tensor.empty() : {wide}
+  %y = linalg.generic {{indexing_maps = [{row}, {row}, {row}], iterator_types = ["parallel", "parallel"]}}
+      ins(%x0, %x1 : {wide}, {wide}) outs(%o : {wide}) {{
+  ^bb0(%a: f32, %b: f32, %unused: f32):
+    %minus = arith.negf %a : f32
+    %exp = math.exp %minus : f32
+    %sum = arith.addf %exp, %one : f32
+    %silu = arith.divf %a, %sum : f32
+    %pair = arith.mulf %silu, %b : f32
+    linalg.yield %pair : f32
+  }} -> {wide}""")
+
+
+FAMILIES = {"matmul": Matmul, "attention": Attention, "decode": Decode, "rms_norm": RmsNorm, "swiglu": Swiglu}
+
+
+def parse(spelled, folder):
+    family, sizes, *flags = spelled.split(":")
+    name = spelled.replace(":", "-").replace("=", "-")
+    return FAMILIES[family]([int(size) for size in sizes.split("x")], flags, folder, name), name
+
+
+def write(options):
+    for spelled in options.works:
+        work, name = parse(spelled, options.folder)
+        work.write()
+        text = options.folder / f"{name}.mlir"
+        text.write_text(work.text() + "\n", encoding="utf-8")
+        subprocess.run([options.compile, "compile", text, "--target", options.target, "-o", options.folder / f"{name}.snt"],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class Error(ctypes.Structure):
+    _fields_ = [("message", ctypes.c_char * 4096)]
+
+
+class Buffer(ctypes.Structure):
+    _fields_ = [("data", ctypes.c_void_p), ("bytes", ctypes.c_uint64)]
+
+
+class Profile(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("calls", ctypes.c_uint64), ("items", ctypes.c_uint64),
+                ("nanoseconds", ctypes.c_uint64)]
+
+
+class LoadOptions(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_uint32), ("flags", ctypes.c_uint32), ("threads", ctypes.c_uint32),
+                ("reserved", ctypes.c_uint32)]
+
+
+class Module:
+    """One entry of a compiled module, and a context to call it in."""
+
+    def __init__(self, library, path, threads):
+        self.library, self.error = library, Error()
+        self.module, self.context = ctypes.c_void_p(), ctypes.c_void_p()
+        chosen = LoadOptions(ctypes.sizeof(LoadOptions), 0, threads, 0)
+        self.check(library.sennit_module_load(str(path).encode(), ctypes.byref(chosen), ctypes.byref(self.module),
+                                              ctypes.byref(self.error)))
+        self.check(library.sennit_context_create(self.module, ctypes.byref(self.context), ctypes.byref(self.error)))
+
+    def check(self, status):
+        if status:
+            raise SystemExit(f"compare_ops.py: {self.error.message.decode()}")
+
+    @staticmethod
+    def buffers(tensors):
+        return (Buffer * len(tensors))(*(Buffer(tensor.data_ptr(), tensor.numel() * tensor.element_size()) for tensor in tensors))
+
+    def call(self, inputs, outputs):
+        self.check(self.library.sennit_context_call(self.context, ctypes.c_uint64(0), self.buffers(inputs),
+                                                    ctypes.c_uint64(len(inputs)), self.buffers(outputs),
+                                                    ctypes.c_uint64(len(outputs)), ctypes.byref(self.error)))
+
+    def kernels(self, inputs, outputs, calls):
+        """Seconds of the kernels of one call, by the device's clock."""
+        self.library.sennit_context_profile_enable(self.context, 1)
+        self.library.sennit_context_profile_reset(self.context)
+        for _ in range(calls):
+            self.call(inputs, outputs)
+        total, profile, index = 0, Profile(), 0
+        while not self.library.sennit_context_profile_get(self.context, ctypes.c_uint64(index), ctypes.byref(profile),
+                                                          ctypes.byref(self.error)):
+            total += profile.nanoseconds
+            index += 1
+        self.library.sennit_context_profile_enable(self.context, 0)
+        return total / calls / 1e9
+
+
+def time_calls(call, seconds):
+    """The least and the median of single calls for a while, at least three."""
+    times, end = [], time.perf_counter() + seconds
+    while len(times) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def time_peer_on_device(work, calls):
+    """Seconds of one call between events, many in a row."""
+    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    begin.record()
+    for _ in range(calls):
+        work.peer()
+    end.record()
+    torch.cuda.synchronize()
+    return begin.elapsed_time(end) / calls / 1e3
+
+
+def relative_error(found, reference):
+    difference = (found.float().cpu() - reference.float().cpu()).norm()
+    return (difference / reference.float().cpu().norm()).item()
+
+
+def run_row(options, library, spelled):
+    work, name = parse(spelled, options.folder)
+    device = "cuda" if options.gpu else "cpu"
+    torch.manual_seed(0)
+    work.make(device)
+    module = Module(library, options.folder / f"{name}.snt", options.threads)
+    with torch.no_grad():
+        expected = work.peer()
+        output = torch.empty(expected.shape, dtype=torch.bfloat16)
+        module.call(work.inputs, [output])
+        reference = work.reference()
+        row = {"work": spelled, "error": relative_error(output, reference), "peer_error": relative_error(expected, reference)}
+        ours, theirs = [], []
+        for _ in range(options.rounds):
+            if options.gpu:
+                ours.append([module.kernels(work.inputs, [output], 5)])
+                theirs.append([time_peer_on_device(work, 20)])
+            else:
+                ours.append(time_calls(lambda: module.call(work.inputs, [output]), options.seconds))
+                theirs.append(time_calls(work.peer, options.seconds))
+    for side, rounds in (("sennit", ours), ("peer", theirs)):
+        row[f"{side}_us"] = 1e6 * statistics.median(statistics.median(times) for times in rounds)
+        row[f"{side}_best_us"] = 1e6 * min(min(times) for times in rounds)
+    row["ratio"] = row["peer_us"] / row["sennit_us"]
+    row["gflops"] = work.work / row["sennit_us"] / 1e3
+    row["gbytes"] = work.bytes / row["sennit_us"] / 1e3
+    return row
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        fields = dict(line.split(":", 1) for line in file if ":" in line)
+    return {key.strip(): value.strip() for key, value in fields.items()}.get("model name", platform.processor())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("works", nargs="+", help="; ".join(family.__doc__.split(".")[0] for family in FAMILIES.values()))
+    parser.add_argument("--folder", type=pathlib.Path, required=True, help="where the modules are")
+    parser.add_argument("--compile", help="the tool; writes the modules and ends")
+    parser.add_argument("--target", default="cpu:host")
+    parser.add_argument("--library", help="the runtime")
+    parser.add_argument("--gpu", action="store_true", help="the modules are for a GPU")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.3, help="of a round, of either side")
+    parser.add_argument("--out", help="JSON file, replaced at the end")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    if options.compile:
+        return write(options)
+    if not options.library or not options.out:
+        parser.error("--library and --out are needed to run")
+    torch.set_num_threads(options.threads)
+    if not options.gpu:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    library = ctypes.CDLL(os.path.abspath(options.library))
+    rows = []
+    for spelled in options.works:
+        rows.append(run_row(options, library, spelled))
+        print(json.dumps(rows[-1]), flush=True)
+    result = {"command": f"compare_ops.py {'--gpu ' if options.gpu else f'--threads {options.threads} '}" + " ".join(options.works),
+              "device": torch.cuda.get_device_name() if options.gpu else processor(), "torch": torch.__version__,
+              "threads": options.threads, "rounds": options.rounds, "gpu": options.gpu, "rows": rows}
+    with open(options.out + ".new", "w", encoding="utf-8") as file:
+        json.dump(result, file, indent=1)
+        file.write("\n")
+    os.replace(options.out + ".new", options.out)
+
+
+if __name__ == "__main__":
+    main()
