@@ -8,12 +8,13 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 The first writes a module for each work into the folder, the second, which needs torch and the runtime alone, runs them:
 on the GPU where a module is for one. Data are random normal, weights and activations bf16. Every round warms and times
-some calls of either side; a row is the median over the rounds, and the best. A CPU's times are of whole calls, on pinned
-threads; a GPU's are of the kernels, between events, on either side. Errors are of the whole output against float32, a
-ratio of norms. `report.py` turns the JSON into docs/benchmarks.md.
+some calls of either side; a row is the median over the rounds, and the best. Sennit's times are of its kernels, as its
+profile has them: a CPU's by the wall, on pinned threads, a GPU's between events, as the peer's are. Errors are of the
+whole output against float32, a ratio of norms. `report.py` turns the JSON into docs/benchmarks.md.
 """
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -25,6 +26,7 @@ import time
 
 import torch
 import torch.nn.functional as functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 TRANSPOSED = "indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]"
 
@@ -64,6 +66,8 @@ func.func @run(%x: tensor<{m}x{k}xbf16> {{seq.name = "x"}}) -> (tensor<{m}x{n}xb
         self.weight.write_bytes(ctypes.string_at(matrix.data_ptr(), 2 * matrix.numel()))
 
     def make(self, device):
+        if not self.weight.exists():
+            self.write()
         data = torch.frombuffer(bytearray(self.weight.read_bytes()), dtype=torch.bfloat16)
         self.matrix = data.reshape(self.n, self.k).to(device)
         self.inputs = [normal(self.m, self.k)]
@@ -78,7 +82,7 @@ func.func @run(%x: tensor<{m}x{k}xbf16> {{seq.name = "x"}}) -> (tensor<{m}x{n}xb
 
 class Attention:
     """attention:BxSxHxGxD[:causal][:window=W], H query heads on G key heads, out of tensors [B, S, H, D]. The peer is
-    scaled_dot_product_attention; with a window, which it lacks, flash attention without one."""
+    scaled_dot_product_attention, by cuDNN on a GPU; with a window there, flex_attention."""
 
     def __init__(self, sizes, flags, folder, name):
         self.b, self.s, self.h, self.g, self.d = sizes
@@ -115,20 +119,34 @@ func.func @run(%q: {q} {{seq.name = "q"}}, %k: {k} {{seq.name = "k"}}, %v: {k} {
         self.inputs = [normal(self.b, self.queries, self.h, self.d), normal(self.b, self.s, self.g, self.d),
                        normal(self.b, self.s, self.g, self.d)]
         self.given = [tensor.to(device).transpose(1, 2) for tensor in self.inputs]
+        self.flex = None
+        if self.window and device == "cuda":
+            from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
-    def attend(self, tensors, mask=None):
-        return functional.scaled_dot_product_attention(*tensors, attn_mask=mask, is_causal=self.causal and mask is None,
-                                                       enable_gqa=self.h != self.g)
+            seen = create_block_mask(lambda b, h, i, j: (i >= j) & (i - j < self.window), None, None, self.s, self.s, device)
+            compiled = torch.compile(flex_attention)
+            self.flex = lambda: compiled(*self.given, block_mask=seen, enable_gqa=self.h != self.g)
 
     def peer(self):
-        return self.attend(self.given).transpose(1, 2)
+        if self.flex:
+            return self.flex().transpose(1, 2)
+        mask = self.mask()
+        backends = [SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
+        with sdpa_kernel(backends, set_priority=True) if self.given[0].is_cuda else contextlib.nullcontext():
+            return functional.scaled_dot_product_attention(
+                *self.given, attn_mask=mask, is_causal=self.causal and mask is None, enable_gqa=self.h != self.g
+            ).transpose(1, 2)
+
+    def mask(self):
+        """Which keys each query sees, where that is more than an order."""
+        if not self.window:
+            return None
+        distance = torch.arange(self.s, device=self.given[0].device)
+        distance = distance[:, None] - distance[None]
+        return (distance >= 0) & (distance < self.window)
 
     def reference(self):
-        mask = None
-        if self.window:
-            distance = torch.arange(self.s, device=self.given[0].device)
-            distance = distance[:, None] - distance[None]
-            mask = (distance >= 0) & (distance < self.window)
+        mask = self.mask()
         # Head by head: the scores of all would not fit.
         share, heads = self.h // self.g, []
         for head in range(self.h):
@@ -237,12 +255,12 @@ class Swiglu(Rows):
   %o = tensor.empty() : {wide}
   %y = linalg.generic {{indexing_maps = [{row}, {row}, {row}], iterator_types = ["parallel", "parallel"]}}
       ins(%x0, %x1 : {wide}, {wide}) outs(%o : {wide}) {{
-  ^bb0(%a: f32, %b: f32, %unused: f32):
-    %minus = arith.negf %a : f32
+  ^bb0(%p: f32, %q: f32, %unused: f32):
+    %minus = arith.negf %p : f32
     %exp = math.exp %minus : f32
     %sum = arith.addf %exp, %one : f32
-    %silu = arith.divf %a, %sum : f32
-    %pair = arith.mulf %silu, %b : f32
+    %silu = arith.divf %p, %sum : f32
+    %pair = arith.mulf %silu, %q : f32
     linalg.yield %pair : f32
   }} -> {wide}""")
 
@@ -308,28 +326,30 @@ class Module:
                                                     ctypes.c_uint64(len(inputs)), self.buffers(outputs),
                                                     ctypes.c_uint64(len(outputs)), ctypes.byref(self.error)))
 
-    def kernels(self, inputs, outputs, calls):
-        """Seconds of the kernels of one call, by the device's clock."""
+    def time(self, inputs, outputs):
+        """Seconds of the kernels of one call."""
         self.library.sennit_context_profile_enable(self.context, 1)
         self.library.sennit_context_profile_reset(self.context)
-        for _ in range(calls):
-            self.call(inputs, outputs)
+        self.call(inputs, outputs)
         total, profile, index = 0, Profile(), 0
         while not self.library.sennit_context_profile_get(self.context, ctypes.c_uint64(index), ctypes.byref(profile),
                                                           ctypes.byref(self.error)):
             total += profile.nanoseconds
             index += 1
-        self.library.sennit_context_profile_enable(self.context, 0)
-        return total / calls / 1e9
+        return total / 1e9
 
 
-def time_calls(call, seconds):
-    """The least and the median of single calls for a while, at least three."""
+def time_call(call):
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def take_times(take, seconds):
+    """Times of single calls for a while, at least three."""
     times, end = [], time.perf_counter() + seconds
     while len(times) < 3 or time.perf_counter() < end:
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
+        times.append(take())
     return times
 
 
@@ -363,12 +383,9 @@ def run_row(options, library, spelled):
         row = {"work": spelled, "error": relative_error(output, reference), "peer_error": relative_error(expected, reference)}
         ours, theirs = [], []
         for _ in range(options.rounds):
-            if options.gpu:
-                ours.append([module.kernels(work.inputs, [output], 5)])
-                theirs.append([time_peer_on_device(work, 20)])
-            else:
-                ours.append(time_calls(lambda: module.call(work.inputs, [output]), options.seconds))
-                theirs.append(time_calls(work.peer, options.seconds))
+            ours.append(take_times(lambda: module.time(work.inputs, [output]), options.seconds))
+            theirs.append([time_peer_on_device(work, 20)] if options.gpu
+                          else take_times(lambda: time_call(work.peer), options.seconds))
     for side, rounds in (("sennit", ours), ("peer", theirs)):
         row[f"{side}_us"] = 1e6 * statistics.median(statistics.median(times) for times in rounds)
         row[f"{side}_best_us"] = 1e6 * min(min(times) for times in rounds)

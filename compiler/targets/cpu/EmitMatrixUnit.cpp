@@ -23,8 +23,9 @@ static constexpr int64_t unitRows = emit::matrixUnitRows, unitColumns = 16,
 /// Tiles of sums side by side: with those of one step they fill the registers.
 static constexpr int64_t blockTiles = 2;
 static constexpr int64_t tileBytes = 64;
-/// The most rows that dot products of pairs compute.
-static constexpr int64_t fewRows = 4;
+/// The most rows that dot products of pairs compute, and the bytes that they
+/// ask memory for ahead of what they read.
+static constexpr int64_t fewRows = 4, ahead = 8192;
 
 Value Emitter::callUnit(StringRef intrinsic, ArrayRef<int64_t> sizes,
                         ValueRange operands, bool givesTile) {
@@ -174,9 +175,14 @@ void Emitter::emitPairColumns(const Product &product, Value n,
   };
   auto emitPair = [&](Value k, SmallVectorImpl<Value> &next) {
     SmallVector<Value> b;
-    for (int64_t j = 0; j < vectors; ++j)
-      b.push_back(
-          load(getPointer(panels, product.at(add(n, j * lanes), k)), true));
+    for (int64_t j = 0; j < vectors; ++j) {
+      Value pointer = getPointer(panels, product.at(add(n, j * lanes), k));
+      b.push_back(load(pointer, true));
+      // Memory is asked further ahead than the processor does by itself.
+      pointer = pointerAt(pointer, builder.getI8Type(), constant(ahead));
+      LLVM::Prefetch::create(builder, loc, pointer, /*rw=*/0, /*hint=*/3,
+                             /*cache=*/1);
+    }
     for (int64_t i = 0; i < product.m; ++i) {
       Value pointer =
           getBufferPointer(*product.parts, product.at(constant(i), k));
