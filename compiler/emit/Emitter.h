@@ -160,7 +160,8 @@ protected:
   // EmitAccess.cpp: pointers, masks and the forms that elements have in memory.
   mlir::Value loadRaw(mlir::Value pointer, mlir::Type element, bool vector,
                       mlir::Value mask = {}, mlir::TypedAttr pad = {});
-  void storeRaw(mlir::Value pointer, mlir::Value value, mlir::Value mask = {});
+  virtual void storeRaw(mlir::Value pointer, mlir::Value value,
+                        mlir::Value mask = {});
   mlir::Value getPadPointer(mlir::TypedAttr pad);
   mlir::Value getMask(mlir::Value limit);
   mlir::Value hide(mlir::Value index);

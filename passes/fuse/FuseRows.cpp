@@ -4,7 +4,8 @@
 //   s = sum x*x;  n = normalise(x, s, w)   =>   n = kernel "rows" { sum x*x;
 //   normalise }
 //
-// Declines to join across another user of the kernel, or across different rows.
+// A map of several such kernels joins them all. Declines to join across another
+// user of the kernel, or across different rows.
 
 #include "passes/fuse/Kernels.h"
 #include "passes/fuse/Passes.h"
@@ -26,6 +27,16 @@ static SmallVector<int64_t> getDomain(Operation *op) {
       cast<RankedTensorType>(op->getResult(0).getType()).getShape());
 }
 
+/// Why the op cannot walk the rows of a kernel with it, or an empty string.
+static StringRef whyOtherRows(seq::KernelOp kernel, Operation *op) {
+  Operation *root = fuse::getRoot(kernel);
+  bool isSame = isa<linalg::GenericOp, seq::RopeOp>(root) &&
+                getDomain(root) == getDomain(op);
+  return isSame ? ""
+                : "it walks other rows than the kernel that computes its "
+                  "operand";
+}
+
 /// The kernel of rows that computes an operand of `op` and that it can join.
 static seq::KernelOp findRows(Operation *op) {
   for (Value input : cast<linalg::GenericOp>(op).getDpsInputs()) {
@@ -33,15 +44,34 @@ static seq::KernelOp findRows(Operation *op) {
     if (!kernel || kernel.getKind() != "rows")
       continue;
     std::string reason = fuse::whyNotAbsorbConsumer(kernel, op);
-    Operation *root = fuse::getRoot(kernel);
-    if (reason.empty() && (!isa<linalg::GenericOp, seq::RopeOp>(root) ||
-                           getDomain(root) != getDomain(op)))
-      reason = "it walks other rows than the kernel that computes its operand";
+    if (reason.empty())
+      reason = whyOtherRows(kernel, op).str();
     if (reason.empty())
       return kernel;
     fuse::missed("FuseRows", op) << reason;
   }
   return nullptr;
+}
+
+/// The kernel with those that compute the other operands of `op`, which it
+/// holds.
+static void joinOthers(seq::KernelOp kernel, Operation *op) {
+  for (Value input : cast<linalg::GenericOp>(op).getDpsInputs()) {
+    seq::KernelOp other = fuse::getProducingKernel(input);
+    if (!other || other.getKind() != "rows")
+      continue;
+    StringRef reason = whyOtherRows(other, op);
+    if (reason.empty() && !llvm::all_of(other.getOutputs(), [&](Value output) {
+          return fuse::isOnlyReadBy(output, kernel);
+        }))
+      reason = "something else reads the other operand";
+    if (!reason.empty()) {
+      fuse::missed("FuseRows", op) << reason;
+      continue;
+    }
+    fuse::fused("FuseRows", op) << "takes in the kernel of another operand";
+    kernel = fuse::joinKernels(other, kernel, "rows");
+  }
 }
 
 namespace {
@@ -60,7 +90,7 @@ struct FuseRows : impl::FuseRowsBase<FuseRows> {
         continue;
       }
       fuse::fused("FuseRows", map) << "joins the kernel of its operand";
-      fuse::absorbConsumer(kernel, map, "");
+      joinOthers(fuse::absorbConsumer(kernel, map, ""), map);
     }
   }
 };

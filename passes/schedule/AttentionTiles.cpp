@@ -107,8 +107,11 @@ bool areCopied(KernelBuilder &kernel, seq::AttentionOp op, int64_t tokens) {
   auto isThere = [&](Value rows) {
     return rows && !kernel.isInside(rows) && getWidth(rows) % 64 == 0;
   };
+  int64_t group = op.getQuery().getType().getDimSize(op.getHeadDim()) /
+                  op.getKey().getType().getDimSize(op.getHeadDim());
+  // Half of a tile's rows have queries.
   return kernel.core.getAsyncRows() != 0 &&
-         tokens >= kernel.core.getAsyncRows() &&
+         2 * tokens * getCopiedHeads(group) >= unitRows &&
          getElementTypeOrSelf(op.getQuery().getType())
                  .getIntOrFloatBitWidth() == 16 &&
          op.getScore().empty() && !op.getSinks() && !op.getPages() &&

@@ -163,7 +163,8 @@ bool isAsynchronous(machine::CoreAttr core, int64_t rows,
 
 ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t count) {
   // Sums of 128 registers a thread, unless that leaves processors without any.
-  constexpr int64_t processors = 132, m = 128;
+  constexpr int64_t processors = 132;
+  int64_t m = rows <= 64 ? 64 : 128;
   int64_t columns = 256 / count;
   auto items = [&] {
     return llvm::divideCeil(rows, m) * llvm::divideCeil(n, columns);

@@ -60,10 +60,11 @@ func.func @run(%x: tensor<{m}x{k}xbf16> {{seq.name = "x"}}) -> (tensor<{m}x{n}xb
 }}"""
 
     def write(self):
-        """The weight, the same wherever it is written."""
+        """The weight, the same bytes wherever it is written: rotations of one block of numbers."""
         torch.manual_seed(1)
-        matrix = normal(self.n, self.k)
-        self.weight.write_bytes(ctypes.string_at(matrix.data_ptr(), 2 * matrix.numel()))
+        block, count = torch.randn(1 << 22).bfloat16(), self.n * self.k
+        matrix = torch.cat([block.roll(7919 * i) for i in range(-(-count // block.numel()))])
+        self.weight.write_bytes(ctypes.string_at(matrix.data_ptr(), 2 * count))
 
     def make(self, device):
         if not self.weight.exists():

@@ -53,7 +53,9 @@ void ItemEmitter::emitWhere(Value condition, function_ref<void()> body) {
   caches.pop_back();
 }
 
-// Loads of several elements hide each other's latency.
+// Loads of several elements hide each other's latency, which no compiler may
+// arrange across stores that could reach what they read: the stores of a group
+// of elements wait for its last load.
 static int64_t chooseUnroll(int64_t rounds) {
   for (int64_t width : {4, 3, 2})
     if (rounds % width == 0)
@@ -76,9 +78,20 @@ void ItemEmitter::emitShare(Value count, int64_t most,
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   caches.emplace_back();
+  Block *outer = std::exchange(group, loop.getBody());
   for (int64_t i = 0; i < unroll; ++i)
     body(add(loop.getInductionVar(), i * itemThreads));
+  group = outer;
+  for (auto [pointer, value, mask] : std::exchange(waiting, {}))
+    storeRaw(pointer, value, mask);
   caches.pop_back();
+}
+
+void ItemEmitter::storeRaw(Value pointer, Value value, Value mask) {
+  if (group && builder.getInsertionBlock() == group)
+    waiting.push_back({pointer, value, mask});
+  else
+    emit::Emitter::storeRaw(pointer, value, mask);
 }
 
 ItemEmitter::Point ItemEmitter::getPoint(ArrayRef<int64_t> shape,

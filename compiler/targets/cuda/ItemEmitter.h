@@ -43,6 +43,8 @@ private:
                          mlir::Value isInside, bool vector, mlir::Value mask,
                          mlir::TypedAttr pad) override;
   mlir::Value confine(mlir::Value position, mlir::Value bound) override;
+  void storeRaw(mlir::Value pointer, mlir::Value value,
+                mlir::Value mask = {}) override;
   /// Runs `body` on this thread's numbers below `count`, of which there are at
   /// most `most`.
   void emitShare(mlir::Value count, int64_t most,
@@ -123,6 +125,10 @@ private:
   mlir::Value thread;
   /// Whether a thread may still read scratch or a view, outside of nests.
   bool mayRead = true;
+  /// The block of a group of elements, if one is emitted, and the stores that
+  /// wait for its end: pointer, value, mask.
+  mlir::Block *group = nullptr;
+  llvm::SmallVector<std::array<mlir::Value, 3>> waiting;
 };
 
 } // namespace sennit::cuda

@@ -2,6 +2,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cuda/ProductRoles.h"
 #include "compiler/targets/cuda/Rings.h"
+#include "compiler/targets/cuda/Wgmma.h"
 
 #include "mlir/IR/Matchers.h"
 
@@ -107,11 +108,12 @@ std::string ProductRoles::matchEpilogue(Value tile) {
 
 // The stored tile goes out in parts: the ring for it is small, and what the
 // epilogue loads does not stand in registers all at once.
-std::string ProductRoles::plan(int64_t copies, int64_t group) {
-  this->copies = copies;
+std::string ProductRoles::plan(int64_t mostCopies, int64_t group) {
+  auto stored = cast<VectorType>(store.getValue().getType());
+  // Each copy has rows of its own.
+  copies = std::clamp<int64_t>(stored.getDimSize(0) / wgmmaRows, 1, mostCopies);
   this->group = group;
   MLIRContext *context = grid.getContext();
-  auto stored = cast<VectorType>(store.getValue().getType());
   SmallVector<Type> tiles;
   int64_t slotBytes = 0;
   for (tile::LoadOp load : loads) {
@@ -122,9 +124,9 @@ std::string ProductRoles::plan(int64_t copies, int64_t group) {
     slotBytes += getTileBytes(tile);
   }
   int64_t rows = stored.getDimSize(0), columns = stored.getDimSize(1);
-  if (stored.getRank() != 2 || rows % (64 * copies) || columns % 8)
+  if (stored.getRank() != 2 || rows % (wgmmaRows * copies) || columns % 8)
     return "the stored tile has no rows of 64 for each copy, or columns of 8";
-  int64_t sums = products.size() * columns * (rows / 64) / copies / 2;
+  int64_t sums = products.size() * columns * (rows / wgmmaRows) / copies / 2;
   if (sums > 128)
     return "the sums of a thread take more than 128 registers";
   if (target && !isStorable(stored))
@@ -135,7 +137,7 @@ std::string ProductRoles::plan(int64_t copies, int64_t group) {
   int64_t outBytes = target ? getTileBytes(part) : 0;
   // A slot's two barriers, of 8 bytes each.
   int64_t depth =
-      std::min<int64_t>((sharedCapacity - outBytes) / (slotBytes + 16), 4);
+      std::min<int64_t>((sharedCapacity - outBytes) / (slotBytes + 16), 8);
   if (depth < 2)
     return "shared memory holds less than two steps";
   inType = tile::RingType::get(context, depth, tile::Place::Shared, tiles);

@@ -20,7 +20,7 @@ public:
   /// Decides rings and registers for `copies` copies of the computing role;
   /// `group` rows of tiles are run beside each other. The reason where a block
   /// has too little of something.
-  std::string plan(int64_t copies, int64_t group);
+  std::string plan(int64_t mostCopies, int64_t group);
 
   /// One line: what `plan` decided.
   std::string describe() const;

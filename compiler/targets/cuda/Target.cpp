@@ -35,6 +35,10 @@ llvm::Expected<CudaMachine> getMachine(StringRef level) {
                                  llvm::join(getLevels(), ", "));
 }
 
+/// Rows from which on the matrix unit reads a matrix faster than threads do,
+/// although most of its tile is empty.
+static constexpr int64_t leastAsyncRows = 8;
+
 static llvm::Expected<TargetMachineInfo> describe(StringRef level,
                                                   MLIRContext &context) {
   auto machine = getMachine(level);
@@ -49,7 +53,7 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
       &context, "cuda", machine->level, /*vector_bits=*/32,
       /*vector_registers=*/255, /*l1_bytes=*/itemThreads * 16 * 4 * 2,
       /*l2_bytes=*/machine->sharedBytes / 2, /*threads=*/itemThreads,
-      /*async_rows=*/machine->level == "sm_90a" ? wgmmaRows : 0);
+      /*async_rows=*/machine->level == "sm_90a" ? leastAsyncRows : 0);
   return info;
 }
 
