@@ -130,10 +130,14 @@ int64_t countParts(KernelBuilder &kernel, seq::AttentionOp op) {
     return 1;
   auto key = cast<RankedTensorType>(op.getKey().getType());
   int64_t sequences = op.isBatched() ? key.getDimSize(0) : 1;
-  if (ShapedType::isDynamic(sequences) || !op.hasState() || op.getPages())
+  if (ShapedType::isDynamic(sequences) || op.getPages())
     return 1;
-  auto cache = cast<RankedTensorType>(op.getCachesAfter()[0].getType());
-  int64_t most = cache.getDimSize(op.getTokenDim()) / stepKeyRows;
+  Value rows = op.hasState() ? Value(op.getCachesAfter()[0]) : op.getKey();
+  int64_t count =
+      cast<RankedTensorType>(rows.getType()).getDimSize(op.getTokenDim());
+  if (ShapedType::isDynamic(count))
+    return 1;
+  int64_t most = count / stepKeyRows;
   int64_t items = sequences * key.getDimSize(op.getHeadDim());
   return std::clamp<int64_t>(manyItems / items, 1, std::max<int64_t>(most, 1));
 }
