@@ -324,6 +324,27 @@ struct Expand : OpRewritePattern<OpTy> {
   bool hasScale, approximates;
 };
 
+/// Lets an instruction compute a function of f32, to 2 units in the last place.
+template <typename OpTy> struct Approximate : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpTy op,
+                                PatternRewriter &rewriter) const override {
+    constexpr auto afn = arith::FastMathFlags::afn;
+    if (!getElementTypeOrSelf(op.getType()).isF32() ||
+        arith::bitEnumContainsAny(op.getFastmath(), afn))
+      return rewriter.notifyMatchFailure(op, "it is approximate, or no f32");
+    if constexpr (std::is_same_v<OpTy, math::ExpOp>) {
+      Floats floats{rewriter, op.getLoc(), op.getType(), /*hasScale=*/false};
+      Value power = floats.mul(op.getOperand(), floats.number(M_LOG2E));
+      rewriter.replaceOpWithNewOp<math::Exp2Op>(op, power, afn);
+    } else {
+      rewriter.modifyOpInPlace(op, [&] { op.setFastmath(afn); });
+    }
+    return success();
+  }
+};
+
 struct ExpandMath : sennit::impl::ExpandMathBase<ExpandMath> {
   using ExpandMathBase::ExpandMathBase;
 
@@ -331,6 +352,14 @@ struct ExpandMath : sennit::impl::ExpandMathBase<ExpandMath> {
     RewritePatternSet rounded(&getContext());
     arith::populateCeilFloorDivExpandOpsPatterns(rounded);
     walkAndApplyPatterns(getOperation(), std::move(rounded));
+    if (approximates) {
+      RewritePatternSet instructions(&getContext());
+      instructions
+          .add<Approximate<math::ExpOp>, Approximate<math::Exp2Op>,
+               Approximate<math::RsqrtOp>, Approximate<arith::DivFOp>>(
+              &getContext());
+      walkAndApplyPatterns(getOperation(), std::move(instructions));
+    }
     RewritePatternSet patterns(&getContext());
     emit::populateDoublePatterns(patterns);
     emit::populateDivisionPatterns(patterns);

@@ -21,11 +21,12 @@ def ExpandMath : Pass<"sennit-expand-math"> {
     in f64 and round once. Integers of vectors are divided such that lanes
     without elements do not trap. An exp2 with the flag `afn` gets a polynomial
     of degree 4, of error 3e-6. Declines when there is an instruction (sqrt, fma,
-    floor; with `approximates`, functions with the flag `afn`).
+    floor; with `approximates`, exp, exp2, rsqrt and quotients of f32, which get
+    the flag `afn`).
   }];
   let options = [
     Option<"scales", "scales", "bool", "false", "whether vectors of 16 have AVX-512's scaling by powers of two">,
-    Option<"approximates", "approximates", "bool", "false", "whether instructions compute the functions that may be approximate">
+    Option<"approximates", "approximates", "bool", "false", "whether instructions compute powers, roots and quotients of f32 to 2 units in the last place">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect"];

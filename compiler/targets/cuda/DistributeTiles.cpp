@@ -123,8 +123,6 @@ LogicalResult Distribution::visit(Operation *op) {
       .Case([&](tile::SliceOp op) { return visitSlice(op); })
       .Case([&](tile::LoadOp op) { return visitLoad(op); })
       .Case([&](tile::StoreOp op) { return visitStore(op); })
-      .Case<math::ExpOp, math::Exp2Op, math::RsqrtOp, arith::DivFOp>(
-          [&](Operation *op) { return visitApproximated(op); })
       .Case([&](tile::ReshapeOp op) { return visitReshape(op); })
       .Case([&](tile::StartOp op) { return visitStart(op); })
       .Case([&](tile::FinishOp op) { return visitFinish(op); })

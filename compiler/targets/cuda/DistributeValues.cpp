@@ -28,34 +28,6 @@ LogicalResult Distribution::visitElementwise(Operation *op) {
   return success();
 }
 
-// The special-function unit: powers of two, roots and quotients to 2 units in
-// the last place.
-LogicalResult Distribution::visitApproximated(Operation *op) {
-  SmallVector<Value> operands;
-  auto type = cast<VectorType>(convert(op->getResult(0).getType()));
-  if (!collect(op->getOperands(), operands) || !type.getElementType().isF32())
-    return visitElementwise(op);
-  DeviceBuilder device(op);
-  auto fast = arith::FastMathFlagsAttr::get(device.getContext(),
-                                            arith::FastMathFlags::afn);
-  Value result;
-  if (isa<arith::DivFOp>(op)) {
-    result = device.create<arith::DivFOp>(operands[0], operands[1], fast);
-  } else if (isa<math::RsqrtOp>(op)) {
-    result = device.create<math::RsqrtOp>(operands[0], fast);
-  } else {
-    if (isa<math::ExpOp>(op)) {
-      auto log2e = SplatElementsAttr::get(
-          type, Attribute(device.getF32FloatAttr(M_LOG2E)));
-      operands[0] = device.create<arith::MulFOp>(
-          operands[0], device.create<arith::ConstantOp>(log2e));
-    }
-    result = device.create<math::Exp2Op>(operands[0], fast);
-  }
-  replace(op, result);
-  return success();
-}
-
 // Two neighbouring columns are one instruction and one register.
 LogicalResult Distribution::visitTruncation(arith::TruncFOp op) {
   Value source = fragment(op.getIn());

@@ -30,7 +30,6 @@ private:
   mlir::LogicalResult visitSlice(tile::SliceOp op);
   mlir::LogicalResult visitLoad(tile::LoadOp op);
   mlir::LogicalResult visitStore(tile::StoreOp op);
-  mlir::LogicalResult visitApproximated(mlir::Operation *op);
   mlir::LogicalResult visitReshape(tile::ReshapeOp op);
   mlir::LogicalResult visitLoop(mlir::scf::ForOp loop);
   mlir::LogicalResult visitBranch(mlir::scf::IfOp branch);
