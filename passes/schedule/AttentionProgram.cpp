@@ -48,7 +48,7 @@ public:
     tokens = roundUpRows(
         most, std::max<int64_t>(1, (isOnUnit ? unitRows : queryRows) / heads));
     keys = isOnUnit ? unitRows : most == 1 ? stepKeyRows : keyRows;
-    isCopied = parts.count == 1 && areCopied(kernel, op, most);
+    isCopied = parts.count == 1 && areCopied(kernel, op);
     if (isCopied) {
       heads = getCopiedHeads(group);
       tokens = unitRows / heads;

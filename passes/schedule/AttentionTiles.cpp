@@ -100,18 +100,16 @@ static int64_t getWidth(Value rows) {
   return cast<RankedTensorType>(rows.getType()).getShape().back();
 }
 
-bool areCopied(KernelBuilder &kernel, seq::AttentionOp op, int64_t tokens) {
+bool areCopied(KernelBuilder &kernel, seq::AttentionOp op) {
   auto isPlain = [](Value number) {
     return !number || number.getType().isIndex();
   };
   auto isThere = [&](Value rows) {
     return rows && !kernel.isInside(rows) && getWidth(rows) % 64 == 0;
   };
-  int64_t group = op.getQuery().getType().getDimSize(op.getHeadDim()) /
-                  op.getKey().getType().getDimSize(op.getHeadDim());
-  // Half of a tile's rows have queries.
+  // Few queries leave most of a tile empty, and the unit still multiplies as
+  // fast as keys and values come.
   return kernel.core.getAsyncRows() != 0 &&
-         2 * tokens * getCopiedHeads(group) >= unitRows &&
          getElementTypeOrSelf(op.getQuery().getType())
                  .getIntOrFloatBitWidth() == 16 &&
          op.getScore().empty() && !op.getSinks() && !op.getPages() &&

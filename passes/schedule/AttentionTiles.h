@@ -25,7 +25,7 @@ int64_t getCopiedHeads(int64_t group);
 
 /// Whether both products go to a matrix unit that works beside the threads,
 /// from tiles that an engine copies out of memory as they lie there.
-bool areCopied(KernelBuilder &kernel, seq::AttentionOp op, int64_t tokens);
+bool areCopied(KernelBuilder &kernel, seq::AttentionOp op);
 
 /// Into how many parts the keys of one query are divided: more than one where
 /// threads share items, and a single token alone would leave cores without any.

@@ -355,16 +355,19 @@ def take_times(take, seconds):
 
 
 class PeerOnDevice:
-    """Calls of the peer in a CUDA graph, so that its way through Python is not timed."""
-
-    calls = 10
+    """Calls of the peer in a CUDA graph, so that its way through Python is not timed: as many as a millisecond holds, at
+    most ten, after a pause, since Sennit's calls have their copies between them."""
 
     def __init__(self, work):
         stream = torch.cuda.Stream()
         with torch.cuda.stream(stream):
             for _ in range(3):
                 work.peer()
-        torch.cuda.synchronize()
+            torch.cuda.synchronize()
+            start = time.perf_counter()
+            work.peer()
+            torch.cuda.synchronize()
+            self.calls = max(1, min(10, int(1e-3 / (time.perf_counter() - start))))
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
             for _ in range(self.calls):
@@ -373,6 +376,7 @@ class PeerOnDevice:
     def time(self):
         """Seconds of one call, between events."""
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        time.sleep(0.02)
         begin.record()
         self.graph.replay()
         end.record()
