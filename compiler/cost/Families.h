@@ -55,17 +55,6 @@ KernelFacts getChunkedFacts(const Recurrence &problem, double chunk,
 /// Token by token, on vectors: `chain` dependent operations a token.
 KernelFacts getRecurrentFacts(const Recurrence &problem, const Chain &chain);
 
-/// A causal convolution of `taps` taps a channel.
-struct Convolution {
-  double batch = 1, channels = 1, tokens = 1, taps = 4;
-  Element element = Element::f32;
-};
-/// direct: taps by shifts. blocks: a Toeplitz matrix by tiles. fft: over 2 L
-/// points on vectors. matrixFft: two matrix products a transform (Monarch).
-enum class ConvolutionForm { direct, blocks, fft, matrixFft };
-KernelFacts getConvolutionFacts(const Convolution &problem,
-                                ConvolutionForm form, const Tile &tile);
-
 /// Tokens of each of `experts` experts when `tokens` tokens take `chosen` each:
 /// even for `skew` 0, else in the proportions i^-skew (Zipf).
 std::vector<double> routeTokens(double tokens, double experts, double chosen,

@@ -1,4 +1,4 @@
-// Recurrences and convolutions: facts from shapes.
+// Recurrences: facts from shapes.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/cost/Families.h"
 
@@ -124,70 +124,6 @@ KernelFacts getRecurrentFacts(const Recurrence &problem, const Chain &chain) {
                      {{heads, heads, ofToken * problem.tokens, true},
                       {problem.tokens, problem.tokens, ofToken, false}},
                      false}};
-  return facts;
-}
-
-KernelFacts getConvolutionFacts(const Convolution &problem,
-                                ConvolutionForm form, const Tile &tile) {
-  KernelFacts facts;
-  facts.name = "convolution";
-  double bytes = getBytes(problem.element), length = problem.tokens;
-  double channels = problem.batch * problem.channels;
-  double taps = std::min(problem.taps, length);
-  Work item;
-  double passes = 1;
-  switch (form) {
-  case ConvolutionForm::direct:
-    item.vector[f32] = length * taps;
-    item.chain.vector = taps;
-    break;
-  case ConvolutionForm::blocks: {
-    // Blocks of the Toeplitz matrix on and below the diagonal, each a matrix
-    // for the channel's rows of all batches; an item has its share of them.
-    double blocks = std::ceil(length / tile.m);
-    double back = std::min(blocks, std::ceil(taps / tile.m) + 1);
-    double pairs = blocks * back - back * (back - 1) / 2;
-    item.products.push_back({tile.m, problem.batch, tile.m, problem.element,
-                             problem.element, pairs / problem.batch});
-    item.chain.matrix = back;
-    break;
-  }
-  case ConvolutionForm::fft: {
-    double points = 2 * length, stages = std::log2(std::max(2.0, points));
-    // Two transforms of the input and back, the product between; the kernel's
-    // spectrum is kept. 5 N log2 N operations each (Cooley and Tukey).
-    item.vector[f32] = 2 * 5 * points * stages + 6 * points;
-    item.chain.vector = 2 * stages;
-    passes = 3;
-    break;
-  }
-  case ConvolutionForm::matrixFft: {
-    double points = 2 * length, side = std::sqrt(points);
-    // N = N1 N2: products by the matrices of both, complex as four real.
-    item.products.push_back(
-        {side, side, side, problem.element, problem.element, 2 * 2 * 4});
-    item.vector[f32] = 2 * 6 * points + 6 * points;
-    item.chain.matrix = 4;
-    passes = 3;
-    break;
-  }
-  }
-  item.moved = (1 + passes) * length * bytes + taps * bytes;
-  item.chain.memory = 1;
-  facts.items.push_back({item, channels});
-  facts.footprint = length * bytes;
-  double window = length * bytes * 2 + taps * bytes;
-  facts.accesses = {
-      {"in",
-       length * bytes,
-       {{channels, channels, window, true}, {passes, 1, window, false}},
-       false},
-      {"taps",
-       taps * bytes,
-       {{problem.batch, 1, window * problem.channels, true},
-        {problem.channels, problem.channels, window, true}},
-       false},
-      {"out", length * bytes, {{channels, channels, window, true}}, true}};
   return facts;
 }
 

@@ -310,6 +310,8 @@ LogicalResult ConvOp::verify() {
                          << " filters of `weight`";
   if (getTaps() < 1)
     return emitOpError() << "`weight` has no taps";
+  if (getBlock() && *getBlock() < 1)
+    return emitOpError() << "`block` is " << *getBlock() << ", fewer than 1";
   return verifyWindow(*this);
 }
 

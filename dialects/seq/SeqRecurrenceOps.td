@@ -179,11 +179,15 @@ def ConvOp : SeqMixerOp<"conv", [AttrSizedOperandSegments, DeclareOpInterfaceMet
     batch. An activation is an elementwise neighbour. ONNX `CausalConvWithState`,
     token-major.
 
+    `block` is a hint: rows in the blocks whose spectra a fast form multiplies;
+    1 adds up the taps one by one.
+
     Constraints:
     - `ranks`: input and window have the batch dimension, or neither has.
     - `sequences`: input and window have the same extent of it.
     - `channels`: input, bias and window have the same number of channels, a multiple of the filters.
     - `window`: K-1 rows for K taps, none for one tap.
+    - `block`: positive.
 
     Example:
     ```mlir
@@ -203,7 +207,8 @@ def ConvOp : SeqMixerOp<"conv", [AttrSizedOperandSegments, DeclareOpInterfaceMet
     TensorRankOf<[F32], [2, 3]>:$input,              // [batch, token, channel]
     2DTensorOf<[F32, BF16, F16]>:$weight,            // [filter, tap]
     Optional<1DTensorOf<[F32, BF16, F16]>>:$bias,    // [channel]
-    Optional<TensorRankOf<[F32], [2, 3]>>:$window);  // [batch, tap - 1, channel]
+    Optional<TensorRankOf<[F32], [2, 3]>>:$window,   // [batch, tap - 1, channel]
+    OptionalAttr<I64Attr>:$block);
   let results = (outs TensorRankOf<[F32], [2, 3]>:$output,
                       Optional<TensorRankOf<[F32], [2, 3]>>:$window_after);
   let assemblyFormat = [{

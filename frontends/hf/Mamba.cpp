@@ -38,7 +38,7 @@ sennit::hf::buildConvs(ModelBuilder &model, ArrayRef<Value> inputs,
     auto conv = seq::ConvOp::create(
         builder, TypeRange{input.getType(), window.getType()}, input,
         accepted(weights[index]), hasBias ? accepted(biases[index]) : Value(),
-        window);
+        window, /*block=*/IntegerAttr());
     model.setNext(window, conv.getWindowAfter());
     results.push_back(pointwise(model, {conv.getOutput()},
                                 {ShapedType::kDynamic, blocks[index].rows},

@@ -164,7 +164,7 @@ static void importCausalConv(NodeReader &node) {
   auto op = seq::ConvOp::create(
       t.builder, wide(turn(t, x)),
       t.value(t.cast(t.reshape(weight, {channels, taps}), f32)), wide(bias),
-      state);
+      state, /*block=*/IntegerAttr());
   Tensor y = turn(t, t.of(op.getOutput()));
   node.set(0, t.map(y, element, [&](Scalars &s, ValueRange v) {
     return activation == "none" ? v[0] : s.mul(v[0], s.sigmoid(v[0]));

@@ -1,74 +1,17 @@
 // The program of the causal convolution, and the next window.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
-#include "passes/schedule/Models.h"
+#include "passes/schedule/ConvTiles.h"
 #include "passes/schedule/RecurrenceTiles.h"
 #include "passes/schedule/TileSizes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Remarks.h"
 
 using namespace mlir;
 
 namespace sennit::schedule {
-
-namespace {
-/// A tile of channels of one sequence; no sequence without a batch.
-struct ConvPlace {
-  Value sequence;
-  OpFoldResult channel;
-  int64_t width;
-};
-} // namespace
-
-/// `count` rows of [.., token, channel], gathered by position; negative ones
-/// read zero.
-static Value gatherRows(Program &program, seq::ConvOp op, Value tensor,
-                        Value rows, const ConvPlace &place) {
-  OpBuilder &b = program.builder;
-  int64_t count = cast<VectorType>(rows.getType()).getDimSize(0);
-  auto type = VectorType::get({count, place.width}, b.getF32Type());
-  int64_t channels = op.getChannels();
-  SmallVector<std::pair<int64_t, Value>> bounds;
-  if (channels % place.width != 0)
-    bounds.push_back({1, program.index(channels)});
-  SmallVector<Value> indices{rows, program.value(place.channel)};
-  SmallVector<int64_t> dims{0, 1};
-  if (place.sequence) {
-    indices.insert(indices.begin(), place.sequence);
-    dims = {1, 2};
-  }
-  return tile::LoadOp::create(b, program.loc, type, program.view(tensor),
-                              indices, dims, bounds);
-}
-
-/// Rows `start` .. `start + count` of [window, input], where row 0 is the
-/// input's first and negative rows are the window's: a gather from each, in
-/// which the other's rows read zero, as do rows behind the input's last.
-static Value loadHistory(Program &program, seq::ConvOp op, Value start,
-                         int64_t count, const ConvPlace &place) {
-  OpBuilder &b = program.builder;
-  Value row = program.iota(start, count);
-  auto rowType = cast<VectorType>(row.getType());
-  Value tokens = program.extent(op.getInput(), op.getTokenDim());
-  Value isInside =
-      arith::CmpIOp::create(b, program.loc, arith::CmpIPredicate::slt, row,
-                            program.broadcast(tokens, rowType.getShape(), {}));
-  Value inputRow = arith::SelectOp::create(b, program.loc, isInside, row,
-                                           program.splatInt(rowType, -1));
-  Value fromInput = gatherRows(program, op, op.getInput(), inputRow, place);
-  if (!op.getWindow())
-    return fromInput;
-  Value isWindow =
-      arith::CmpIOp::create(b, program.loc, arith::CmpIPredicate::slt, row,
-                            program.splatInt(rowType, 0));
-  Value shifted = arith::AddIOp::create(
-      b, program.loc, row, program.splatInt(rowType, op.getTaps() - 1));
-  Value windowRow = arith::SelectOp::create(b, program.loc, isWindow, shifted,
-                                            program.splatInt(rowType, -1));
-  Value fromWindow = gatherRows(program, op, op.getWindow(), windowRow, place);
-  return arith::AddFOp::create(b, program.loc, fromInput, fromWindow);
-}
 
 /// More taps than this are walked block by block.
 static constexpr int64_t tapBlock = 16;
@@ -242,14 +185,32 @@ static ConvPlace openPlaces(Program &program, seq::ConvOp conv) {
 
 /// Stores the last inputs. Rows are written in rising order and read from at or
 /// behind their own place, so the window may be overwritten where it stands.
-static void storeWindow(Program &program, seq::ConvOp conv, Value memory,
-                        Value tokens, const ConvPlace &place) {
-  Value next = loadRowsBefore(program, conv, tokens, place);
-  Box box = addSequence(Box({program.builder.getIndexAttr(0), place.channel},
-                            {conv.getTaps() - 1, place.width}),
-                        place.sequence);
-  program.store(program.reshape(next, box.sizes), conv.getWindow(), memory,
-                box);
+static LogicalResult storeWindow(Program &program, seq::ConvOp conv,
+                                 Value memory, Value tokens,
+                                 const ConvPlace &place) {
+  int64_t kept = conv.getTaps() - 1;
+  auto storeRows = [&](Value next, OpFoldResult row, int64_t count) {
+    Box box = addSequence(Box({row, place.channel}, {count, place.width}),
+                          place.sequence);
+    program.store(program.reshape(next, box.sizes), conv.getWindow(), memory,
+                  box);
+  };
+  if (conv.getTaps() <= tapBlock) {
+    storeRows(loadRowsBefore(program, conv, tokens, place),
+              program.builder.getIndexAttr(0), kept);
+    return success();
+  }
+  Value start = arith::SubIOp::create(program.builder, program.loc, tokens,
+                                      program.index(kept));
+  auto step = [&](Value row, ValueRange) -> FailureOr<SmallVector<Value>> {
+    storeRows(
+        loadHistory(program, conv, program.add(start, row), tapBlock, place),
+        row, tapBlock);
+    return SmallVector<Value>{};
+  };
+  return success(
+      succeeded(buildStream(program, "row", program.index(0),
+                            program.index(kept), tapBlock, {}, step)));
 }
 
 LogicalResult buildWindowProgram(KernelBuilder &kernel, seq::ConvOp conv) {
@@ -257,8 +218,41 @@ LogicalResult buildWindowProgram(KernelBuilder &kernel, seq::ConvOp conv) {
   Value tokens = program.extent(conv.getInput(), conv.getTokenDim());
   ConvPlace place = openPlaces(program, conv);
   Value memory = program.stateView(conv.getWindow(), conv.getWindowAfter());
-  storeWindow(program, conv, memory, tokens, place);
+  if (failed(storeWindow(program, conv, memory, tokens, place)))
+    return failure();
   return program.finish();
+}
+
+/// Rows of the blocks whose spectra the convolution multiplies; 1: none.
+static int64_t chooseBlock(KernelBuilder &kernel, seq::ConvOp conv) {
+  auto options = remark::RemarkOpts::name("ConvForm").category("schedule");
+  if (conv.getTaps() <= tapBlock)
+    return 1;
+  if (kernel.core.getThreads() > 1) {
+    remark::missed(conv.getLoc(), options)
+        << "passes over spectra are written for the vectors of one thread; "
+           "where threads share an item, taps are added up one by one";
+    return 1;
+  }
+  auto input = conv.getInput().getType();
+  int64_t sequences =
+      conv.isBatched() && !input.isDynamicDim(0) ? input.getDimSize(0) : 1;
+  constexpr int64_t least = 16;
+  int64_t block = 1;
+  if (auto hint = conv.getBlock())
+    block = *hint < least ? 1 : llvm::bit_floor(uint64_t(*hint));
+  else
+    block = getConvBlock(
+        kernel.core,
+        {sequences, kernel.rowBound(conv.getInput(), conv.getTokenDim()),
+         conv.getChannels(), conv.getTaps(), bool(conv.getWindow())});
+  if (block == 1)
+    remark::analysis(conv.getLoc(), options) << "taps are added up one by one";
+  else
+    remark::passed(conv.getLoc(), options)
+        << "products of spectra of blocks of " + std::to_string(block) +
+               " rows";
+  return block;
 }
 
 namespace {
@@ -273,6 +267,8 @@ struct ConvModel
 
   LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
     auto conv = cast<seq::ConvOp>(op);
+    if (int64_t block = chooseBlock(kernel, conv); block > 1)
+      return buildSpectralConv(kernel, conv, block);
     Program program(kernel, kernel.kernel.getKind());
     unsigned dim = conv.getTokenDim();
     int64_t rows = roundUpRows(kernel.rowBound(conv.getInput(), dim), 32);
@@ -292,8 +288,9 @@ struct ConvModel
     if (failed(buildStream(program, "t", program.index(0), tokens, rows, {},
                            step)))
       return failure();
-    if (conv.getWindow())
-      storeWindow(program, conv, memory, tokens, place);
+    if (conv.getWindow() &&
+        failed(storeWindow(program, conv, memory, tokens, place)))
+      return failure();
     return program.finish();
   }
 };

@@ -3,6 +3,7 @@
 
 #include "passes/schedule/TileSizes.h"
 
+#include "compiler/cost/Convolutions.h"
 #include "compiler/cost/Tiles.h"
 #include "compiler/machine/Reader.h"
 #include "dialects/tile/Tile.h"
@@ -39,6 +40,7 @@ struct Answers {
   std::vector<machine::Problem> problems;
   std::map<std::array<int64_t, 8>, ProductSizes> products;
   std::map<std::pair<int64_t, int64_t>, int64_t> rows;
+  std::map<std::array<int64_t, 5>, int64_t> convs;
 
   static Answers &of(machine::CoreAttr core) {
     static thread_local Answers answers;
@@ -192,6 +194,19 @@ int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width) {
   if (isNew)
     known->second = int64_t(cost::chooseRowTile(
         double(std::max<int64_t>(rows, 1)), double(width), *answers.machine));
+  return known->second;
+}
+
+int64_t getConvBlock(machine::CoreAttr core, const ConvSizes &conv) {
+  Answers &answers = Answers::of(core);
+  auto [known, isNew] = answers.convs.try_emplace(
+      {conv.sequences, conv.rows, conv.channels, conv.taps, conv.hasWindow});
+  if (isNew)
+    known->second = int64_t(cost::chooseConvolutionBlock(
+        {double(conv.sequences), double(conv.channels),
+         double(std::max<int64_t>(conv.rows, 1)), double(conv.taps),
+         machine::Element::f32, conv.hasWindow},
+        *answers.machine));
   return known->second;
 }
 

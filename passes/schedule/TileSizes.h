@@ -63,6 +63,16 @@ ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t count);
 /// hold.
 int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width);
 
+/// A causal convolution as the choice of its form needs it.
+struct ConvSizes {
+  int64_t sequences, rows, channels, taps;
+  bool hasWindow;
+};
+
+/// Rows of the blocks whose spectra a convolution multiplies, or 1 where its
+/// taps are added up one by one: the fastest of `cost::listBlocks`.
+int64_t getConvBlock(machine::CoreAttr core, const ConvSizes &conv);
+
 /// The smallest of 1, 2, 4, .. `most` that is at least `rows`.
 int64_t roundUpRows(int64_t rows, int64_t most);
 

@@ -80,6 +80,8 @@ struct ConvShape {
   int64_t channels, filters, taps;
   bool bias, window;
   Element weight;
+  /// Rows of the blocks of the form by spectra.
+  std::optional<int64_t> block = std::nullopt;
 };
 Specimen makeConv(ConvShape shape);
 struct RopeShape {

@@ -83,7 +83,7 @@ static std::string spellConv(const ConvShape &shape,
   return fill(
       R"(
     func.func @run(%x: {X}, %w: {W}, %b: {B}, %h: {H}) -> {results} {
-      {names} = seq.conv %x, %w {bias} {state} : {X}, {W}
+      {names} = seq.conv %x, %w {bias} {state} {block} : {X}, {W}
       return {names} : {types}
     })",
       {{"names", shape.window ? "%y, %n" : "%y"},
@@ -91,6 +91,8 @@ static std::string spellConv(const ConvShape &shape,
        {"types", shape.window ? "{X}, {H}" : "{X}"},
        {"bias", shape.bias ? "bias(%b : {B})" : ""},
        {"state", shape.window ? "state(%h : {H})" : ""},
+       {"block",
+        shape.block ? "{block = " + str(*shape.block) + " : i64}" : ""},
        {"X", "tensor<{t}x{d}xf32>"},
        {"W", "tensor<{f}x{k}x{e}>"},
        {"B", "tensor<{d}x{e}>"},
@@ -134,7 +136,8 @@ Specimen sennit::test::makeConv(ConvShape shape) {
   specimen.name = "conv_" + str(shape.taps) + "_taps_" + spell(shape.weight) +
                   (shape.bias ? "_with_bias" : "") +
                   (shape.window ? "" : "_without_window") +
-                  (shape.filters < shape.channels ? "_shared_filters" : "");
+                  (shape.filters < shape.channels ? "_shared_filters" : "") +
+                  (shape.block ? "_blocks_of_" + str(*shape.block) : "");
   specimen.text = [=](const std::string &tokens) {
     return spellConv(shape, tokens);
   };
@@ -170,6 +173,13 @@ std::vector<Specimen> sennit::test::makeRecurrences() {
       makeConv({5, 5, 39, true, true, Element::F32}),
       makeConv({12, 3, 150, false, true, Element::BF16}),
       makeConv({5, 5, 64, true, false, Element::F32}),
+      makeConv({5, 5, 39, true, true, Element::F32, 16}),
+      makeConv({19, 19, 150, false, true, Element::BF16, 32}),
+      makeConv({33, 3, 70, true, true, Element::F32, 64}),
+      makeConv({16, 16, 128, true, false, Element::F16, 32}),
+      makeConv({7, 7, 127, false, false, Element::F32, 128}),
+      makeConv({3, 3, 20, false, false, Element::F32, 1024}),
+      makeBatch(makeConv({5, 5, 100, true, true, Element::F32, 32}), 3, {1, 2}),
       makeBatch(makeConv({5, 5, 4, true, true, Element::F32}), 3, {1, 2})};
   for (Specimen &attention : makeLinearAttentions())
     all.push_back(std::move(attention));

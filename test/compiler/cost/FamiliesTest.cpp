@@ -2,6 +2,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "Kernels.h"
 
+#include "compiler/cost/Convolutions.h"
 #include "gtest/gtest.h"
 #include <numeric>
 
@@ -84,6 +85,39 @@ TEST(Families, TransformsNeedFewerOperationsThanLongDirectConvolutions) {
   EXPECT_LT(count(ConvolutionForm::fft), count(ConvolutionForm::direct) / 10);
   problem.taps = 4;
   EXPECT_LT(count(ConvolutionForm::direct), count(ConvolutionForm::fft) / 10);
+}
+
+TEST(Families, DigitsOfATransformMultiplyToItsPoints) {
+  for (double points = 16; points <= 65536; points *= 2) {
+    std::vector<double> radices = listRadices(points);
+    EXPECT_GE(radices.size(), 2u);
+    double product = 1, last = 16;
+    for (double radix : radices) {
+      EXPECT_LE(radix, last) << points;
+      EXPECT_GE(radix, pointsOfColumn) << points;
+      product *= last = radix;
+    }
+    EXPECT_EQ(product, points);
+  }
+}
+
+TEST(Families, SpectraOfBlocksNeedFewerOperationsThanTaps) {
+  Convolution problem{1, 64, 16384, 16384, Element::f32};
+  double direct = getConvolutionFacts(problem, ConvolutionForm::direct, {})
+                      .countOperations();
+  EXPECT_LT(getSpectralFacts(problem, 2048).countOperations(), direct / 10);
+  // Pairs of blocks of 64 rows: a triangle and the one that each row ends in.
+  double pairs = 256 * 257 / 2 + 255;
+  double few = getSpectralFacts(problem, 64)
+                   .items.back()
+                   .work.vector[size_t(Element::f32)];
+  EXPECT_DOUBLE_EQ(few, 4 * 64 * 16 / 8.0 * pairs);
+  // A window brings blocks of its own, each of which meets every filter.
+  problem.hasWindow = true;
+  double all = getSpectralFacts(problem, 64)
+                   .items.back()
+                   .work.vector[size_t(Element::f32)];
+  EXPECT_DOUBLE_EQ(all, 4 * 64 * 16 / 8.0 * 256 * 256);
 }
 
 TEST(Families, RoutedTokensAddUp) {

@@ -2,6 +2,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "Kernels.h"
 
+#include "compiler/cost/Convolutions.h"
 #include "compiler/machine/Library.h"
 #include "gtest/gtest.h"
 #include <cmath>
@@ -94,6 +95,8 @@ KernelFacts makeKernel(size_t which, std::mt19937 &random) {
                                             : ConvolutionForm::matrixFft,
                                chance.tile());
   case 10:
+    return getSpectralFacts(convolution, std::exp2(4 + random() % 10));
+  case 11:
     return getExpertsFacts(routeTokens(chance.between(1, 1024), 8, 2, 0.8),
                            matmul, chance.tile());
   default:

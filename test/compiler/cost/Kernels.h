@@ -15,7 +15,7 @@ std::vector<machine::Machine> loadAllMachines();
 
 /// A kernel of each family in turn, its shape by chance.
 KernelFacts makeKernel(size_t which, std::mt19937 &random);
-inline constexpr size_t kernelCount = 12;
+inline constexpr size_t kernelCount = 13;
 
 /// Facts of no family: products, work and accesses by chance.
 KernelFacts makeArbitrary(std::mt19937 &random);

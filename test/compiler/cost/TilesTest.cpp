@@ -3,6 +3,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "Kernels.h"
 
+#include "compiler/cost/Convolutions.h"
 #include "compiler/cost/Model.h"
 #include "compiler/cost/Tiles.h"
 #include "compiler/machine/Library.h"
@@ -178,6 +179,42 @@ TEST(Tiles, RowsFollowTheMachineToo) {
     return chooseRowTile(4096, 512, machine);
   };
   EXPECT_LT(small("16 KiB"), small("48 KiB"));
+}
+
+static double timeBlock(const Convolution &problem, double block,
+                        const machine::Machine &machine) {
+  return time(block == 1 ? getTapFacts(problem)
+                         : getSpectralFacts(problem, block),
+              machine);
+}
+
+TEST(Tiles, BlocksOfConvolutionsFollowTheMachineToo) {
+  auto choose = [](double tokens, double taps, const char *path,
+                   const char *value) {
+    machine::Machine machine = perturb("x86-amx", path, value);
+    Convolution problem{1, 768, tokens, taps, Element::f32, tokens < taps};
+    double least = timeBlock(problem, 1, machine);
+    for (double block = 32; block <= 16384; block *= 2)
+      if (block < 2 * std::min(tokens, taps))
+        least = std::min(least, timeBlock(problem, block, machine));
+    double chosen = chooseConvolutionBlock(problem, machine);
+    EXPECT_LE(timeBlock(problem, chosen, machine), 1.01 * least)
+        << tokens << " tokens, " << taps << " taps";
+    return chosen;
+  };
+  // Few taps or tokens are added up, many are transformed.
+  EXPECT_EQ(choose(65536, 4, "", ""), 1);
+  EXPECT_EQ(choose(1, 65536, "", ""), 1);
+  EXPECT_GT(choose(65536, 65536, "", ""), 256);
+  EXPECT_GT(choose(8192, 65536, "", ""), 1);
+  // Dearer launches, of which spectra need five; caches that hold less; slower
+  // additions.
+  EXPECT_GT(choose(512, 512, "", ""), 1);
+  EXPECT_EQ(choose(512, 512, "chip.launch.gap", "1 s"), 1);
+  EXPECT_NE(choose(65536, 65536, "core.l2.capacity", "64 KiB"),
+            choose(65536, 65536, "", ""));
+  EXPECT_NE(choose(65536, 65536, "fma.rate.f32", "1 flop/clk"),
+            choose(65536, 65536, "", ""));
 }
 
 TEST(Tiles, AMachineThatComputesNoneGetsTheFirst) {

@@ -92,6 +92,14 @@ func.func @conv_window_rows(%x: tensor<?x8xf32>, %w: tensor<8x4xf32>, %h: tensor
 
 // -----
 
+func.func @conv_block(%x: tensor<?x8xf32>, %w: tensor<8x40xf32>) {
+  // expected-error@+1 {{`block` is 0, fewer than 1}}
+  %y = seq.conv %x, %w {block = 0 : i64} : tensor<?x8xf32>, tensor<8x40xf32>
+  return
+}
+
+// -----
+
 // expected-note@+1 {{`cosine` is 'tensor<512x4xf32>'}}
 func.func @rope_planes_tables(%x: tensor<?x1x8xf32>, %c: tensor<512x4xf32>, %s: tensor<512x3xf32>, %p: index) {
   // expected-error@+1 {{`sine` has 3 planes, `cosine` has 4}}

@@ -52,6 +52,13 @@ func.func @conv(%x: tensor<?x512xf32>, %w: tensor<512x4xbf16>, %b: tensor<512xbf
   return %z, %h2 : tensor<?x512xf32>, tensor<3x512xf32>
 }
 
+// CHECK-LABEL: func.func @conv_in_blocks
+func.func @conv_in_blocks(%x: tensor<?x512xf32>, %w: tensor<512x4096xf32>) -> tensor<?x512xf32> {
+  // CHECK: seq.conv %{{.*}}, %{{.*}} {block = 1024 : i64} : tensor<?x512xf32>, tensor<512x4096xf32>
+  %y = seq.conv %x, %w {block = 1024 : i64} : tensor<?x512xf32>, tensor<512x4096xf32>
+  return %y : tensor<?x512xf32>
+}
+
 // CHECK-LABEL: func.func @rope
 func.func @rope(%x: tensor<?x4x64xf32>, %t: tensor<512x16xf32>, %past: index) -> tensor<?x4x64xf32> {
   // CHECK: seq.rope %{{.*}} past %{{.*}} tables(%{{.*}}, %{{.*}} : {{.*}}) : tensor<?x4x64xf32>
