@@ -279,6 +279,40 @@ double AttentionOp::countExponentials(int64_t tokens, int64_t past) {
 // seq.rope
 //===----------------------------------------------------------------------===//
 
+/// `place`, `tokens`, `axes`.
+static LogicalResult verifyPositions(RopeOp op) {
+  if (bool(op.getPast()) == bool(op.getPositions()))
+    return op.emitOpError()
+           << "has " << (op.getPast() ? "both" : "neither")
+           << " `past` and `positions`; one of them says where tokens are";
+  if (!op.getPositions()) {
+    if (op.getAxes())
+      return op.emitOpError("has `axes`, but no `positions` to take them from");
+    return success();
+  }
+  if (failed(verifyStatic(op, "positions", op.getPositions(), 1)) ||
+      failed(verifySame(op, "tokens", {"input", op.getInput(), 0},
+                        {"positions", op.getPositions(), 0})))
+    return failure();
+  int64_t columns = typeOf(op.getPositions()).getDimSize(1),
+          planes = typeOf(op.getCosine()).getDimSize(1);
+  if (!op.getAxes()) {
+    if (columns == 1)
+      return success();
+    return op.emitOpError() << "`positions` has " << columns
+                            << " columns, and no `axes` say which plane "
+                               "turns by which";
+  }
+  if (int64_t count = op.getAxes()->size(); count != planes)
+    return op.emitOpError() << "`axes` names " << count << " axes, tables have "
+                            << planes << " planes";
+  for (int64_t axis : *op.getAxes())
+    if (axis < 0 || axis >= columns)
+      return op.emitOpError() << "`axes` names axis " << axis
+                              << ", `positions` has " << columns << " columns";
+  return success();
+}
+
 LogicalResult RopeOp::verify() {
   if (failed(verifyStatic(*this, "input", getInput(), 1)) ||
       failed(verifyStatic(*this, "cosine", getCosine(), 0)) ||
@@ -291,7 +325,7 @@ LogicalResult RopeOp::verify() {
     return failure();
   int64_t width = typeOf(getInput()).getDimSize(2);
   if (2 * planes.get() <= width)
-    return success();
+    return verifyPositions(*this);
   InFlightDiagnostic diagnostic =
       emitOpError() << "tables have " << planes.get() << " planes, `input` has "
                     << width << " components a head, fewer than two a plane";

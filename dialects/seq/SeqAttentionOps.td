@@ -138,7 +138,7 @@ def AttentionOp : SeqMixerOp<"attention", [AttrSizedOperandSegments, IsolatedFro
   }];
 }
 
-def RopeOp : SeqOp<"rope", [Pure, AllTypesMatch<["input", "output"]>,
+def RopeOp : SeqOp<"rope", [Pure, AttrSizedOperandSegments, AllTypesMatch<["input", "output"]>,
                             DeclareOpInterfaceMethods<DecomposableOpInterface>]> {
   let summary = "rotary position embedding from tables of cosines and sines";
   let description = [{
@@ -153,8 +153,16 @@ def RopeOp : SeqOp<"rope", [Pure, AllTypesMatch<["input", "output"]>,
     Components past 2R pass through. Tables are data: scaled variants (llama3,
     YaRN) differ only in them. ONNX `RotaryEmbedding`; Su et al. 2021.
 
+    With `positions`, a token has a position on each of several axes, such as time,
+    height and width (M-RoPE; Wang et al. 2024), and plane r turns by row
+    `positions[t, axes[r]]`. One axis needs no `axes`. Planes of a position that
+    the tables do not have become zero.
+
     Constraints:
+    - `place`: either `past` or `positions`.
     - `planes`: both tables have the same shape, and 2R is at most D.
+    - `tokens`: positions have as many rows as the input.
+    - `axes`: with positions only, and then one a plane, each a column of them; left out for one axis.
 
     Example:
     ```mlir
@@ -163,18 +171,35 @@ def RopeOp : SeqOp<"rope", [Pure, AllTypesMatch<["input", "output"]>,
       %y = seq.rope %x past %past tables(%cos, %sin : tensor<512x32xf32>, tensor<512x32xf32>) : tensor<?x4x64xf32>
       return %y : tensor<?x4x64xf32>
     }
+    func.func @rotate_on_three_axes(%x: tensor<?x4x8xf32>, %p: tensor<?x3xi32>, %cos: tensor<512x4xf32>,
+                                    %sin: tensor<512x4xf32>) -> tensor<?x4x8xf32> {
+      %y = seq.rope %x positions(%p : tensor<?x3xi32>) axes [0, 0, 1, 2]
+        tables(%cos, %sin : tensor<512x4xf32>, tensor<512x4xf32>) : tensor<?x4x8xf32>
+      return %y : tensor<?x4x8xf32>
+    }
     ```
   }];
   let arguments = (ins
     3DTensorOf<[F32]>:$input, // [token, head, width]
-    Index:$past,
+    Optional<Index>:$past,
+    Optional<2DTensorOf<[I32]>>:$positions, // [token, axis]
     2DTensorOf<[F32]>:$cosine, // [position, plane]
     2DTensorOf<[F32]>:$sine,
-    UnitAttr:$interleaved);
+    UnitAttr:$interleaved, OptionalAttr<DenseI64ArrayAttr>:$axes);
   let results = (outs 3DTensorOf<[F32]>:$output);
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$input, "::mlir::Value":$past,
+                                 "::mlir::Value":$cosine, "::mlir::Value":$sine,
+                                 CArg<"bool", "false">:$interleaved), [{
+    build($_builder, $_state, type, input, past, /*positions=*/nullptr, cosine, sine, interleaved, /*axes=*/nullptr);
+  }]>];
   let assemblyFormat = [{
-    $input `past` $past `tables` `(` $cosine `,` $sine `:` type($cosine) `,` type($sine) `)`
+    $input (`past` $past^)? (`positions` `(` $positions^ `:` type($positions) `)`)? (`axes` $axes^)?
+    `tables` `(` $cosine `,` $sine `:` type($cosine) `,` type($sine) `)`
     (`interleaved` $interleaved^)? attr-dict `:` type($input)
+  }];
+  let extraClassDeclaration = [{
+    /// The column of `positions` by which a plane turns.
+    int64_t getAxisOf(int64_t plane) { return getAxes() ? (*getAxes())[plane] : 0; }
   }];
   let hasVerifier = 1;
 }

@@ -308,6 +308,33 @@ SmallVector<Value> AttentionOp::decompose(OpBuilder &builder) {
 // seq.rope
 //===----------------------------------------------------------------------===//
 
+/// The rows of a table by which tokens turn, [token, plane].
+static Value buildAngles(MeaningBuilder &b, RopeOp op, Value table) {
+  int64_t planes = typeOf(table).getDimSize(1);
+  Extents extents{b.extent(op.getInput(), 0), b.getIndexAttr(planes)};
+  if (op.getPast())
+    return b.slice(table, {op.getPast(), b.getIndexAttr(0)}, extents);
+  SmallVector<int32_t> axisOf;
+  for (int64_t plane = 0; plane != planes; ++plane)
+    axisOf.push_back(op.getAxisOf(plane));
+  auto type = RankedTensorType::get({planes}, b.getI32Type());
+  Value axes = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(type, ArrayRef<int32_t>(axisOf)));
+  Value rows = b.toI32(b.toValue(b.extent(table, 0)));
+  return b.generic(
+      "r->tr", axes, b.empty(extents, b.getF32Type()),
+      [&](ValueRange a) -> Value {
+        Value position =
+            b.extract(op.getPositions(), {b.loopIndex(0), b.toIndex(a[0])});
+        // Unsigned, so that negative positions lie outside as well.
+        Value inside =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ult, position, rows);
+        Value row = arith::SelectOp::create(b, inside, position, b.i32(0));
+        Value angle = b.extract(table, {b.toIndex(row), b.loopIndex(1)});
+        return arith::SelectOp::create(b, inside, angle, b.f32(0));
+      });
+}
+
 SmallVector<Value> RopeOp::decompose(OpBuilder &builder) {
   MeaningBuilder b(builder, *this);
   OpFoldResult zero = b.getIndexAttr(0);
@@ -318,9 +345,8 @@ SmallVector<Value> RopeOp::decompose(OpBuilder &builder) {
   Extents firsts(3, zero), seconds(3, zero);
   seconds.back() = b.getIndexAttr(getInterleaved() ? 1 : planes);
 
-  Extents angles{b.extent(getInput(), 0), b.getIndexAttr(planes)};
-  Value cosine = b.slice(getCosine(), {getPast(), zero}, angles);
-  Value sine = b.slice(getSine(), {getPast(), zero}, angles);
+  Value cosine = buildAngles(b, *this, getCosine());
+  Value sine = buildAngles(b, *this, getSine());
   Value first = b.slice(getInput(), firsts, parts, stride);
   Value second = b.slice(getInput(), seconds, parts, stride);
   auto rotate = [&](Value along, Value across, bool adds) {

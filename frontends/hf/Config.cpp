@@ -67,6 +67,12 @@ void ConfigSection::failBroken(StringRef key, const Twine &reason) {
                         .str();
 }
 
+void ConfigSection::note(StringRef key, const Twine &remark) {
+  shared->notes.push_back(
+      (shared->file + ": key " + quoted(prefix + key.str()) + ": " + remark)
+          .str());
+}
+
 void ConfigSection::failUnsupported(StringRef key, const Twine &reason) {
   if (shared->error.empty())
     shared->unsupported = true;

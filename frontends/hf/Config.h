@@ -5,6 +5,7 @@
 #define SENNIT_FRONTENDS_HF_CONFIG_H
 
 #include "frontends/hf/Json.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Error.h"
 #include <memory>
@@ -53,12 +54,15 @@ public:
   /// Record the first error; `key` is named in the message.
   void failBroken(llvm::StringRef key, const llvm::Twine &reason);
   void failUnsupported(llvm::StringRef key, const llvm::Twine &reason);
+  /// Record what is worth a warning, though nothing is wrong.
+  void note(llvm::StringRef key, const llvm::Twine &remark);
 
 protected:
   struct Shared {
     std::string file;
     JsonValue root;
     llvm::StringSet<> read; // Keys of the root that were asked for.
+    std::vector<std::string> notes;
     std::string error;
     bool unsupported = false;
   };
@@ -89,6 +93,7 @@ public:
   /// Keys of the outermost object that were not asked for and are not known to
   /// be harmless.
   std::vector<std::string> unreadKeys() const;
+  llvm::ArrayRef<std::string> notes() const { return shared->notes; }
 
 private:
   explicit Config(std::shared_ptr<Shared> shared);

@@ -110,7 +110,10 @@ llvm::Error readGeneration(StringRef directory, ModelFacts &facts) {
   return config->takeError();
 }
 
-void warnOfUnreadKeys(const Config &config, const ImportOptions &options) {
+void warnOfConfig(const Config &config, const ImportOptions &options) {
+  for (const std::string &note : config.notes())
+    if (options.warn)
+      options.warn(note);
   std::vector<std::string> keys;
   for (const std::string &key : config.unreadKeys())
     keys.push_back(quoted(key));
@@ -157,7 +160,7 @@ sennit::hf::importHuggingFace(StringRef directory, const ImportOptions &options,
     return error;
   llvm::Expected<OwningOpRef<ModuleOp>> module = model.takeModule();
   if (module)
-    warnOfUnreadKeys(*config, options);
+    warnOfConfig(*config, options);
   return module;
 }
 

@@ -90,6 +90,26 @@ void scaleYarn(ConfigSection &section, double theta, double context,
   }
 }
 
+/// M-RoPE: sections of planes that turn by positions on several axes, such as
+/// time, height and width. Those of text are all the token's own.
+void readAxes(ConfigSection &section, StringRef type, int64_t planes) {
+  constexpr StringRef key = "mrope_section";
+  if (!section.has(key)) {
+    if (type == "mrope")
+      section.failBroken(key, "is missing, which `mrope` needs");
+    return;
+  }
+  int64_t sum = 0;
+  for (int64_t size : section.integers(key))
+    sum += size;
+  if (sum != planes)
+    return section.failBroken(key, "has " + llvm::Twine(sum) +
+                                       " planes in its sections, a head has " +
+                                       llvm::Twine(planes));
+  section.note(key, "a token of text has the same position on every axis, so "
+                    "planes turn as if there were one section");
+}
+
 } // namespace
 
 RopeParameters sennit::hf::readRope(Config &config, int64_t headWidth,
@@ -126,12 +146,14 @@ RopeParameters sennit::hf::readRope(Config &config, int64_t headWidth,
     config.failBroken("head_dim",
                       "rotary positions need an even head width, found " +
                           llvm::Twine(headWidth));
+  if (section)
+    readAxes(*section, type, headWidth / 2);
   if (config.failed())
     return result;
 
   for (float wavelength : wavelengths(theta, headWidth))
     result.inverseFrequencies.push_back(1 / wavelength);
-  if (type == "default")
+  if (type == "default" || type == "mrope")
     return result;
   if (type == "linear")
     for (float &frequency : result.inverseFrequencies)
@@ -142,8 +164,9 @@ RopeParameters sennit::hf::readRope(Config &config, int64_t headWidth,
     scaleYarn(*section, theta, context, original, result);
   else
     section->failUnsupported(
-        "rope_type", llvm::Twine("unknown type `") + type +
-                         "`; supported are default, linear, llama3 and yarn");
+        "rope_type",
+        llvm::Twine("unknown type `") + type +
+            "`; supported are default, linear, llama3, mrope and yarn");
   for (float frequency : result.inverseFrequencies)
     if (!std::isfinite(frequency))
       config.failBroken(key, "gives frequencies that are not finite");

@@ -18,8 +18,9 @@ struct RopeParameters {
 };
 
 /// Reads `rope_parameters`, or the older `rope_theta` and `rope_scaling`.
-/// Types: default, linear, llama3, yarn; others are refused. The frequencies
-/// are what `modeling_rope_utils.py` computes, in f32.
+/// Types: default, linear, llama3, yarn; mrope, which for text is the default
+/// with a note; others are refused. The frequencies are what
+/// `modeling_rope_utils.py` computes, in f32.
 RopeParameters readRope(Config &config, int64_t headWidth, double defaultTheta);
 
 struct RopeTables {

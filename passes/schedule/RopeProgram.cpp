@@ -37,6 +37,11 @@ struct RopeModel
                                     Value table, const Box &box) {
     int64_t planes = rope.getCosine().getType().getDimSize(1);
     int64_t tokens = box.sizes[0], heads = box.sizes[1];
+    if (rope.getPositions())
+      return program.reshape(
+          program.broadcast(gatherAngles(program, rope, table, box),
+                            {tokens, heads, planes}, {0, 2}),
+          {tokens * heads, planes});
     Box rows({program.add(program.scalar(rope.getPast()),
                           program.value(box.offsets[0])),
               program.builder.getIndexAttr(0)},
@@ -48,6 +53,49 @@ struct RopeModel
     return program.reshape(
         program.broadcast(*angles, {tokens, heads, planes}, {0, 2}),
         {tokens * heads, planes});
+  }
+
+  /// The rows of a table at the tokens' positions on the axes, [token, plane]:
+  /// runs of planes of the same axis, one after the other.
+  static Value gatherAngles(Program &program, seq::RopeOp rope, Value table,
+                            const Box &box) {
+    int64_t planes = rope.getCosine().getType().getDimSize(1);
+    Value all;
+    for (int64_t from = 0; from != planes;) {
+      int64_t axis = rope.getAxisOf(from), to = from;
+      while (to != planes && rope.getAxisOf(to) == axis)
+        ++to;
+      auto type = VectorType::get({box.sizes[0], to - from},
+                                  program.builder.getF32Type());
+      Value row = loadPositions(program, rope, axis, box);
+      Value run = tile::LoadOp::create(
+          program.builder, program.loc, type, program.view(table),
+          ValueRange{row, program.index(from)}, ArrayRef<int64_t>{0, 1},
+          ArrayRef<std::pair<int64_t, Value>>{});
+      all = all ? join(program, all, run) : run;
+      from = to;
+    }
+    return all;
+  }
+
+  /// The tokens' positions on an axis; -1 where the tables have no such row.
+  static Value loadPositions(Program &program, seq::RopeOp rope, int64_t axis,
+                             const Box &box) {
+    OpBuilder &b = program.builder;
+    auto type = VectorType::get({box.sizes[0]}, b.getI32Type());
+    SmallVector<std::pair<int64_t, Value>> bounds;
+    if (box.sizes[0] > 1)
+      bounds.push_back({0, program.extent(rope.getPositions(), 0)});
+    Value row = tile::LoadOp::create(
+        b, program.loc, type, program.view(rope.getPositions()),
+        ValueRange{program.value(box.offsets[0]), program.index(axis)},
+        ArrayRef<int64_t>{0}, bounds, b.getI32IntegerAttr(-1));
+    Value end = program.broadcast(program.extent(rope.getCosine(), 0),
+                                  type.getShape(), {});
+    Value isRow = arith::CmpIOp::create(b, program.loc,
+                                        arith::CmpIPredicate::slt, row, end);
+    return arith::SelectOp::create(b, program.loc, isRow, row,
+                                   program.splatInt(type, -1));
   }
 
   static Value slice(Program &program, Value x, int64_t from, int64_t size) {

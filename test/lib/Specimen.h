@@ -87,6 +87,9 @@ Specimen makeConv(ConvShape shape);
 struct RopeShape {
   int64_t heads, width, planes;
   bool interleaved;
+  /// The axis by which each plane turns, of `axes`; none: by `past`.
+  std::vector<int64_t> axisOf = {};
+  int64_t axes = 0;
 };
 Specimen makeRope(RopeShape shape);
 

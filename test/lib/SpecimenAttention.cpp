@@ -126,13 +126,21 @@ static constexpr int64_t kPositions = 160;
 
 static std::string spellRope(const RopeShape &shape,
                              const std::string &tokens) {
+  std::string axes;
+  for (int64_t axis : shape.axisOf)
+    axes += (axes.empty() ? "axes [" : ", ") + str(axis);
   return fill(
       R"(
-    func.func @run(%x: {X}, %past: index, %c: {C}, %s: {C}) -> {X} {
-      %y = seq.rope %x past %past tables(%c, %s : {C}, {C}) {pairs} : {X}
+    func.func @run(%x: {X}, %p: {P}, %c: {C}, %s: {C}) -> {X} {
+      %y = seq.rope %x {place} tables(%c, %s : {C}, {C}) {pairs} : {X}
       return %y : {X}
     })",
-      {{"pairs", shape.interleaved ? "interleaved" : ""},
+      {{"place", shape.axes == 0 ? "past %p"
+                 : axes.empty()  ? "positions(%p : {P})"
+                                 : "positions(%p : {P}) " + axes + "]"},
+       {"pairs", shape.interleaved ? "interleaved" : ""},
+       {"P",
+        shape.axes == 0 ? "index" : "tensor<{t}x" + str(shape.axes) + "xi32>"},
        {"X", "tensor<{t}x{h}x{d}xf32>"},
        {"C", "tensor<{p}x{r}xf32>"},
        {"t", tokens},
@@ -144,12 +152,18 @@ static std::string spellRope(const RopeShape &shape,
 
 static Tensors evaluateRope(const RopeShape &shape, const Tensors &in) {
   const Tensor &cosine = in[2], &sine = in[3];
-  int64_t past = in[1].values[0];
   Tensor x = in[0];
+  auto rowOf = [&](int64_t t, int64_t r) -> int64_t {
+    if (shape.axes == 0)
+      return in[1].values[0] + t;
+    return in[1](t, shape.axisOf.empty() ? 0 : shape.axisOf[r]);
+  };
   for (int64_t t = 0; t != x.extent(0); ++t)
     for (int64_t h = 0; h != shape.heads; ++h)
       for (int64_t r = 0; r != shape.planes; ++r) {
-        double c = cosine(past + t, r), s = sine(past + t, r);
+        int64_t row = rowOf(t, r);
+        bool isRow = row >= 0 && row < kPositions;
+        double c = isRow ? cosine(row, r) : 0, s = isRow ? sine(row, r) : 0;
         double &a = x(t, h, shape.interleaved ? 2 * r : r);
         double &b = x(t, h, shape.interleaved ? 2 * r + 1 : r + shape.planes);
         double first = a * c - b * s, second = b * c + a * s;
@@ -163,7 +177,8 @@ Specimen sennit::test::makeRope(RopeShape shape) {
   Specimen specimen;
   specimen.name = std::string("rope_") +
                   (shape.interleaved ? "pairs_" : "halves_") +
-                  str(shape.planes) + "_planes_of_" + str(shape.width);
+                  str(shape.planes) + "_planes_of_" + str(shape.width) +
+                  (shape.axes ? "_on_" + str(shape.axes) + "_axes" : "");
   specimen.text = [=](const std::string &tokens) {
     return spellRope(shape, tokens);
   };
@@ -176,14 +191,23 @@ Specimen sennit::test::makeRope(RopeShape shape) {
         cosine(p, r) = roundTo(Element::F32, std::cos(angle));
         sine(p, r) = roundTo(Element::F32, std::sin(angle));
       }
-    return Tensors{random.normal({tokens, shape.heads, shape.width}),
-                   Tensor::index(past), cosine, sine};
+    Tensor input = random.normal({tokens, shape.heads, shape.width});
+    if (shape.axes == 0)
+      return Tensors{input, Tensor::index(past), cosine, sine};
+    // Some positions lie outside the tables, on both sides.
+    Tensor positions(Element::I32, {tokens, shape.axes});
+    for (double &position : positions.values)
+      position = double(random.below(kPositions + 4)) - 2;
+    return Tensors{input, positions, cosine, sine};
   };
   specimen.formula = [=](const Tensors &in) { return evaluateRope(shape, in); };
   specimen.tolerances = {5e-7};
   specimen.tokenArguments = {0};
   specimen.tokenResults = {0};
-  specimen.pastArgument = 1;
+  if (shape.axes == 0)
+    specimen.pastArgument = 1;
+  else
+    specimen.tokenArguments.push_back(1);
   return specimen;
 }
 
@@ -193,5 +217,8 @@ std::vector<Specimen> sennit::test::makeAttentions() {
           makeAttention({3, 3, 11, 5, 160, 1}),
           makeRope({3, 12, 6, false}),
           makeRope({5, 11, 3, true}),
-          makeRope({1, 9, 3, false})};
+          makeRope({1, 9, 3, false}),
+          makeRope({3, 12, 6, false, {0, 0, 1, 1, 1, 2}, 3}),
+          makeRope({5, 11, 4, true, {2, 0, 1, 2}, 3}),
+          makeRope({2, 7, 3, false, {}, 1})};
 }

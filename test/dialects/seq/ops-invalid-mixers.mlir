@@ -115,3 +115,65 @@ func.func @rope_planes_width(%x: tensor<?x1x6xf32>, %c: tensor<512x4xf32>, %p: i
   %y = seq.rope %x past %p tables(%c, %c : tensor<512x4xf32>, tensor<512x4xf32>) : tensor<?x1x6xf32>
   return
 }
+
+// -----
+
+func.func @rope_place_neither(%x: tensor<?x1x8xf32>, %c: tensor<512x4xf32>) {
+  // expected-error@+1 {{has neither `past` and `positions`; one of them says where tokens are}}
+  %y = seq.rope %x tables(%c, %c : tensor<512x4xf32>, tensor<512x4xf32>) : tensor<?x1x8xf32>
+  return
+}
+
+// -----
+
+func.func @rope_place_both(%x: tensor<?x1x8xf32>, %c: tensor<512x4xf32>, %p: index, %q: tensor<?x1xi32>) {
+  // expected-error@+1 {{has both `past` and `positions`; one of them says where tokens are}}
+  %y = seq.rope %x past %p positions(%q : tensor<?x1xi32>) tables(%c, %c : tensor<512x4xf32>, tensor<512x4xf32>)
+    : tensor<?x1x8xf32>
+  return
+}
+
+// -----
+
+// expected-note@+1 {{`input` is 'tensor<7x1x8xf32>'}}
+func.func @rope_tokens(%x: tensor<7x1x8xf32>, %c: tensor<512x4xf32>, %q: tensor<6x1xi32>) {
+  // expected-error@+1 {{`positions` has 6 tokens, `input` has 7}}
+  %y = seq.rope %x positions(%q : tensor<6x1xi32>) tables(%c, %c : tensor<512x4xf32>, tensor<512x4xf32>)
+    : tensor<7x1x8xf32>
+  return
+}
+
+// -----
+
+func.func @rope_axes_without_positions(%x: tensor<?x1x8xf32>, %c: tensor<512x4xf32>, %p: index) {
+  // expected-error@+1 {{has `axes`, but no `positions` to take them from}}
+  %y = seq.rope %x past %p axes [0, 0, 0, 0] tables(%c, %c : tensor<512x4xf32>, tensor<512x4xf32>) : tensor<?x1x8xf32>
+  return
+}
+
+// -----
+
+func.func @rope_axes_left_out(%x: tensor<?x1x8xf32>, %c: tensor<512x4xf32>, %q: tensor<?x3xi32>) {
+  // expected-error@+1 {{`positions` has 3 columns, and no `axes` say which plane turns by which}}
+  %y = seq.rope %x positions(%q : tensor<?x3xi32>) tables(%c, %c : tensor<512x4xf32>, tensor<512x4xf32>)
+    : tensor<?x1x8xf32>
+  return
+}
+
+// -----
+
+func.func @rope_axes_planes(%x: tensor<?x1x8xf32>, %c: tensor<512x4xf32>, %q: tensor<?x3xi32>) {
+  // expected-error@+1 {{`axes` names 3 axes, tables have 4 planes}}
+  %y = seq.rope %x positions(%q : tensor<?x3xi32>) axes [0, 1, 2]
+    tables(%c, %c : tensor<512x4xf32>, tensor<512x4xf32>) : tensor<?x1x8xf32>
+  return
+}
+
+// -----
+
+func.func @rope_axes_columns(%x: tensor<?x1x8xf32>, %c: tensor<512x4xf32>, %q: tensor<?x3xi32>) {
+  // expected-error@+1 {{`axes` names axis 3, `positions` has 3 columns}}
+  %y = seq.rope %x positions(%q : tensor<?x3xi32>) axes [0, 1, 2, 3]
+    tables(%c, %c : tensor<512x4xf32>, tensor<512x4xf32>) : tensor<?x1x8xf32>
+  return
+}

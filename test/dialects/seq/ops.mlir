@@ -69,6 +69,18 @@ func.func @rope(%x: tensor<?x4x64xf32>, %t: tensor<512x16xf32>, %past: index) ->
   return %z : tensor<?x4x64xf32>
 }
 
+// CHECK-LABEL: func.func @rope_on_axes
+func.func @rope_on_axes(%x: tensor<?x4x8xf32>, %t: tensor<512x4xf32>, %p: tensor<?x3xi32>, %q: tensor<?x1xi32>)
+    -> tensor<?x4x8xf32> {
+  // CHECK: seq.rope %{{.*}} positions(%{{.*}} : tensor<?x3xi32>) axes [0, 0, 1, 2] tables(%{{.*}}, %{{.*}} : {{.*}})
+  %y = seq.rope %x positions(%p : tensor<?x3xi32>) axes [0, 0, 1, 2]
+    tables(%t, %t : tensor<512x4xf32>, tensor<512x4xf32>) : tensor<?x4x8xf32>
+  // CHECK: seq.rope %{{.*}} positions(%{{.*}} : tensor<?x1xi32>) tables(%{{.*}}, %{{.*}} : {{.*}}) interleaved
+  %z = seq.rope %y positions(%q : tensor<?x1xi32>) tables(%t, %t : tensor<512x4xf32>, tensor<512x4xf32>) interleaved
+    : tensor<?x4x8xf32>
+  return %z : tensor<?x4x8xf32>
+}
+
 // CHECK-LABEL: func.func @selection
 func.func @selection(%x: tensor<?x8xf32>, %u: tensor<?xf64>, %f: tensor<?xf32>, %k: tensor<?xi32>) -> tensor<?xi32> {
   // CHECK: seq.top_k %{{.*}} smallest : tensor<?x8xf32> -> tensor<?x2xf32>, tensor<?x2xi32>

@@ -60,6 +60,33 @@ TEST(Rope, DefaultInEverySpelling) {
              plain);
 }
 
+TEST(Rope, SectionsOfTextAreOne) {
+  for (
+      const char *members :
+      {R"("rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]})",
+       R"("rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3]})"}) {
+    expectRope(members, plain);
+    Config config = parse(members);
+    readRope(config, 16, 10000);
+    ASSERT_EQ(config.notes().size(), 1u);
+    EXPECT_NE(config.notes()[0].find("mrope_section`: a token of text has the "
+                                     "same position on every axis"),
+              std::string::npos)
+        << config.notes()[0];
+  }
+  for (const char *members :
+       {R"("rope_scaling": {"type": "mrope"})",
+        R"("rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 4]})"}) {
+    Config config = parse(members);
+    readRope(config, 16, 10000);
+    EXPECT_TRUE(config.failed()) << members;
+    llvm::consumeError(config.takeError());
+  }
+  Config without = parse(R"("rope_theta": 10000.0)");
+  readRope(without, 16, 10000);
+  EXPECT_TRUE(without.notes().empty());
+}
+
 TEST(Rope, Linear) {
   std::vector<double> scaled = {0.4000000059604645,    0.12649109959602356,
                                 0.03999999910593033,   0.012649111449718475,
