@@ -10,7 +10,8 @@ namespace sennit::cost {
 
 using machine::getBytes;
 
-static constexpr size_t f32 = size_t(Element::f32);
+static constexpr Element f32Type = Element::f32;
+static constexpr size_t f32 = size_t(f32Type);
 
 KernelFacts getConvolutionFacts(const Convolution &problem,
                                 ConvolutionForm form, const Tile &tile) {
@@ -77,36 +78,47 @@ KernelFacts getConvolutionFacts(const Convolution &problem,
 }
 
 KernelFacts getTapFacts(const Convolution &problem) {
-  constexpr double lanes = 16, most = 128;
+  constexpr double lanes = 16, most = 128, tile = 32, taps = 16;
   double tiles = std::ceil(problem.channels / most);
-  double width = problem.channels / tiles, bytes = getBytes(problem.element);
+  double width = problem.channels / tiles, row = width * getBytes(f32Type);
   double sums = problem.tokens * problem.taps * width;
+  double items = tiles * problem.batch;
   KernelFacts facts;
   facts.name = "convolution_by_taps";
   Work item;
   item.vector[f32] = sums;
-  // An input and a tap for each; a sum waits for that of the tap before.
-  item.moved = 2 * bytes * sums;
+  // An input and a tap for each sum, which waits for that of the tap before.
+  item.moved = 2 * row * problem.tokens * problem.taps + row * problem.tokens;
   item.chain.vector = sums / lanes;
   item.chain.memory = 1;
-  facts.items.push_back({item, tiles * problem.batch});
-  double rows = problem.tokens * width * bytes,
-         taps = problem.taps * width * bytes;
-  facts.footprint = rows + taps;
-  double items = tiles * problem.batch;
-  auto access = [&](const char *name, double size, double growth,
-                    bool isWrite) {
+  facts.items.push_back({item, items});
+  facts.footprint = (problem.tokens + 2 * problem.taps) * row;
+  // Tiles of rows, blocks of taps, and in each all pairs.
+  double outer = problem.tokens / tile, inner = problem.taps / taps;
+  double reach = problem.taps + tile, block = tile + 2 * taps;
+  auto access = [&](const char *name, double growth, double again, double own) {
     facts.accesses.push_back(
-        {name, size, {{items, growth, 2 * rows + taps, true}}, isWrite});
+        {name,
+         row,
+         {{items, growth, facts.footprint, true},
+          {outer, again, (reach + problem.taps) * row, false},
+          {inner, inner, block * row, false},
+          {tile * taps, own, block * row, false}},
+         false});
   };
-  access("in", rows, items, false);
-  access("taps", taps, tiles, false);
-  access("out", rows, items, true);
+  double growth = std::max(1.0, (problem.tokens + problem.taps) / reach);
+  access("in", items, std::min(outer, growth), tile + taps);
+  access("taps", tiles, 1, taps);
+  facts.accesses.push_back({"out",
+                            row,
+                            {{items, items, facts.footprint, true},
+                             {problem.tokens, problem.tokens, row, false}},
+                            true});
   return facts;
 }
 
 std::vector<double> listRadices(double points) {
-  double bits = std::log2(points), largest = 4;
+  double bits = std::log2(points), largest = 3;
   double count = std::max(2.0, std::ceil(bits / largest));
   std::vector<double> radices;
   for (; count > 0; --count) {
@@ -147,22 +159,18 @@ struct Blocks {
 };
 } // namespace
 
-/// One transform of `block` points of all lanes, with what brings its rows in
-/// or out.
-static Work getTransformWork(double block, double lanes) {
+/// One transform of `block` points of all lanes: `bytes` of points, and
+/// `rows` bytes from or to the tensors outside.
+static Work getTransformWork(double block, double lanes, double bytes,
+                             double rows) {
   Work work;
-  double bytes = 2 * block * lanes * getBytes(Element::f32);
+  work.vector[f32] = 4 * block * lanes;
+  work.moved = rows + 2 * bytes;
   for (double radix : listRadices(block)) {
-    double columns = pointsOfColumn;
-    work.products.push_back({2 * radix, columns * lanes, 2 * radix,
-                             Element::f32, Element::f32,
-                             block / radix / columns});
-    // The turn of a complex number; parts are put together and taken apart.
-    work.vector[f32] += 4 * block * lanes;
-    work.moved += 5 * bytes;
+    // A turn, and sums and differences.
+    work.vector[f32] += (4 + 2 * std::log2(radix)) * block * lanes;
+    work.moved += 2 * bytes;
   }
-  work.vector[f32] += 4 * block * lanes;
-  work.moved += 2 * bytes;
   work.chain.memory = 1;
   return work;
 }
@@ -171,54 +179,56 @@ KernelFacts getSpectralFacts(const Convolution &problem, double block) {
   constexpr double lanes = 16;
   Blocks blocks(problem, block);
   double tiles = std::ceil(problem.channels / lanes);
-  double bytes = 2 * block * lanes * getBytes(Element::f32);
+  double rows = block * lanes * getBytes(f32Type), bytes = 2 * rows;
   KernelFacts facts;
   facts.name = "spectral_convolution";
   // Angles, filters, rows, products, results.
   facts.launches = 5;
-  facts.footprint = bytes;
-  Work transform = getTransformWork(block, lanes);
-  double filters = blocks.filters * tiles,
-         inputs = blocks.inputs * tiles * problem.batch,
-         outputs = blocks.outputs * tiles * problem.batch;
-  facts.items.push_back({transform, filters + inputs + outputs});
-  Work product;
-  double runs = block / listRadices(block).back(), part = 1 / runs;
-  // A complex multiply-add, whose sums wait beside it.
-  product.vector[f32] = 4 * block * lanes * part * blocks.pairs;
-  product.moved = 4 * bytes * part * blocks.pairs;
-  product.chain.memory = blocks.outputs;
-  facts.items.push_back({product, runs * tiles * problem.batch});
-  auto access = [&](const char *name, double count, double size, bool isWrite) {
+  facts.footprint = tilesOfItem * bytes;
+  double passes = (1 + listRadices(block).size()) / 2.0;
+  // Points are brought in for all tiles of an item, then go through all passes
+  // in place.
+  auto transform = [&](const char *name, double count, double side,
+                       double outside, bool isWrite) {
+    Work work;
+    work.add(getTransformWork(block, lanes, bytes, outside), side);
+    double items = count / side;
+    facts.items.push_back({work, items});
     facts.accesses.push_back(
-        {name, size, {{count, count, size, true}}, isWrite});
+        {name, outside, {{count, count, outside, true}}, isWrite});
+    for (bool isBack : {false, true})
+      facts.accesses.push_back({isBack ? "points back" : "points",
+                                bytes,
+                                {{items, items, 2 * side * bytes, true},
+                                 {2, 1, side * bytes, false},
+                                 {side, side, bytes, false},
+                                 {passes, 1, bytes, false}},
+                                isBack});
   };
-  double rows = block * lanes * getBytes(Element::f32);
-  access("taps", filters, rows, false);
-  access("in", inputs, 2 * rows, false);
-  access("out", outputs, rows, true);
-  // Points go through all passes in place, and the angles with them.
-  double passes = listRadices(block).size(), count = filters + inputs + outputs;
-  double angles = 2 * block * getBytes(Element::f32);
-  auto again = [&](const char *name, bool isWrite) {
-    facts.accesses.push_back({name,
-                              bytes,
-                              {{count, count, passes * (bytes + angles), true},
-                               {passes, 1, bytes + angles, false}},
-                              isWrite});
-  };
-  again("points", false);
-  again("points back", true);
-  // The same spectra of all blocks, once a pair: what a cache keeps is read
-  // once.
-  double ofRun = bytes * part, each = blocks.filters + blocks.inputs;
-  count = runs * tiles * problem.batch;
+  double batches = tiles * problem.batch;
+  transform("taps", blocks.filters * tiles, 1, rows, false);
+  transform("in", blocks.inputs * batches, tilesOfItem, 2 * rows, false);
+  transform("out", blocks.outputs * batches, tilesOfItem, rows, true);
+  // An item multiplies a run of frequencies of all blocks.
+  double runs = block / listRadices(block).back(), run = bytes / runs;
+  double each = blocks.filters + blocks.inputs;
+  Work product;
+  // A complex multiply-add.
+  product.vector[f32] = 4 * block / runs * lanes * blocks.pairs;
+  product.moved = 2 * run * blocks.pairs + run * blocks.outputs;
+  product.chain.memory = blocks.outputs;
+  facts.items.push_back({product, runs * batches});
   facts.accesses.push_back({"spectra",
-                            2 * ofRun,
-                            {{count, count, ofRun * each, true},
-                             {blocks.pairs, each / 2, ofRun * each, false}},
+                            2 * run,
+                            {{runs * batches, runs * batches, run * each, true},
+                             {blocks.pairs, each / 2, run * each, false}},
                             false});
-  access("sums", outputs, bytes, true);
+  facts.accesses.push_back(
+      {"sums",
+       run,
+       {{runs * batches, runs * batches, run * each, true},
+        {blocks.outputs, blocks.outputs, run * each, false}},
+       true});
   return facts;
 }
 

@@ -21,13 +21,15 @@ KernelFacts getConvolutionFacts(const Convolution &problem,
                                 ConvolutionForm form, const Tile &tile);
 
 /// The digits by which a transform of `points`, a power of 2 from 16 on, goes:
-/// two or more of at most 16 values, the largest first.
+/// two or more of at most 8 values, the largest first.
 std::vector<double> listRadices(double points);
-/// Points that a pass over a digit takes side by side.
-constexpr int64_t pointsOfColumn = 4;
 
 /// The taps added up one by one: an item walks all rows of up to 128 channels.
 KernelFacts getTapFacts(const Convolution &problem);
+/// Tiles of channels whose rows an item brings in together: lines side by side,
+/// of which each page is looked up once.
+constexpr int64_t tilesOfItem = 4;
+
 /// Rows of a block: 1, which is taps by shifts, or 32, 64, .. up to the first
 /// that holds all taps or all tokens, at most 16384, whose angles are half a
 /// megabyte of constants.

@@ -16,6 +16,8 @@
 // the last spectrum stands that it reads, from the last block to the first.
 
 #include "passes/schedule/ConvTiles.h"
+
+#include "compiler/cost/Convolutions.h"
 #include "passes/schedule/RecurrenceTiles.h"
 #include "passes/schedule/SpectrumTiles.h"
 
@@ -93,6 +95,25 @@ private:
             multiplyIndex(program, tile, lanes), lanes};
   }
 
+  static constexpr int64_t tilesOfItem = cost::tilesOfItem;
+
+  /// Calls `body` for each tile of channels of an item.
+  LogicalResult forTiles(Program &program, Value first,
+                         function_ref<LogicalResult(Value tile)> body) {
+    Value end =
+        arith::MinSIOp::create(program.builder, program.loc,
+                               program.add(first, program.index(tilesOfItem)),
+                               program.index(shape.tiles));
+    auto loop = buildStream(
+        program, "channel", first, end, 1, {},
+        [&](Value tile, ValueRange) -> FailureOr<SmallVector<Value>> {
+          if (failed(body(tile)))
+            return failure();
+          return SmallVector<Value>{};
+        });
+    return success(succeeded(loop));
+  }
+
   void buildTables() {
     Program program(kernel, name("angles"));
     tables = reserve(shape.getTableType(f32()));
@@ -166,26 +187,33 @@ private:
     program.outputView(spectraOfRows);
     Value end = program.add(program.extent(op.getInput(), op.getTokenDim()),
                             program.index(lead * block));
-    SmallVector<Value> item =
-        program.openGrid({sequences(program), end, program.index(shape.tiles)},
-                         {1, block, 1}, {"sequence", "block", "channel"});
-    SpectrumTiles spectrum(program, shape, spectraOfRows, filled(tables),
-                           {item[0], divide(program, item[1], block), item[2]});
-    ConvPlace place = placeOf(program, item[0], item[2]);
+    SmallVector<Value> item = program.openGrid(
+        {sequences(program), end, program.index(shape.tiles)},
+        {1, block, tilesOfItem}, {"sequence", "block", "channel"});
+    Value slot = divide(program, item[1], block);
     Value start = program.add(
         item[1], program.index(skipped * block - (op.getTaps() - 1)));
-    LogicalResult loaded =
-        spectrum.forRows([&](Value first, const SpectrumTiles::Digits &digits) {
-          Value row = program.add(start, first);
-          for (int64_t half : {0, 1})
-            spectrum.store(
-                loadHistory(program, op,
-                            program.add(row, program.index(half * block)),
-                            spectrum.rowsOfRun(), place),
-                half, digits);
-          return success();
-        });
-    if (failed(loaded) || failed(spectrum.transform(/*isInverse=*/false)))
+    auto at = [&](Value tile) {
+      return SpectrumTiles(program, shape, spectraOfRows, filled(tables),
+                           {item[0], slot, tile});
+    };
+    auto loadRows = [&](Value first, const SpectrumTiles::Digits &digits) {
+      Value row = program.add(start, first);
+      return forTiles(program, item[2], [&](Value tile) {
+        ConvPlace place = placeOf(program, item[0], tile);
+        for (int64_t half : {0, 1})
+          at(tile).store(
+              loadHistory(program, op,
+                          program.add(row, program.index(half * block)),
+                          at(tile).rowsOfRun(), place),
+              half, digits);
+        return success();
+      });
+    };
+    if (failed(at(item[2]).forRows(loadRows)) ||
+        failed(forTiles(program, item[2], [&](Value tile) {
+          return at(tile).transform(/*isInverse=*/false);
+        })))
       return failure();
     return program.finish();
   }
@@ -279,25 +307,30 @@ private:
     SmallVector<Value> item = program.openGrid(
         {sequences(program), program.extent(op.getInput(), op.getTokenDim()),
          program.index(shape.tiles)},
-        {1, block, 1}, {"sequence", "block", "channel"});
+        {1, block, tilesOfItem}, {"sequence", "block", "channel"});
     Value slot =
         program.add(divide(program, item[1], block), program.index(lead));
-    SpectrumTiles spectrum(program, shape, after, filled(tables),
-                           {item[0], slot, item[2]});
-    if (failed(spectrum.transform(/*isInverse=*/true)))
-      return failure();
-    ConvPlace place = placeOf(program, item[0], item[2]);
-    LogicalResult stored =
-        spectrum.forRows([&](Value first, const SpectrumTiles::Digits &digits) {
-          Box box =
-              addSequence(Box({program.add(item[1], first), place.channel},
-                              {spectrum.rowsOfRun(), lanes}),
-                          place.sequence);
-          // A block may end behind the last row.
-          box.aligned[op.getTokenDim()] = false;
-          return storeRows(program, spectrum, digits, box);
-        });
-    if (failed(stored))
+    auto at = [&](Value tile) {
+      return SpectrumTiles(program, shape, after, filled(tables),
+                           {item[0], slot, tile});
+    };
+    auto storeTiles = [&](Value first, const SpectrumTiles::Digits &digits) {
+      return forTiles(program, item[2], [&](Value tile) {
+        ConvPlace place = placeOf(program, item[0], tile);
+        Box box = addSequence(Box({program.add(item[1], first), place.channel},
+                                  {at(tile).rowsOfRun(), lanes}),
+                              place.sequence);
+        // A block may end behind the last row.
+        box.aligned[op.getTokenDim()] = false;
+        SpectrumTiles spectrum = at(tile);
+        return storeRows(program, spectrum, digits, box);
+      });
+    };
+    if (failed(forTiles(program, item[2],
+                        [&](Value tile) {
+                          return at(tile).transform(/*isInverse=*/true);
+                        })) ||
+        failed(at(item[2]).forRows(storeTiles)))
       return failure();
     return program.finish();
   }

@@ -1,10 +1,12 @@
-// Fourier transforms by products with small matrices, digit by digit.
+// Fourier transforms by butterflies of up to eight points, digit by digit.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "passes/schedule/SpectrumTiles.h"
 
 #include "compiler/cost/Convolutions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "passes/schedule/RecurrenceTiles.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
@@ -162,7 +164,8 @@ SpectrumTiles::forDigits(ArrayRef<int64_t> sizes,
 LogicalResult SpectrumTiles::forRows(
     function_ref<LogicalResult(Value, const Digits &)> body) {
   SmallVector<int64_t> sizes(shape.digits(), 1);
-  sizes.back() = rowsOfRun();
+  for (int64_t digit = shape.digits() - 2; digit < shape.digits(); ++digit)
+    sizes[digit] = shape.radices[digit];
   return forDigits(sizes, [&](const Digits &digits) {
     Value first = program.index(0);
     for (auto [digit, offset] : llvm::enumerate(digits.offsets))
@@ -178,109 +181,114 @@ LogicalResult SpectrumTiles::forRows(
 // Passes
 //===----------------------------------------------------------------------===//
 
-/// The transform of `radix` points, whose parts are rows one after the other.
-Value SpectrumTiles::makeMatrix(int64_t radix, bool isInverse) {
-  std::vector<float> numbers;
-  for (int64_t row = 0; row != 2 * radix; ++row)
-    for (int64_t column = 0; column != 2 * radix; ++column) {
-      int64_t place = row % radix * (column % radix) % radix;
-      double angle =
-          (isInverse ? 2 : -2) * M_PI * double(place) / double(radix);
-      bool isImaginary = row >= radix, ofImaginary = column >= radix;
-      numbers.push_back(float(isImaginary == ofImaginary ? std::cos(angle)
-                              : isImaginary              ? std::sin(angle)
-                                                         : -std::sin(angle)));
-    }
-  OpBuilder &b = program.builder;
-  auto type = VectorType::get({2 * radix, 2 * radix}, b.getF32Type());
-  return arith::ConstantOp::create(
-      b, program.loc, DenseElementsAttr::get(type, ArrayRef<float>(numbers)));
+/// `point` times e^{-+ 2 pi i eighths / 8}.
+SpectrumTiles::Complex
+SpectrumTiles::turnEighths(Complex point, int64_t eighths, bool isInverse) {
+  RecurrenceTiles tiles(program);
+  auto negate = [&](Value x) {
+    return tiles.multiply(x, tiles.splatLike(x, -1));
+  };
+  if (eighths == 0)
+    return point;
+  if (eighths % 2 == 1) {
+    // By one eighth, then by quarters.
+    Value first = isInverse ? tiles.subtract(point.re, point.im)
+                            : tiles.add(point.re, point.im);
+    Value second = isInverse ? tiles.add(point.im, point.re)
+                             : tiles.subtract(point.im, point.re);
+    Value half = tiles.splatLike(first, M_SQRT1_2);
+    return turnEighths(
+        {tiles.multiply(first, half), tiles.multiply(second, half)},
+        eighths - 1, isInverse);
+  }
+  return isInverse ? Complex{negate(point.im), point.re}
+                   : Complex{point.im, negate(point.re)};
+}
+
+/// Of 2, 4 or 8 points, each half by itself and then turned together.
+SmallVector<SpectrumTiles::Complex>
+SpectrumTiles::transformPoints(ArrayRef<Complex> points, bool isInverse) {
+  int64_t count = points.size();
+  if (count == 1)
+    return SmallVector<Complex>(points);
+  SmallVector<Complex> even, odd, all(count);
+  for (int64_t n = 0; n != count; ++n)
+    (n % 2 == 0 ? even : odd).push_back(points[n]);
+  even = transformPoints(even, isInverse);
+  odd = transformPoints(odd, isInverse);
+  RecurrenceTiles tiles(program);
+  for (int64_t k = 0; k != count / 2; ++k) {
+    Complex other = turnEighths(odd[k], k * 8 / count, isInverse);
+    all[k] = {tiles.add(even[k].re, other.re), tiles.add(even[k].im, other.im)};
+    all[k + count / 2] = {tiles.subtract(even[k].re, other.re),
+                          tiles.subtract(even[k].im, other.im)};
+  }
+  return all;
+}
+
+/// `point` times an angle of a table, or back by its conjugate.
+SpectrumTiles::Complex SpectrumTiles::turn(Complex point, int64_t table,
+                                           const Digits &digits,
+                                           bool isInverse) {
+  RecurrenceTiles tiles(program);
+  auto load = [&](int64_t part) -> Value {
+    SmallVector<Value> indices{program.index(table), program.index(part)};
+    for (OpFoldResult offset : digits.offsets)
+      indices.push_back(program.value(offset));
+    Value angle = memref::LoadOp::create(program.builder, program.loc,
+                                         program.view(tables), indices);
+    return program.broadcast(angle, {SpectrumShape::lanes}, {});
+  };
+  Value cosine = load(0), sine = load(1);
+  Value real = tiles.multiply(point.re, cosine),
+        fromImaginary = tiles.multiply(point.im, sine);
+  Value imaginary = tiles.multiply(point.im, cosine),
+        fromReal = tiles.multiply(point.re, sine);
+  if (isInverse)
+    return {tiles.add(real, fromImaginary),
+            tiles.subtract(imaginary, fromReal)};
+  return {tiles.subtract(real, fromImaginary), tiles.add(imaginary, fromReal)};
 }
 
 LogicalResult SpectrumTiles::transform(bool isInverse) {
-  // A matrix stands once an item, before the loops.
-  SmallVector<Value> matrices;
-  for (auto [digit, radix] : llvm::enumerate(shape.radices)) {
-    auto *same = llvm::find(shape.radices, radix);
-    size_t known = same - shape.radices.begin();
-    matrices.push_back(known < digit ? matrices[known]
-                                     : makeMatrix(radix, isInverse));
-  }
   int64_t last = shape.digits() - 1;
   for (int64_t step = 0; step <= last; ++step) {
     int64_t digit = isInverse ? last - step : step;
     std::optional<int64_t> table = digit;
     if (isInverse)
       table = step == 0 ? std::nullopt : std::optional(digit + 1);
-    if (failed(emitPass(digit, table, matrices[digit], isInverse)))
+    if (failed(emitPass(digit, table, isInverse)))
       return failure();
   }
   return success();
 }
 
-// Columns of the product are points that differ in another digit, and lanes.
+// The points of one digit are vectors in registers, all at once.
 LogicalResult SpectrumTiles::emitPass(int64_t digit,
                                       std::optional<int64_t> table,
-                                      Value matrix, bool isInverse) {
-  constexpr int64_t lanes = SpectrumShape::lanes;
-  OpBuilder &b = program.builder;
-  Location loc = program.loc;
-  int64_t last = shape.digits() - 1, radix = shape.radices[digit];
-  int64_t other = digit == last ? last - 1 : last;
-  int64_t columns = std::min(cost::pointsOfColumn, shape.radices[other]);
+                                      bool isInverse) {
   SmallVector<int64_t> sizes(shape.digits(), 1);
-  sizes[digit] = radix;
-  sizes[other] = columns;
-  SmallVector<int64_t> own{radix, columns, lanes},
-      turned{columns, radix, lanes};
-  auto turn = [&](Value tile, ArrayRef<int64_t> to) -> Value {
-    return tile::TransposeOp::create(b, loc,
-                                     VectorType::get(to, b.getF32Type()), tile,
-                                     ArrayRef<int64_t>{1, 0, 2});
-  };
-  // [radix, columns * lanes] of what memory holds in the digits' order.
-  auto toRows = [&](Value tile) -> Value {
-    tile = program.reshape(tile, other > digit ? own : turned);
-    if (other < digit)
-      tile = turn(tile, own);
-    return program.reshape(tile, {radix, columns * lanes});
-  };
-  auto toDigits = [&](Value rows, ArrayRef<int64_t> shape) -> Value {
-    Value tile = program.reshape(rows, own);
-    if (other < digit)
-      tile = turn(tile, turned);
-    return program.reshape(tile, shape);
-  };
-  auto times = [&](Value x, Value y) -> Value {
-    return arith::MulFOp::create(b, loc, x, y);
-  };
-  auto add = [&](Value x, Value y) -> Value {
-    return arith::AddFOp::create(b, loc, x, y);
-  };
-  auto subtract = [&](Value x, Value y) -> Value {
-    return arith::SubFOp::create(b, loc, x, y);
-  };
+  sizes[digit] = shape.radices[digit];
   return forDigits(sizes, [&](const Digits &digits) {
-    Value re = load(0, digits), im = load(1, digits);
-    if (table) {
-      Value cosine = loadAngles(*table, 0, digits),
-            sine = loadAngles(*table, 1, digits);
-      // Back by the conjugates.
-      Value real = times(re, cosine), fromImaginary = times(im, sine);
-      Value imaginary = times(im, cosine), fromReal = times(re, sine);
-      re = isInverse ? add(real, fromImaginary) : subtract(real, fromImaginary);
-      im = isInverse ? subtract(imaginary, fromReal) : add(imaginary, fromReal);
+    auto at = [&](int64_t number) {
+      Digits own = digits;
+      own.offsets[digit] = program.builder.getIndexAttr(number);
+      own.sizes[digit] = 1;
+      return own;
+    };
+    SmallVector<Complex> points;
+    for (int64_t n = 0; n != shape.radices[digit]; ++n) {
+      Complex point{program.reshape(load(0, at(n)), {SpectrumShape::lanes}),
+                    program.reshape(load(1, at(n)), {SpectrumShape::lanes})};
+      // The digit's own angles begin with none.
+      bool isTurned = table && (n != 0 || table != digit || digit == 0);
+      points.push_back(isTurned ? turn(point, *table, at(n), isInverse)
+                                : point);
     }
-    auto stack = VectorType::get({2 * radix, columns * lanes}, b.getF32Type());
-    Value rows = tile::ConcatOp::create(b, loc, stack, toRows(re), toRows(im),
-                                        /*dim=*/0);
-    Value result = multiply(program, matrix, rows, nullptr, tile::MmaForm::NN);
-    auto half = VectorType::get({radix, columns * lanes}, b.getF32Type());
-    SmallVector<int64_t> shapeOfTile = addLanes(digits.sizes);
-    for (int64_t part : {0, 1}) {
-      Value out = tile::SliceOp::create(b, loc, half, result,
-                                        ArrayRef<int64_t>{part * radix, 0});
-      store(toDigits(out, shapeOfTile), part, digits);
+    points = transformPoints(points, isInverse);
+    for (auto [n, point] : llvm::enumerate(points)) {
+      store(point.re, 0, at(n));
+      store(point.im, 1, at(n));
     }
     return success();
   });

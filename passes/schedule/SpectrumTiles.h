@@ -18,14 +18,14 @@ namespace sennit::schedule {
 /// first forward and last back. Frequencies keep the places of their digits:
 /// nothing is ever reversed (Cooley and Tukey 1965; Bailey 1990).
 struct SpectrumShape {
-  /// N points, a power of 2 that is at least 16, and `count` spectra in the
-  /// second dimension of memory.
+  /// N points, a power of 2 that is at least 16.
   SpectrumShape(int64_t points, int64_t channels);
 
   int64_t digits() const { return radices.size(); }
   /// Rows from one value of a digit to the next.
   int64_t stride(int64_t digit) const;
-  /// [sequence, slot, tile of channels, part, digits.., channel].
+  /// [sequence, slot, tile of channels, part, digits.., channel], with one
+  /// place more for each digit than it has values.
   mlir::RankedTensorType getType(mlir::Type f32, int64_t sequences,
                                  int64_t slots) const;
   /// The angles' cosines and sines, [table, part, digits..]: table 0 turns the
@@ -67,7 +67,7 @@ public:
   forRows(llvm::function_ref<mlir::LogicalResult(mlir::Value first,
                                                  const Digits &digits)>
               body);
-  int64_t rowsOfRun() const { return shape.radices.back(); }
+  int64_t rowsOfRun() const { return shape.stride(shape.digits() - 3); }
 
   /// All passes, from rows to frequencies, with the turn before them; or back,
   /// without the turn behind them and without the division by N.
@@ -78,8 +78,16 @@ private:
   forDigits(llvm::ArrayRef<int64_t> sizes,
             llvm::function_ref<mlir::LogicalResult(const Digits &)> body);
   mlir::LogicalResult emitPass(int64_t digit, std::optional<int64_t> table,
-                               mlir::Value matrix, bool isInverse);
-  mlir::Value makeMatrix(int64_t radix, bool isInverse);
+                               bool isInverse);
+  /// One point of all lanes.
+  struct Complex {
+    mlir::Value re, im;
+  };
+  Complex turnEighths(Complex point, int64_t eighths, bool isInverse);
+  Complex turn(Complex point, int64_t table, const Digits &digits,
+               bool isInverse);
+  llvm::SmallVector<Complex> transformPoints(llvm::ArrayRef<Complex> points,
+                                             bool isInverse);
 
   Program &program;
   const SpectrumShape &shape;
