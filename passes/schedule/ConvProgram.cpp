@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Remarks.h"
+#include <limits>
 
 using namespace mlir;
 
@@ -234,6 +235,13 @@ static int64_t chooseBlock(KernelBuilder &kernel, seq::ConvOp conv) {
            "where threads share an item, taps are added up one by one";
     return 1;
   }
+  int64_t rows = kernel.rowBound(conv.getInput(), conv.getTokenDim());
+  if (rows == std::numeric_limits<int64_t>::max()) {
+    remark::missed(conv.getLoc(), options)
+        << "a kernel counts the rows, and spectra need memory for the most of "
+           "them, so taps are added up one by one";
+    return 1;
+  }
   auto input = conv.getInput().getType();
   int64_t sequences =
       conv.isBatched() && !input.isDynamicDim(0) ? input.getDimSize(0) : 1;
@@ -242,10 +250,8 @@ static int64_t chooseBlock(KernelBuilder &kernel, seq::ConvOp conv) {
   if (auto hint = conv.getBlock())
     block = *hint < least ? 1 : llvm::bit_floor(uint64_t(*hint));
   else
-    block = getConvBlock(
-        kernel.core,
-        {sequences, kernel.rowBound(conv.getInput(), conv.getTokenDim()),
-         conv.getChannels(), conv.getTaps(), bool(conv.getWindow())});
+    block = getConvBlock(kernel.core, {sequences, rows, conv.getChannels(),
+                                       conv.getTaps(), bool(conv.getWindow())});
   if (block == 1)
     remark::analysis(conv.getLoc(), options) << "taps are added up one by one";
   else

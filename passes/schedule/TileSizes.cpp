@@ -27,6 +27,9 @@ int64_t getDivisor(int64_t extent, int64_t most) {
 }
 
 int64_t roundUpRows(int64_t rows, int64_t most) {
+  // Rows that a kernel counts have no bound, and none rounded up.
+  if (rows >= most)
+    return most;
   return std::min<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(rows, 1)),
                            most);
 }

@@ -59,6 +59,20 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
     }
     return %y : tensor<512x8xf32>
   }
+
+  // CHECK-LABEL: func.func @counted_rows_go_by_taps
+  func.func @counted_rows_go_by_taps(%y: tensor<?x8xf32>, %w: tensor<8x64xf32>, %c: i32) -> tensor<?x8xf32> {
+    // CHECK: rt.dispatch @conv
+    // CHECK-NOT: rt.dispatch
+    %n = arith.index_cast %c : i32 to index
+    %x = tensor.extract_slice %y[0, 0] [%n, 8] [1, 1] : tensor<?x8xf32> to tensor<?x8xf32>
+    %z = seq.kernel "conv" -> tensor<?x8xf32> {
+      // REMARK: [[@LINE+1]]:{{.*}}[Missed] ConvForm {{.*}}a kernel counts the rows, and spectra need memory for the most of them, so taps are added up one by one
+      %0 = seq.conv %x, %w {block = 32 : i64} : tensor<?x8xf32>, tensor<8x64xf32>
+      seq.yield %0 : tensor<?x8xf32>
+    }
+    return %z : tensor<?x8xf32>
+  }
 }
 
 // -----
