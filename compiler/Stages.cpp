@@ -19,6 +19,7 @@ static const Stage stages[] = {
      "at load",
      "sennit-inline-skips,canonicalize,cse,sennit-generalize-ops,sennit-raise-"
      "attention,"
+     "sennit-merge-reductions,"
      "sennit-round-operands,sennit-hoist-parameters,sennit-derive-entry-points,"
      "sennit-split-scans,"
      "cse,"

@@ -4,6 +4,7 @@
 #include "dialects/seq/SeqForms.h"
 
 #include "dialects/rt/Rt.h"
+#include "dialects/seq/SeqReductions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
@@ -50,19 +51,26 @@ static bool isNeutral(Operation *merge, Value start) {
   return value.getValue().isInfinity() && value.getValue().isNegative();
 }
 
+/// Whether all results stand at the loops but the last, which reduces.
+static bool reducesLastLoop(linalg::GenericOp op) {
+  unsigned loops = op.getNumLoops();
+  if (op.getNumReductionLoops() != 1 ||
+      op.getIteratorTypesArray().back() != utils::IteratorType::reduction)
+    return false;
+  AffineMap rows = AffineMap::getMultiDimIdentityMap(loops, op.getContext())
+                       .getMajorSubMap(loops - 1);
+  return llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
+    return op.getMatchingIndexingMap(&init) == rows;
+  });
+}
+
 bool isRowReduction(Operation *op) {
   auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
-  if (!generic || generic.getNumDpsInits() != 1 ||
-      generic->getNumResults() != 1 || generic.getNumReductionLoops() != 1 ||
-      !readsByProjection(generic))
+  if (!generic || !reducesLastLoop(generic) || !readsByProjection(generic))
     return false;
-  unsigned loops = generic.getNumLoops();
-  auto kinds = generic.getIteratorTypesArray();
-  if (kinds.back() != utils::IteratorType::reduction)
-    return false;
-  AffineMap out = generic.getMatchingIndexingMap(generic.getDpsInitOperand(0));
-  if (out != AffineMap::getMultiDimIdentityMap(loops, op->getContext())
-                 .getMajorSubMap(loops - 1))
+  if (isCorrected(op))
+    return true;
+  if (generic.getNumDpsInits() != 1)
     return false;
   Operation *merge = getMergeOp(generic);
   if (!isa_and_nonnull<arith::AddFOp, arith::MaximumFOp>(merge))

@@ -16,7 +16,8 @@ bool isElementwise(mlir::Operation *op);
 
 /// A `linalg.generic` of one result that merges the last dimension of its
 /// domain: `out = out (+) f(inputs)` with (+) one of addf and maximumf, started
-/// from a fill with the neutral element.
+/// from a fill with the neutral element; or of several, where sums are
+/// corrected as a statistic moves (SeqReductions.h).
 bool isRowReduction(mlir::Operation *op);
 
 /// A product of activations with a matrix: `linalg.matmul` of the form

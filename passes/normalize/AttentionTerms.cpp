@@ -6,37 +6,11 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
+#include <limits>
+
 using namespace mlir;
 
 namespace sennit::normalize {
-
-static bool isNumber(const Term &term, double value) {
-  std::optional<APFloat> constant = getConstant(term);
-  return constant && constant->convertToDouble() == value;
-}
-
-/// The term behind the guard `x == special ? instead : x`.
-static const Term &unguard(const Term &term, double special, double instead) {
-  if (!term.is<arith::SelectOp>() || !isNumber(*term.children[1], instead))
-    return term;
-  const Term &condition = *term.children[0];
-  auto compare = dyn_cast_or_null<arith::CmpFOp>(condition.op);
-  if (!compare || compare.getPredicate() != arith::CmpFPredicate::OEQ ||
-      !isNumber(*condition.children[1], special) ||
-      !(*condition.children[0] == *term.children[2]))
-    return term;
-  return *term.children[2];
-}
-
-static bool startsAt(Reduction reduction, double value) {
-  auto fill =
-      reduction.op.getDpsInits().front().getDefiningOp<linalg::FillOp>();
-  return fill &&
-         isNumber(
-             Term{
-                 Term::Kind::Scalar, fill.getInputs().front(), {}, nullptr, {}},
-             value);
-}
 
 namespace {
 /// A sum of products of two tensors.
@@ -46,7 +20,7 @@ struct Product {
 
   static std::optional<Product> match(Value tensor) {
     std::optional<Reduction> sum = Reduction::match(tensor);
-    if (!sum || !isa<arith::AddFOp>(sum->merge) || !startsAt(*sum, 0))
+    if (!sum || !sum->isSum())
       return std::nullopt;
     auto product = sum->element.getDefiningOp<arith::MulFOp>();
     if (!product)
@@ -121,8 +95,7 @@ private:
       return false;
     const Term &divisor = unguard(*weight->children[1], 0, 1);
     std::optional<Reduction> sum = Reduction::match(divisor.value);
-    if (!divisor.isElement() || !sum || !isa<arith::AddFOp>(sum->merge) ||
-        !startsAt(*sum, 0))
+    if (!divisor.isElement() || !sum || !sum->isSum())
       return decline("exponentials are divided by something else than a sum");
     if (!(*sum->traceElement(tracer, divisor.map, key) == exponential))
       return decline("the divisor is not the sum of the same exponentials, so "
@@ -131,9 +104,7 @@ private:
     const Term &shift = unguard(*exponential.children[0]->children[1],
                                 -std::numeric_limits<double>::infinity(), 0);
     std::optional<Reduction> most = Reduction::match(shift.value);
-    if (!shift.isElement() || !most ||
-        !isa<arith::MaximumFOp, arith::MaxNumFOp>(most->merge) ||
-        !startsAt(*most, -std::numeric_limits<double>::infinity()))
+    if (!shift.isElement() || !most || !most->isMaximum())
       return decline(
           "the exponent is shifted by something else than a maximum");
     if (!(*most->traceElement(tracer, shift.map, key) == *found.score))

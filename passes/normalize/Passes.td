@@ -128,6 +128,34 @@ def RaiseAttention : Pass<"sennit-raise-attention", "::mlir::ModuleOp"> {
                            "::mlir::linalg::LinalgDialect", "::mlir::arith::ArithDialect"];
 }
 
+def MergeReductions : Pass<"sennit-merge-reductions", "::mlir::ModuleOp"> {
+  let summary = "run cascades of reductions over long rows as one loop";
+  let description = [{
+    ```mlir
+    %m = linalg.generic { max of x }    %l = linalg.generic { sum of exp(x - m) }
+    // becomes
+    %m, %l = linalg.generic {seq.corrected} {
+      m' = max(m, x)    l' = l * exp(m - m') + exp(x - m')
+    }
+    ```
+
+    Reductions that read the result of another over the same rows join its loop
+    where what they add is a sum of products of functions of the element or of
+    the statistic alone. The sums are then corrected whenever the statistic moves
+    (about a maximum or a mean), or scaled behind the loop where they do not
+    depend on it. The mark says that a block of elements may be merged like one.
+    Declines, with a remark, what has no correction, and rows that stay in the
+    nearest cache between two passes. docs/rationale/reductions.md has the
+    conditions.
+  }];
+  let options = [
+    Option<"cacheBytes", "cache-bytes", "int64_t", "-1",
+           "bytes of a row that stay in reach between two passes; -1: the nearest cache of the machine">];
+  let dependentDialects = ["::sennit::seq::SeqDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+}
+
 def SplitScans : Pass<"sennit-split-scans", "::mlir::ModuleOp"> {
   let summary = "cut scans into segments that run beside each other";
   let description = [{

@@ -19,7 +19,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Remarks.h"
 
@@ -159,20 +158,20 @@ private:
   // The score region
   //===--------------------------------------------------------------------===//
 
+  static bool isConstant(const Term &term) {
+    Operation *op = term.value.getDefiningOp();
+    return op && op->hasTrait<OpTrait::ConstantLike>();
+  }
+
   void collectCaptures(const Term &term) {
     if (!visited.insert(&term).second)
       return;
     bool isCaptured = (term.isElement() && &term != found.product) ||
-                      (term.kind == Term::Kind::Scalar && !getConstantOp(term));
+                      (term.kind == Term::Kind::Scalar && !isConstant(term));
     if (isCaptured && !llvm::is_contained(captures, term.value))
       captures.push_back(term.value);
     for (const TermPtr &child : term.children)
       collectCaptures(*child);
-  }
-
-  static Operation *getConstantOp(const Term &term) {
-    Operation *op = term.value.getDefiningOp();
-    return op && op->hasTrait<OpTrait::ConstantLike>() ? op : nullptr;
   }
 
   void buildScore(seq::AttentionOp attention) {
@@ -187,8 +186,9 @@ private:
     Block *block =
         b.createBlock(&attention.getScore(), {}, types,
                       SmallVector<Location>(types.size(), b.getLoc()));
-    Value score = emit(*found.score, *block);
-    seq::YieldOp::create(b, score);
+    TermEmitter emitter(b,
+                        [&](const Term &term) { return leaf(term, *block); });
+    seq::YieldOp::create(b, emitter.emit(*found.score));
   }
 
   /// The region's index for a loop.
@@ -203,30 +203,12 @@ private:
     return block.getArgument(llvm::is_contained(found.sequences, dim) ? 1 : 2);
   }
 
-  Value emit(const Term &term, Block &block) {
-    if (Value known = emitted.lookup(&term))
-      return known;
-    Value value = emitOnce(term, block);
-    emitted[&term] = value;
-    return value;
-  }
-
-  Value emitOnce(const Term &term, Block &block) {
+  /// What the region has of the computation outside.
+  Value leaf(const Term &term, Block &block) {
     if (&term == found.product)
       return block.getArgument(0);
     if (term.kind == Term::Kind::Index)
       return getIndex(term.map.getResult(0), block);
-    if (term.kind == Term::Kind::Operation) {
-      IRMapping mapping;
-      for (auto [operand, child] :
-           llvm::zip_equal(term.op->getOperands(), term.children))
-        if (!mapping.contains(operand))
-          mapping.map(operand, emit(*child, block));
-      return b.clone(*term.op, mapping)->getResult(0);
-    }
-    if (Operation *constant = getConstantOp(term);
-        constant && term.kind == Term::Kind::Scalar)
-      return b.clone(*constant)->getResult(0);
     auto *position = llvm::find(captures, term.value);
     Value captured = block.getArgument(5 + (position - captures.begin()));
     if (!term.isElement())
@@ -241,7 +223,6 @@ private:
   ImplicitLocOpBuilder b;
   SmallVector<Value> captures;
   DenseSet<const Term *> visited;
-  DenseMap<const Term *, Value> emitted;
 };
 
 struct RaiseAttention : impl::RaiseAttentionBase<RaiseAttention> {

@@ -5,7 +5,11 @@
 
 #include "dialects/seq/SeqForms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
+
+#include <limits>
 
 using namespace mlir;
 
@@ -66,12 +70,38 @@ TermPtr Tracer::trace(Value tensor, AffineMap map) {
   return term;
 }
 
+/// The place in the source of a reshape that inserts dimensions of one, or
+/// nothing where it does more.
+static std::optional<AffineMap> getPlaceBehind(tensor::ExpandShapeOp expand,
+                                               AffineMap map) {
+  SmallVector<AffineExpr> source;
+  for (const ReassociationIndices &group : expand.getReassociationIndices()) {
+    AffineExpr kept = getAffineConstantExpr(0, map.getContext());
+    bool isKept = false;
+    for (int64_t dim : group) {
+      if (expand.getType().getDimSize(dim) == 1)
+        continue;
+      if (isKept)
+        return std::nullopt;
+      kept = map.getResult(dim);
+      isKept = true;
+    }
+    source.push_back(kept);
+  }
+  return AffineMap::get(map.getNumDims(), 0, source, map.getContext());
+}
+
 TermPtr Tracer::compute(Value tensor, AffineMap map) {
   Operation *op = tensor.getDefiningOp();
+  auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(op);
+  if (expand && seesBehindReshapes)
+    if (auto behind = getPlaceBehind(expand, map))
+      return trace(expand.getSrc(), *behind);
   if (auto fill = dyn_cast_or_null<linalg::FillOp>(op))
     return makeLeaf(Term::Kind::Scalar, fill.getInputs().front(), {});
-  if (!isa<RankedTensorType>(tensor.getType()))
-    return makeLeaf(Term::Kind::Scalar, tensor, {});
+  TermPtr scalar = makeLeaf(Term::Kind::Scalar, tensor, {});
+  if (!isa<RankedTensorType>(tensor.getType()) || getConstant(*scalar))
+    return scalar;
   auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
   bool isMap = generic && generic.getNumDpsInits() == 1 &&
                generic.getNumParallelLoops() == generic.getNumLoops() &&
@@ -115,6 +145,20 @@ TermPtr Reduction::traceElement(Tracer &tracer, AffineMap at,
   return tracer.traceScalar(element, op, inLoopsOf(at, merged));
 }
 
+bool Reduction::startsAt(double value) {
+  auto fill = op.getDpsInits().front().getDefiningOp<linalg::FillOp>();
+  return fill &&
+         isNumber(*makeLeaf(Term::Kind::Scalar, fill.getInputs().front(), {}),
+                  value);
+}
+
+bool Reduction::isSum() { return isa<arith::AddFOp>(merge) && startsAt(0); }
+
+bool Reduction::isMaximum() {
+  return isa<arith::MaximumFOp, arith::MaxNumFOp>(merge) &&
+         startsAt(-std::numeric_limits<double>::infinity());
+}
+
 std::optional<APFloat> getConstant(const Term &term) {
   if (term.kind != Term::Kind::Scalar)
     return std::nullopt;
@@ -126,6 +170,52 @@ std::optional<APFloat> getConstant(const Term &term) {
       isa<FloatType>(splat.getElementType()))
     return splat.getSplatValue<APFloat>();
   return std::nullopt;
+}
+
+bool isNumber(const Term &term, double value) {
+  std::optional<APFloat> constant = getConstant(term);
+  return constant && constant->convertToDouble() == value;
+}
+
+const Term &unguard(const Term &term, double special, double instead) {
+  if (!term.is<arith::SelectOp>() || !isNumber(*term.children[1], instead))
+    return term;
+  const Term &condition = *term.children[0];
+  auto compare = dyn_cast_or_null<arith::CmpFOp>(condition.op);
+  if (!compare || compare.getPredicate() != arith::CmpFPredicate::OEQ ||
+      !isNumber(*condition.children[1], special) ||
+      !(*condition.children[0] == *term.children[2]))
+    return term;
+  return *term.children[2];
+}
+
+Value TermEmitter::emit(const Term &term) {
+  if (Value known = emitted.lookup(&term))
+    return known;
+  Value value = emitOnce(term);
+  emitted[&term] = value;
+  return value;
+}
+
+Value TermEmitter::emitOnce(const Term &term) {
+  if (term.kind == Term::Kind::Operation) {
+    SmallVector<Value> operands;
+    for (const TermPtr &child : term.children)
+      operands.push_back(emit(*child));
+    Operation *clone = builder.clone(*term.op);
+    clone->setOperands(operands);
+    return clone->getResult(0);
+  }
+  Operation *source =
+      term.kind == Term::Kind::Scalar ? term.value.getDefiningOp() : nullptr;
+  if (std::optional<APFloat> number = getConstant(term))
+    return arith::ConstantOp::create(
+        builder, term.value.getLoc(),
+        builder.getFloatAttr(getElementTypeOrSelf(term.value.getType()),
+                             *number));
+  if (source && source->hasTrait<OpTrait::ConstantLike>())
+    return builder.clone(*source)->getResult(0);
+  return leaf(term);
 }
 
 } // namespace sennit::normalize

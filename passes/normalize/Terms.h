@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
+#include <functional>
 #include <memory>
 
 namespace sennit::normalize {
@@ -42,6 +43,11 @@ using TermPtr = std::shared_ptr<Term>;
 /// Traces elements, each once: terms share what computations share.
 class Tracer {
 public:
+  /// Whether to look behind reshapes that insert dimensions of one, as behind
+  /// maps that rename dimensions.
+  explicit Tracer(bool seesBehindReshapes = false)
+      : seesBehindReshapes(seesBehindReshapes) {}
+
   /// What `tensor` is at `map` of some loops.
   TermPtr trace(mlir::Value tensor, mlir::AffineMap map);
   /// What `scalar` of the body of `op` is, where the op's loops are `loops`.
@@ -51,6 +57,7 @@ public:
 private:
   TermPtr compute(mlir::Value tensor, mlir::AffineMap map);
 
+  bool seesBehindReshapes;
   llvm::DenseMap<std::pair<mlir::Value, mlir::AffineMap>, TermPtr> elements,
       scalars;
 };
@@ -72,10 +79,36 @@ struct Reduction {
                        mlir::AffineExpr merged);
   /// The reduction's own loops in those of such a trace.
   mlir::AffineMap inLoopsOf(mlir::AffineMap at, mlir::AffineExpr merged);
+  /// Whether it starts from `value` in all elements.
+  bool startsAt(double value);
+  /// Whether it is the sum of its elements, or their maximum.
+  bool isSum();
+  bool isMaximum();
 };
 
 /// The number that a scalar is, if it is a constant; of a splat too.
 std::optional<llvm::APFloat> getConstant(const Term &term);
+bool isNumber(const Term &term, double value);
+
+/// The term behind the guard `x == special ? instead : x`.
+const Term &unguard(const Term &term, double special, double instead);
+
+/// Writes terms as ops, each once. `leaf` gives the values of what is no
+/// operation and no constant.
+class TermEmitter {
+public:
+  using Leaf = std::function<mlir::Value(const Term &)>;
+  TermEmitter(mlir::OpBuilder &builder, Leaf leaf)
+      : builder(builder), leaf(std::move(leaf)) {}
+  mlir::Value emit(const Term &term);
+
+private:
+  mlir::Value emitOnce(const Term &term);
+
+  mlir::OpBuilder &builder;
+  Leaf leaf;
+  llvm::DenseMap<const Term *, mlir::Value> emitted;
+};
 
 } // namespace sennit::normalize
 

@@ -120,23 +120,25 @@ LogicalResult BodyEmitter::emitOp(Operation *inner) {
   return success();
 }
 
-LogicalResult BodyEmitter::run(ArrayRef<Operation *> skipped) {
+LogicalResult BodyEmitter::readOperands(bool isInput) {
   for (OpOperand &operand : op->getOpOperands()) {
     BlockArgument argument = op.getMatchingBlockArgument(&operand);
-    // A merge takes its accumulator elsewhere, but its element from here.
-    bool isInput = op.isDpsInput(&operand);
-    bool isRead = llvm::any_of(argument.getUsers(), [&](Operation *user) {
-      return isInput || !llvm::is_contained(skipped, user);
-    });
-    if (!isRead || mapping.contains(argument))
+    if (op.isDpsInput(&operand) != isInput || argument.use_empty() ||
+        mapping.contains(argument))
       continue;
     FailureOr<Value> tile = readOperand(program, op, operand, loops);
     if (failed(tile))
       return failure();
     map(argument, *tile);
   }
+  return success();
+}
+
+LogicalResult BodyEmitter::run() {
+  if (failed(readInputs()) || failed(readOperands(/*isInput=*/false)))
+    return failure();
   for (Operation &inner : op.getBody()->without_terminator())
-    if (!llvm::is_contained(skipped, &inner) && failed(emitOp(&inner)))
+    if (failed(emitOp(&inner)))
       return failure();
   return success();
 }

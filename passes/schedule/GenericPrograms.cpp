@@ -2,13 +2,13 @@
 // their loops.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
-#include "passes/schedule/GenericTiles.h"
+#include "passes/schedule/GenericMerges.h"
 #include "passes/schedule/TileSizes.h"
 
 #include "dialects/seq/SeqForms.h"
+#include "dialects/seq/SeqReductions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 #include <numeric>
 
@@ -18,52 +18,6 @@ namespace sennit::schedule {
 
 // What a tile of the loops holds at most, unless a row reduction wants its row.
 static constexpr int64_t mostElements = 16384;
-
-//===----------------------------------------------------------------------===//
-// Merges
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// One result as `accumulator (+) element` with an op that tiles can reduce by.
-struct Merge {
-  Operation *op;
-  Value element;
-  tile::ReduceKind kind;
-};
-} // namespace
-
-static std::optional<tile::ReduceKind> getReduceKind(Operation *op) {
-  using tile::ReduceKind;
-  return llvm::TypeSwitch<Operation *, std::optional<ReduceKind>>(op)
-      .Case<arith::AddFOp, arith::AddIOp>([](auto) { return ReduceKind::Add; })
-      .Case<arith::MulFOp, arith::MulIOp>([](auto) { return ReduceKind::Mul; })
-      .Case<arith::MaximumFOp, arith::MaxSIOp>(
-          [](auto) { return ReduceKind::Max; })
-      .Case<arith::MinimumFOp, arith::MinSIOp>(
-          [](auto) { return ReduceKind::Min; })
-      .Case<arith::AndIOp>([](auto) { return ReduceKind::And; })
-      .Case<arith::OrIOp>([](auto) { return ReduceKind::Or; })
-      .Default([](Operation *) { return std::nullopt; });
-}
-
-/// The merges of all results, or nothing when one of them is more than that.
-static std::optional<SmallVector<Merge>> findMerges(linalg::GenericOp op) {
-  SmallVector<Merge> merges;
-  for (auto [init, yielded] :
-       llvm::zip_equal(op.getDpsInitsMutable(),
-                       op.getBody()->getTerminator()->getOperands())) {
-    BlockArgument acc = op.getMatchingBlockArgument(&init);
-    Operation *merge = yielded.getDefiningOp();
-    auto kind = merge ? getReduceKind(merge) : std::nullopt;
-    if (!kind || !acc.hasOneUse() || *acc.user_begin() != merge ||
-        !merge->hasOneUse())
-      return std::nullopt;
-    Value element = merge->getOperand(0) == acc ? merge->getOperand(1)
-                                                : merge->getOperand(0);
-    merges.push_back({merge, element, *kind});
-  }
-  return merges;
-}
 
 //===----------------------------------------------------------------------===//
 // One tile
@@ -82,14 +36,20 @@ private:
   void walkResults();
   void chooseOrder();
   void chooseSteps();
-  bool isWalkedByRows() { return seq::isRowReduction(op); }
+  bool isWalkedByRows() {
+    return seq::isRowReduction(op) && !seq::isCorrected(op);
+  }
   SmallVector<int64_t> getReductions();
   SmallVector<int64_t> getParallelDims();
 
   FailureOr<SmallVector<Value>> emitMap();
   FailureOr<SmallVector<Value>> emitMerges(ArrayRef<Merge> merges);
   FailureOr<SmallVector<Value>> emitSerially();
-  FailureOr<Value> mergeTile(const Merge &merge, BodyEmitter &body);
+  FailureOr<SmallVector<Value>> mergeStep(ArrayRef<Merge> merges,
+                                          ValueRange carries);
+  Value mergeTile(const Merge &merge, Value tile);
+  Value sumConstants(const Merge &merge, VectorType type);
+  Value countElements();
   Value maskOutside(Value tile, Operation *merge);
   Value combine(const Merge &merge, Value a, Value b);
   using Step = function_ref<FailureOr<SmallVector<Value>>(ValueRange)>;
@@ -163,6 +123,9 @@ void GenericEmitter::chooseOrder() {
 /// outwards while the tile stays small.
 void GenericEmitter::chooseSteps() {
   int64_t room = mostElements;
+  // A step of a corrected loop walks its elements more than once.
+  if (seq::isCorrected(op))
+    room = std::min(room, program.kernel.core.getL1Bytes() / 2 / 4);
   for (int64_t size : loops.box.sizes)
     room = std::max<int64_t>(room / size, 1);
   SmallVector<int64_t> extents = op.getStaticLoopRanges();
@@ -257,13 +220,6 @@ FailureOr<SmallVector<Value>> GenericEmitter::fold(ArrayRef<int64_t> reductions,
   return SmallVector<Value>(results->begin(), results->end());
 }
 
-static TypedAttr getNeutral(Operation *merge, Type element) {
-  auto neutral = cast<TypedAttr>(*arith::getNeutralElement(merge));
-  if (auto number = dyn_cast<FloatAttr>(neutral))
-    return FloatAttr::get(element, number.getValueAsDouble());
-  return neutral;
-}
-
 /// `tile` with the neutral element where a step reaches past its loops.
 Value GenericEmitter::maskOutside(Value tile, Operation *merge) {
   auto type = cast<VectorType>(tile.getType());
@@ -294,10 +250,36 @@ Value GenericEmitter::combine(const Merge &merge, Value left, Value right) {
   return clone->getResult(0);
 }
 
+/// How many elements of each result this step has.
+Value GenericEmitter::countElements() {
+  Value count = program.index(1);
+  for (int64_t loop : getReductions()) {
+    int64_t extent = op.getStaticLoopRanges()[loop],
+            size = loops.box.sizes[loop];
+    Value inside = program.index(size);
+    if (size != 1 && (ShapedType::isDynamic(extent) || extent % size != 0))
+      inside = arith::MinSIOp::create(
+          b, program.loc, inside,
+          arith::SubIOp::create(b, program.loc, getExtent(loop),
+                                program.value(loops.box.offsets[loop])));
+    count = b.createOrFold<arith::MulIOp>(program.loc, count, inside);
+  }
+  return count;
+}
+
+/// A sum of as many constants as this step has elements, for each result.
+Value GenericEmitter::sumConstants(const Merge &merge, VectorType type) {
+  Value count = arith::IndexCastOp::create(b, program.loc, b.getI32Type(),
+                                           countElements());
+  count = arith::SIToFPOp::create(b, program.loc, type.getElementType(), count);
+  auto constant = merge.element.getDefiningOp<arith::ConstantOp>();
+  Value each = arith::ConstantOp::create(b, program.loc, constant.getValue());
+  count = arith::MulFOp::create(b, program.loc, count, each);
+  return program.broadcast(count, type.getShape(), {});
+}
+
 /// This step's elements of one result, merged along all reduced loops.
-FailureOr<Value> GenericEmitter::mergeTile(const Merge &merge,
-                                           BodyEmitter &body) {
-  Value tile = body.lookup(merge.element);
+Value GenericEmitter::mergeTile(const Merge &merge, Value tile) {
   auto type = cast<VectorType>(tile.getType());
   Type element = getAccumulated(type.getElementType());
   if (element != type.getElementType())
@@ -315,6 +297,54 @@ FailureOr<Value> GenericEmitter::mergeTile(const Merge &merge,
   return tile;
 }
 
+/// The results after a step, from those before it: null is the neutral one.
+/// What depends on results alone is computed once a row, and read by all of its
+/// elements.
+FailureOr<SmallVector<Value>> GenericEmitter::mergeStep(ArrayRef<Merge> merges,
+                                                        ValueRange carries) {
+  Loops parallel{loops.box, {}};
+  llvm::append_range(parallel.order, getParallelDims());
+  SmallVector<int64_t> rowDims = llvm::map_to_vector(
+      parallel.order, [&](int64_t loop) { return loops.dimOf(loop); });
+  BodyEmitter rows(program, op, parallel), body(program, op, loops);
+  DenseSet<Value> perRow = findValuesOfRows(op);
+  for (auto [init, carry] : llvm::zip_equal(op.getDpsInitsMutable(), carries))
+    if (carry)
+      rows.map(op.getMatchingBlockArgument(&init), carry);
+  if (failed(body.readInputs()))
+    return failure();
+  for (Operation &inner : op.getBody()->without_terminator()) {
+    auto *merge = llvm::find_if(
+        merges, [&](const Merge &merge) { return merge.op == &inner; });
+    if (merge != merges.end()) {
+      Value before =
+          rows.isMapped(merge->before) ? rows.lookup(merge->before) : Value();
+      Value tile =
+          before && merge->addsConstants()
+              ? sumConstants(*merge, cast<VectorType>(before.getType()))
+              : mergeTile(*merge, body.lookup(merge->element));
+      if (before)
+        tile = combine(*merge, before, tile);
+      rows.map(inner.getResult(0), tile);
+      continue;
+    }
+    if (perRow.contains(inner.getResult(0))) {
+      if (failed(rows.emitOp(&inner)))
+        return failure();
+      continue;
+    }
+    for (Value operand : inner.getOperands())
+      if (perRow.contains(operand) && !body.isMapped(operand))
+        body.map(operand, program.broadcast(rows.lookup(operand), loops.shape(),
+                                            rowDims));
+    if (failed(body.emitOp(&inner)))
+      return failure();
+  }
+  return llvm::map_to_vector(merges, [&](const Merge &merge) {
+    return rows.lookup(merge.op->getResult(0));
+  });
+}
+
 /// The tile of an init is that of its parallel loops.
 static Value dropReduced(Program &program, Value tile, linalg::GenericOp op,
                          const Loops &loops) {
@@ -323,18 +353,6 @@ static Value dropReduced(Program &program, Value tile, linalg::GenericOp op,
     if (op.getIteratorTypesArray()[loop] == utils::IteratorType::parallel)
       shape.push_back(loops.box.sizes[loop]);
   return program.reshape(tile, shape);
-}
-
-/// Whether merging with `init` changes nothing.
-static bool isNeutralInit(OpOperand &init, Operation *merge) {
-  auto value = getSplatValue(init.get());
-  if (!value)
-    return false;
-  TypedAttr neutral = *arith::getNeutralElement(merge);
-  auto number = dyn_cast<FloatAttr>(*value);
-  if (number && isa<arith::AddFOp>(merge))
-    return number.getValue().isZero();
-  return *value == neutral;
 }
 
 FailureOr<SmallVector<Value>>
@@ -356,21 +374,7 @@ GenericEmitter::emitMerges(ArrayRef<Merge> merges) {
     inits.push_back(start);
   }
   chooseSteps();
-  auto step = [&](ValueRange carries) -> FailureOr<SmallVector<Value>> {
-    BodyEmitter body(program, op, loops);
-    if (failed(body.run(llvm::map_to_vector(
-            merges, [](const Merge &merge) { return merge.op; }))))
-      return failure();
-    SmallVector<Value> next;
-    for (auto [i, merge] : llvm::enumerate(merges)) {
-      FailureOr<Value> tile = mergeTile(merge, body);
-      if (failed(tile))
-        return failure();
-      Value carry = carries.empty() ? inits[i] : carries[i];
-      next.push_back(carry ? combine(merge, carry, *tile) : *tile);
-    }
-    return next;
-  };
+  auto step = [&](ValueRange carries) { return mergeStep(merges, carries); };
   SmallVector<int64_t> reductions = getReductions();
   bool isWhole = llvm::all_of(reductions, [&](int64_t loop) {
     return op.getStaticLoopRanges()[loop] == loops.box.sizes[loop];
@@ -384,15 +388,14 @@ GenericEmitter::emitMerges(ArrayRef<Merge> merges) {
                                               return loops.box.sizes[loop];
                                             }),
                         element);
-    if (!isWhole && !init)
+    if (!init && (!isWhole || seq::isCorrected(op)))
       init = arith::ConstantOp::create(
           b, program.loc,
           DenseElementsAttr::get(type,
                                  Attribute(getNeutral(merge.op, element))));
-    if (!isWhole)
-      carries.push_back(init);
+    carries.push_back(init);
   }
-  auto results = isWhole ? step({}) : fold(reductions, carries, step);
+  auto results = isWhole ? step(carries) : fold(reductions, carries, step);
   if (failed(results))
     return failure();
   for (auto [result, merge] : llvm::zip_equal(*results, merges)) {

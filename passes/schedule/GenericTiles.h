@@ -45,8 +45,13 @@ public:
 
   /// States the tile of a value of the body.
   void map(mlir::Value scalar, mlir::Value tile) { mapping.map(scalar, tile); }
-  /// Emits all ops of the body but `skipped`, the terminator too.
-  llvm::LogicalResult run(llvm::ArrayRef<mlir::Operation *> skipped = {});
+  bool isMapped(mlir::Value scalar) const { return mapping.contains(scalar); }
+  /// Reads operands and emits all ops of the body but the terminator.
+  llvm::LogicalResult run();
+  /// Reads the inputs whose tiles are not stated.
+  llvm::LogicalResult readInputs() { return readOperands(/*isInput=*/true); }
+  /// Emits one op of the body, whose operands have tiles.
+  llvm::LogicalResult emitOp(mlir::Operation *inner);
   /// The tile of a value of the body or of a constant outside.
   mlir::Value lookup(mlir::Value scalar);
 
@@ -55,7 +60,7 @@ private:
   mlir::Value emitIndex(mlir::linalg::IndexOp index);
   mlir::Value castIndex(mlir::Value tile, mlir::Type to, bool isSigned);
   llvm::FailureOr<mlir::Value> emitExtract(mlir::Operation *extract);
-  llvm::LogicalResult emitOp(mlir::Operation *inner);
+  llvm::LogicalResult readOperands(bool isInput);
 
   Program &program;
   mlir::linalg::GenericOp op;

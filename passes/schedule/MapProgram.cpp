@@ -35,6 +35,16 @@ static bool reducesVectors(seq::KernelOp kernel) {
   });
 }
 
+/// Elements that an item reads for each of its rows where they are more than it
+/// writes: those of the longest row that is reduced.
+static int64_t getReducedWidth(seq::KernelOp kernel, int64_t rank) {
+  int64_t width = 1;
+  for (auto op : kernel.getBody().front().getOps<linalg::GenericOp>())
+    if (seq::isRowReduction(op) && int64_t(op.getNumLoops()) == rank + 1)
+      width = std::max(width, op.getStaticLoopRanges().back());
+  return width;
+}
+
 /// The dimensions of the outputs that operands of the kernel's maps have in
 /// their lanes, the last one apart.
 static SmallVector<int64_t> getTurnedDims(KernelBuilder &kernel, int64_t rank) {
@@ -113,6 +123,7 @@ static SmallVector<int64_t> getMapSizes(KernelBuilder &kernel, Value output) {
                             getRowTile(kernel.core, extentOf(dim), inner));
       inner *= sizes[dim];
     }
+  inner *= getReducedWidth(kernel.kernel, rank);
   sizes.front() = getRowTile(kernel.core, kernel.rowBound(output), inner);
   if (rank == 1 && reducesVectors(kernel.kernel) && !type.isDynamicDim(0))
     sizes.front() = extentOf(0);

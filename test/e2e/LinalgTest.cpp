@@ -58,5 +58,6 @@ INSTANTIATE_TEST_SUITE_P(Folds, Linalg, under(makeFolds()), nameOf);
 INSTANTIATE_TEST_SUITE_P(Contractions, Linalg, under(makeContractions()),
                          nameOf);
 INSTANTIATE_TEST_SUITE_P(Moves, Linalg, under(makeMoves()), nameOf);
+INSTANTIATE_TEST_SUITE_P(Cascades, Linalg, under(makeCascades()), nameOf);
 
 } // namespace

@@ -36,6 +36,8 @@ std::vector<LinalgSpecimen> makeMaps();
 std::vector<LinalgSpecimen> makeFolds();
 std::vector<LinalgSpecimen> makeContractions();
 std::vector<LinalgSpecimen> makeMoves();
+/// Reductions that read the results of others.
+std::vector<LinalgSpecimen> makeCascades();
 
 } // namespace sennit::test
 

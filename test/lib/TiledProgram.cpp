@@ -56,6 +56,7 @@ llvm::Error TiledProgram::schedule(int64_t mostRows) {
                 Builder(&context).getI64IntegerAttr(mostRows));
   PassManager generalize(&context);
   if (failed(parsePassPipeline("sennit-inline-skips,sennit-generalize-ops,"
+                               "sennit-merge-reductions{cache-bytes=0},"
                                "sennit-split-scans,sennit-verify-normalized",
                                generalize)) ||
       failed(generalize.run(*module)))
