@@ -3,9 +3,12 @@
 
 #include "passes/normalize/AttentionTerms.h"
 
+#include "passes/normalize/SeparableTerms.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
+#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -86,29 +89,67 @@ private:
                              : Operand{tensor, map};
   }
 
+  /// The maximum or the sums over the keys among the leaves of a term.
+  void collectReductions(const Term &term, const Term *&most,
+                         DenseSet<Value> &statistics) {
+    std::optional<Reduction> merged =
+        term.isElement() && !term.map.isFunctionOfDim(last.sum.loop)
+            ? Reduction::match(term.value)
+            : std::nullopt;
+    if (merged && (merged->isMaximum() || merged->isSum()))
+      statistics.insert(term.value);
+    if (merged && merged->isMaximum())
+      most = &term;
+    for (const TermPtr &child : term.children)
+      collectReductions(*child, most, statistics);
+  }
+
+  /// Whether a term is exp(s - m), but for factors that wait for the end.
+  static bool isExponential(const std::optional<Monomials> &form) {
+    return form && form->size() == 1 && form->front().power == 0 &&
+           std::fabs(form->front().rate - 1) < 1e-6 &&
+           form->front().coefficient == 1 && form->front().elements.empty();
+  }
+
+  /// The sum l of a factor 1 / l, behind exp(log(l)) and the guard of rows that
+  /// see nothing.
+  static const Term &findDivisor(const Term &factor) {
+    bool isLogarithm =
+        factor.is<math::ExpOp>() && factor.children[0]->is<math::LogOp>();
+    const Term &term = isLogarithm ? *factor.children[0]->children[0] : factor;
+    return unguard(term, 0, 1);
+  }
+
+  /// The weights are exp(s - m) / l: an exponential about the maximum, whose
+  /// sum and whose products with values have one correction, and what is
+  /// divided behind the loop.
   bool matchSoftmax(const TermPtr &weight) {
-    if (!weight->is<arith::DivFOp>())
+    const Term *most = nullptr;
+    DenseSet<Value> statistics;
+    collectReductions(*weight, most, statistics);
+    if (!most)
       return false;
-    const Term &exponential = *weight->children[0];
-    if (!exponential.is<math::ExpOp>() ||
-        !exponential.children[0]->is<arith::SubFOp>())
+    Reduction maximum = *Reduction::match(most->value);
+    found.score = maximum.traceElement(tracer, most->map, key);
+    Centre centre{seq::CorrectableReduction::Statistic::Max, found.score,
+                  most->value, double(getExtent(last.sum.loop))};
+    Separator separator(key, most->map, statistics, centre);
+    std::optional<Monomials> form = separator.separate(weight, reason);
+    if (!form)
       return false;
-    const Term &divisor = unguard(*weight->children[1], 0, 1);
-    std::optional<Reduction> sum = Reduction::match(divisor.value);
-    if (!divisor.isElement() || !sum || !sum->isSum())
+    if (!isExponential(form) || form->front().statistics.size() != 1 ||
+        !form->front().statistics.front().isInverse)
+      return decline("the weights are no exponentials divided by one sum");
+    const Term &divisor = findDivisor(*form->front().statistics.front().term);
+    std::optional<Reduction> sum =
+        divisor.isElement() ? Reduction::match(divisor.value) : std::nullopt;
+    if (!sum || !sum->isSum())
       return decline("exponentials are divided by something else than a sum");
-    if (!(*sum->traceElement(tracer, divisor.map, key) == exponential))
+    form =
+        separator.separate(sum->traceElement(tracer, divisor.map, key), reason);
+    if (!isExponential(form) || !form->front().statistics.empty())
       return decline("the divisor is not the sum of the same exponentials, so "
                      "it has no common correction with them");
-    found.score = exponential.children[0]->children[0];
-    const Term &shift = unguard(*exponential.children[0]->children[1],
-                                -std::numeric_limits<double>::infinity(), 0);
-    std::optional<Reduction> most = Reduction::match(shift.value);
-    if (!shift.isElement() || !most || !most->isMaximum())
-      return decline(
-          "the exponent is shifted by something else than a maximum");
-    if (!(*most->traceElement(tracer, shift.map, key) == *found.score))
-      return decline("the exponent is shifted by the maximum of other scores");
     return true;
   }
 

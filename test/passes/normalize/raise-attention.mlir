@@ -1,5 +1,5 @@
 // Softmax attention in plain linalg becomes seq.attention, where its reductions correct each other.
-// RUN: sennit-opt %s --sennit-decompose --canonicalize --cse --sennit-raise-attention --canonicalize \
+// RUN: sennit-opt %s --sennit-decompose --canonicalize --cse --sennit-generalize-ops --sennit-raise-attention --canonicalize \
 // RUN:   --remarks-filter=fuse 2> %t.remarks | FileCheck %s
 // RUN: FileCheck %s --check-prefix=REMARK --input-file=%t.remarks
 
@@ -99,4 +99,36 @@ func.func @with_bias(%q: tensor<2x3x5x8xf32>, %k: tensor<2x3x7x8xf32>, %bias: te
     linalg.yield %y : f32
   } -> tensor<2x3x5x8xf32>
   return %o : tensor<2x3x5x8xf32>
+}
+
+#turned = affine_map<(h, i, j, d) -> (h, j, d)>
+#left = affine_map<(h, i, j, d) -> (h, i, d)>
+#product = affine_map<(h, i, j, d) -> (h, i, j)>
+
+// The weights' logarithms less the logarithm of their sum: division in another spelling.
+// CHECK-LABEL: func.func @by_log_sum_exp
+func.func @by_log_sum_exp(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tensor<2x7x8xf32>, %se: tensor<2x5x7xf32>,
+                          %re: tensor<2x5xf32>, %oe: tensor<2x5x8xf32>) -> tensor<2x5x8xf32> {
+  // CHECK: seq.attention
+  // CHECK-NOT: math.exp
+  %zero = arith.constant 0.0 : f32
+  %least = arith.constant 0xFF800000 : f32
+  %s0 = linalg.fill ins(%zero : f32) outs(%se : tensor<2x5x7xf32>) -> tensor<2x5x7xf32>
+  %m0 = linalg.fill ins(%least : f32) outs(%re : tensor<2x5xf32>) -> tensor<2x5xf32>
+  %l0 = linalg.fill ins(%zero : f32) outs(%re : tensor<2x5xf32>) -> tensor<2x5xf32>
+  %o0 = linalg.fill ins(%zero : f32) outs(%oe : tensor<2x5x8xf32>) -> tensor<2x5x8xf32>
+  %s = linalg.batch_matmul indexing_maps = [#left, #turned, #product] ins(%q, %k : tensor<2x5x8xf32>, tensor<2x7x8xf32>)
+      outs(%s0 : tensor<2x5x7xf32>) -> tensor<2x5x7xf32>
+  %m = linalg.reduce {arith.maximumf} ins(%s : tensor<2x5x7xf32>) outs(%m0 : tensor<2x5xf32>) dimensions = [2]
+  %b = linalg.broadcast ins(%m : tensor<2x5xf32>) outs(%se : tensor<2x5x7xf32>) dimensions = [2]
+  %d = arith.subf %s, %b : tensor<2x5x7xf32>
+  %e = math.exp %d : tensor<2x5x7xf32>
+  %l = linalg.reduce {arith.addf} ins(%e : tensor<2x5x7xf32>) outs(%l0 : tensor<2x5xf32>) dimensions = [2]
+  %g = math.log %l : tensor<2x5xf32>
+  %a = arith.addf %m, %g : tensor<2x5xf32>
+  %ab = linalg.broadcast ins(%a : tensor<2x5xf32>) outs(%se : tensor<2x5x7xf32>) dimensions = [2]
+  %n = arith.subf %s, %ab : tensor<2x5x7xf32>
+  %p = math.exp %n : tensor<2x5x7xf32>
+  %o = linalg.batch_matmul ins(%p, %v : tensor<2x5x7xf32>, tensor<2x7x8xf32>) outs(%o0 : tensor<2x5x8xf32>) -> tensor<2x5x8xf32>
+  return %o : tensor<2x5x8xf32>
 }
