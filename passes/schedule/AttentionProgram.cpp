@@ -7,6 +7,7 @@
 #include "passes/schedule/ScoreTiles.h"
 #include "passes/schedule/TileSizes.h"
 
+#include "dialects/seq/SeqReductions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -115,13 +116,8 @@ public:
     };
     Value most = merge(tile::ReduceKind::Max, mosts);
     Value decay = decayTo(program.broadcast(most, {heads, count}, {0}), mosts);
-    Value sum = merge(tile::ReduceKind::Add,
-                      arith::MulFOp::create(b, program.loc, sums, decay));
-    Value output = merge(
-        tile::ReduceKind::Add,
-        arith::MulFOp::create(
-            b, program.loc, outputs,
-            program.broadcast(decay, {heads, count, valueWidth}, {0, 1})));
+    Value sum = merge(tile::ReduceKind::Add, correct(sums, decay));
+    Value output = merge(tile::ReduceKind::Add, correct(outputs, decay));
     return finish(most, sum, output);
   }
 
@@ -345,11 +341,21 @@ private:
         .getResult();
   }
 
-  /// 2^(from - to), of maxima in powers of two.
+  /// What corrects sums about the maximum `from` to sums about `to`.
   Value decayTo(Value to, Value from) {
     OpBuilder &b = program.builder;
-    return math::Exp2Op::create(
-        b, program.loc, arith::SubFOp::create(b, program.loc, from, to));
+    return softmax.getFactor(b, program.loc,
+                             arith::SubFOp::create(b, program.loc, from, to));
+  }
+
+  /// Sums of exponentials, or of values weighted by them, corrected.
+  Value correct(Value sums, Value decay) {
+    ArrayRef<int64_t> shape = cast<VectorType>(sums.getType()).getShape();
+    auto dims = llvm::to_vector(
+        llvm::seq<int64_t>(0, cast<VectorType>(decay.getType()).getRank()));
+    return softmax.act(program.builder, program.loc,
+                       program.broadcast(decay, shape, dims), /*d=*/nullptr,
+                       sums);
   }
 
   FailureOr<SmallVector<Value>> step(Value j, ValueRange carries) {
@@ -374,20 +380,20 @@ private:
     Value shift = program.broadcast(arith::NegFOp::create(b, loc, most),
                                     {rows, keys}, {0});
     auto type = cast<VectorType>(scores->getType());
-    Value exponent = math::FmaOp::create(
-        b, loc, *scores, program.splat(type, getFactor()), shift);
+    Value p = softmax.lift(b, loc,
+                           math::FmaOp::create(b, loc, *scores,
+                                               program.splat(type, getFactor()),
+                                               shift),
+                           /*k=*/0);
     // Weights are as wide as the values: no more of their bits are asked for.
     Type element = getElementTypeOrSelf(v->getType());
-    Value p = math::Exp2Op::create(b, loc, exponent,
-                                   element.isF32() ? arith::FastMathFlags::none
-                                                   : arith::FastMathFlags::afn);
+    if (auto power = p.getDefiningOp<math::Exp2Op>(); power && !element.isF32())
+      power.setFastmath(arith::FastMathFlags::afn);
     Value decay = decayTo(most, carries[0]);
     Value sum =
         tile::ReduceOp::create(b, loc, rowType, tile::ReduceKind::Add, p, 1);
-    sum = arith::AddFOp::create(
-        b, loc, arith::MulFOp::create(b, loc, carries[1], decay), sum);
-    Value output = arith::MulFOp::create(
-        b, loc, carries[2], program.broadcast(decay, {rows, valueWidth}, {0}));
+    sum = arith::AddFOp::create(b, loc, correct(carries[1], decay), sum);
+    Value output = correct(carries[2], decay);
     if (!element.isF32())
       p = arith::TruncFOp::create(b, loc, type.clone(element), p);
     output = multiply(program, p, *v, output, tile::MmaForm::NN);
@@ -415,11 +421,9 @@ private:
       Value sinks = loadSinks();
       Value both = arith::MaximumFOp::create(b, program.loc, most, sinks);
       Value decay = decayTo(both, most);
-      sum = arith::MulFOp::create(b, program.loc, sum, decay);
-      sum = arith::AddFOp::create(b, program.loc, sum, decayTo(both, sinks));
-      output = arith::MulFOp::create(
-          b, program.loc, output,
-          program.broadcast(decay, {rows, valueWidth}, {0}));
+      sum = arith::AddFOp::create(b, program.loc, correct(sum, decay),
+                                  decayTo(both, sinks));
+      output = correct(output, decay);
     }
     Value none =
         arith::CmpFOp::create(b, program.loc, arith::CmpFPredicate::OEQ, sum,
@@ -433,6 +437,10 @@ private:
         program.broadcast(inverse, {rows, valueWidth}, {0}));
   }
 
+  using Correctable = seq::CorrectableReduction;
+  /// Of scores in powers of two.
+  const Correctable softmax{Correctable::Statistic::Max, /*rate=*/1,
+                            Correctable::Base::Two};
   seq::AttentionOp op;
   Parts parts;
   Program program;
