@@ -19,11 +19,11 @@ namespace sennit {
 #include "passes/fuse/Passes.h.inc"
 
 /// The row reductions that an elementwise op reads.
-static SmallVector<Operation *> findStatistics(Operation *map) {
-  SmallVector<Operation *> statistics;
+static SetVector<Operation *> findStatistics(Operation *map) {
+  SetVector<Operation *> statistics;
   for (Value input : cast<linalg::GenericOp>(map).getDpsInputs())
     if (seq::isRowReduction(input.getDefiningOp()))
-      statistics.push_back(input.getDefiningOp());
+      statistics.insert(input.getDefiningOp());
   return statistics;
 }
 
@@ -69,7 +69,7 @@ struct FuseNormMatmul : impl::FuseNormMatmulBase<FuseNormMatmul> {
     }
     fuse::fused("FuseNormMatmul", norm)
         << "into " + std::to_string(kernels.size()) + " products";
-    SmallVector<Operation *> statistics = findStatistics(norm);
+    SetVector<Operation *> statistics = findStatistics(norm);
     for (Operation *op : kernels) {
       auto kernel = cast<seq::KernelOp>(op);
       kernel.setKind(("norm_" + kernel.getKind()).str());

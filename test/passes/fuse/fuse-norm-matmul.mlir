@@ -88,3 +88,30 @@ func.func @experts_gather_their_rows(%x: !x, %w: tensor<4x32x64xf32>, %offsets: 
     : !x, tensor<4x32x64xf32>, tensor<5xi32> -> !y
   return %y : !y
 }
+
+// Both statistics of a row come of one loop, which moves once.
+// CHECK-LABEL: func.func @two_statistics_of_one_loop
+func.func @two_statistics_of_one_loop(%x: !x, %w: !w, %s0: !s, %old: !x, %start: !y) -> !y {
+  // CHECK-NOT: linalg.generic
+  // CHECK: seq.kernel "norm_matmul"
+  // CHECK: %[[S:.*]]:2 = linalg.generic
+  // CHECK: %[[NORM:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %[[S]]#0, %[[S]]#1
+  // CHECK: linalg.matmul {{.*}} ins(%[[NORM]],
+  %s:2 = linalg.generic {indexing_maps = [#row, #statistic, #statistic], iterator_types = ["parallel", "reduction"]}
+      ins(%x : !x) outs(%s0, %s0 : !s, !s) attrs = {seq.corrected} {
+  ^bb0(%a: f32, %most: f32, %sum: f32):
+    %new = arith.maximumf %most, %a : f32
+    %more = arith.addf %sum, %a : f32
+    linalg.yield %new, %more : f32, f32
+  } -> (!s, !s)
+  // REMARK: [[@LINE+1]]:{{.*}}[Passed] FuseNormMatmul {{.*}}into 1 products
+  %n = linalg.generic {indexing_maps = [#row, #statistic, #statistic, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %s#0, %s#1 : !x, !s, !s) outs(%old : !x) {
+  ^bb0(%a: f32, %most: f32, %sum: f32, %unused: f32):
+    %centred = arith.subf %a, %most : f32
+    %scaled = arith.mulf %centred, %sum : f32
+    linalg.yield %scaled : f32
+  } -> !x
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%n, %w : !x, !w) outs(%start : !y) -> !y
+  return %y : !y
+}

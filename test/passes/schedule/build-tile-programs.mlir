@@ -181,6 +181,46 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 
 // -----
 
+#x = affine_map<(i, j) -> (i, j)>
+#r = affine_map<(i, j) -> (i)>
+module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", vector_bits = 256, vector_registers = 16,
+    l1_bytes = 32768, l2_bytes = 524288,
+    description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}}}}}">} {
+  // A step of a corrected loop merges its elements first, and corrects the sum of those before once.
+  // CHECK: tile.grid {{.*}} step [8]
+  // CHECK: tile.stream {{.*}} step 512 carry({{.*}} : vector<8xf32>, {{.*}} : vector<8xf32>)
+  // CHECK: ^bb0({{.*}}, %[[TILE:.*]]: vector<8x512xf32>, %[[M:.*]]: vector<8xf32>, %[[L:.*]]: vector<8xf32>):
+  // CHECK: %[[MOST:.*]] = tile.reduce max %[[TILE]]
+  // CHECK: %[[NEW:.*]] = arith.maximumf %[[M]], %[[MOST]] : vector<8xf32>
+  // CHECK: %[[D:.*]] = arith.subf %[[M]], %[[NEW]] : vector<8xf32>
+  // CHECK: %[[FACTOR:.*]] = math.exp %[[D]] : vector<8xf32>
+  // CHECK: %[[ACTED:.*]] = arith.mulf %[[L]], %[[FACTOR]] : vector<8xf32>
+  // CHECK: math.exp %{{.*}} : vector<8x512xf32>
+  // CHECK: %[[SUM:.*]] = tile.reduce add
+  // CHECK: arith.addf %[[ACTED]], %[[SUM]] : vector<8xf32>
+  // CHECK-LABEL: func.func @corrected_loops_step_by_blocks
+  func.func @corrected_loops_step_by_blocks(%x: tensor<8x131072xf32>, %m0: tensor<8xf32>) -> (tensor<8xf32>, tensor<8xf32>) {
+    %y:2 = seq.kernel "rows" -> tensor<8xf32>, tensor<8xf32> {
+      %0:2 = linalg.generic {indexing_maps = [#x, #r, #r], iterator_types = ["parallel", "reduction"]}
+          ins(%x : tensor<8x131072xf32>) outs(%m0, %m0 : tensor<8xf32>, tensor<8xf32>) attrs = {seq.corrected} {
+      ^bb0(%a: f32, %m: f32, %l: f32):
+        %n = arith.maximumf %m, %a : f32
+        %d = arith.subf %m, %n : f32
+        %f = math.exp %d : f32
+        %acted = arith.mulf %l, %f : f32
+        %u = arith.subf %a, %n : f32
+        %p = math.exp %u : f32
+        %s = arith.addf %acted, %p : f32
+        linalg.yield %n, %s : f32, f32
+      } -> (tensor<8xf32>, tensor<8xf32>)
+      seq.yield %0#0, %0#1 : tensor<8xf32>, tensor<8xf32>
+    }
+    return %y#0, %y#1 : tensor<8xf32>, tensor<8xf32>
+  }
+}
+
+// -----
+
 // expected-error @+1 {{module names no `machine.target` to schedule for}}
 module {
 }
