@@ -18,7 +18,9 @@ std::optional<Cascade> Cascade::begin(const Reduction &first) {
   Cascade cascade(first);
   Reduction &reduction = cascade.first;
   Type type = reduction.element.getType();
-  bool isMaximum = reduction.isMaximum();
+  // Tiles reduce by maximumf; maxnumf would take the sums along one by one.
+  bool isMaximum =
+      reduction.isMaximum() && isa<arith::MaximumFOp>(reduction.merge);
   if (!(type.isF32() || type.isF64()) || !(isMaximum || reduction.isSum()))
     return std::nullopt;
   MLIRContext *context = type.getContext();
@@ -90,20 +92,29 @@ static bool isEqual(ArrayRef<Factor> a, ArrayRef<Factor> b) {
          });
 }
 
-static bool holdsSquare(const Monomial &monomial) {
-  for (auto [i, a] : llvm::enumerate(monomial.elements))
-    for (const Factor &b : ArrayRef(monomial.elements).drop_front(i + 1))
-      if (a.isInverse == b.isInverse && *a.term == *b.term)
-        return true;
-  return false;
+/// Whether one product is another times more elements, so that both are large
+/// where their difference is small.
+static bool extends(const Monomial &longer, const Monomial &shorter) {
+  if (longer.power != shorter.power || longer.rate != shorter.rate ||
+      longer.elements.size() <= shorter.elements.size())
+    return false;
+  SmallVector<Factor> rest = longer.elements;
+  for (const Factor &factor : shorter.elements) {
+    auto *same = llvm::find_if(
+        rest, [&](const Factor &other) { return isEqual(factor, other); });
+    if (same == rest.end())
+      return false;
+    rest.erase(same);
+  }
+  return true;
 }
 
 std::string Cascade::whyNotSums(const Monomials &form) const {
-  bool isCentred =
-      llvm::any_of(form, [](const Monomial &part) { return part.isCentred(); });
-  if (!isCentred && form.size() > 1 && llvm::any_of(form, holdsSquare))
-    return "it adds squares of what is not taken from its mean, which would "
-           "cancel";
+  for (const Monomial &longer : form)
+    for (const Monomial &shorter : form)
+      if (extends(longer, shorter))
+        return "its products cancel, since elements are not taken from their "
+               "mean";
   unsigned count = 0;
   for (auto [i, part] : llvm::enumerate(form)) {
     bool isHigher = true;

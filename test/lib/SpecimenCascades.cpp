@@ -263,8 +263,49 @@ static LinalgSpecimen makeNormalisedSum(const Rows &rows, double tolerance) {
   return specimen;
 }
 
+// Maximum and sum down columns, of which the last holds the largest number.
+static LinalgSpecimen makeColumns() {
+  LinalgSpecimen specimen;
+  specimen.name = "columns";
+  specimen.text = R"(
+    !x = tensor<{n}37x5xf32>
+    !r = tensor<5xf32>
+    func.func @run(%x: !x) -> (!r, !r) {
+      %least = arith.constant 0xFF800000 : f32
+      %zero = arith.constant 0.0 : f32
+      %e = tensor.empty() : !r
+      %low = linalg.fill ins(%least : f32) outs(%e : !r) -> !r
+      %z = linalg.fill ins(%zero : f32) outs(%e : !r) -> !r
+      %m = linalg.reduce {arith.maximumf} ins(%x : !x) outs(%low : !r) dimensions = [0]
+      %b = linalg.broadcast ins(%m : !r) outs(%x : !x) dimensions = [0]
+      %d = arith.subf %x, %b : !x
+      %y = math.exp %d : !x
+      %l = linalg.reduce {arith.addf} ins(%y : !x) outs(%z : !r) dimensions = [0]
+      return %m, %l : !r, !r
+    })";
+  constexpr double largest = 0x1.fffffep127;
+  specimen.arguments = [](int64_t n, Random &random) {
+    Tensor x = random.normal({longRow(n), 5}, 4);
+    x(longRow(n) / 2, 4) = largest;
+    return Tensors{x};
+  };
+  specimen.formula = [](int64_t n, const Tensors &in) {
+    Tensor most(Element::F32, {5}), sum(Element::F32, {5});
+    for (int64_t j = 0; j != 5; ++j) {
+      most(j) = -INFINITY;
+      for (int64_t i = 0; i != longRow(n); ++i)
+        most(j) = std::max(most(j), in[0](i, j));
+      for (int64_t i = 0; i != longRow(n); ++i)
+        sum(j) += std::exp(in[0](i, j) - most(j));
+    }
+    return Tensors{most, sum};
+  };
+  specimen.tolerances = {0, 2e-6};
+  return specimen;
+}
+
 std::vector<LinalgSpecimen> sennit::test::makeCascades() {
-  std::vector<LinalgSpecimen> all;
+  std::vector<LinalgSpecimen> all{makeColumns()};
   for (const Rows &rows : {shortRows, longRows, doubleRows}) {
     double tolerance = rows.type == "f64" ? 1e-12 : 2e-6;
     all.push_back(makeSoftmax(rows, tolerance));

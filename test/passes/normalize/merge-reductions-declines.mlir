@@ -139,7 +139,7 @@ func.func @quantised_by_the_statistic(%x: !x, %w: !x, %e: !r) -> !r {
   return %y : !r
 }
 
-// Squares of what is not taken from its mean cancel.
+// The square of a difference is one of large products where its elements have another centre.
 // CHECK-LABEL: func.func @squares_that_cancel
 func.func @squares_that_cancel(%x: !x, %w: !x, %e: !r) -> !r {
   %zero = arith.constant 0.0 : f32
@@ -150,7 +150,7 @@ func.func @squares_that_cancel(%x: !x, %w: !x, %e: !r) -> !r {
   %b = linalg.broadcast ins(%d : !r) outs(%x : !x) dimensions = [1]
   %u = arith.subf %x, %b : !x
   %p = arith.mulf %u, %u : !x
-  // REMARK: [[@LINE+1]]:{{.*}}[Missed] MergeReductions {{.*}}it adds squares of what is not taken from its mean, which would cancel
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] MergeReductions {{.*}}its products cancel, since elements are not taken from their mean
   %y = linalg.reduce {arith.addf} ins(%p : !x) outs(%z : !r) dimensions = [1]
   return %y : !r
 }
