@@ -4,6 +4,8 @@
 //   s = sum x*x;  n = x * rsqrt(s/D + eps) * w;  kernel { n W }
 //     =>  kernel { sum x*x; normalise; multiply }
 //
+// The norm may be one map or several.
+//
 // Declines when the normalised rows have a reader other than products, when a
 // product gathers its rows, and when an engine copies them from memory.
 
@@ -11,6 +13,7 @@
 #include "passes/fuse/Passes.h"
 
 #include "dialects/seq/SeqForms.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 
@@ -18,13 +21,57 @@ namespace sennit {
 #define GEN_PASS_DEF_FUSENORMMATMUL
 #include "passes/fuse/Passes.h.inc"
 
-/// The row reductions that an elementwise op reads.
-static SetVector<Operation *> findStatistics(Operation *map) {
-  SetVector<Operation *> statistics;
-  for (Value input : cast<linalg::GenericOp>(map).getDpsInputs())
-    if (seq::isRowReduction(input.getDefiningOp()))
-      statistics.insert(input.getDefiningOp());
-  return statistics;
+/// A map, or a reshape that inserts dimensions of one.
+static bool isMap(Operation *op) {
+  auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(op);
+  if (!expand)
+    return seq::isElementwise(op);
+  return llvm::all_of(expand.getReassociationIndices(),
+                      [&](const ReassociationIndices &group) {
+                        return llvm::count_if(group, [&](int64_t dim) {
+                                 return expand.getType().getDimSize(dim) != 1;
+                               }) <= 1;
+                      });
+}
+
+/// Whether a map is one of a row reduction's result.
+static bool readsStatistic(Operation *map) {
+  return llvm::any_of(map->getOperands(), [](Value input) {
+    Operation *source = input.getDefiningOp();
+    return seq::isRowReduction(source) ||
+           (isMap(source) && readsStatistic(source));
+  });
+}
+
+/// Whether a map only repeats or changes smaller tensors.
+static bool spreads(Operation *map) {
+  if (!seq::isElementwise(map))
+    return false;
+  auto generic = cast<linalg::GenericOp>(map);
+  return llvm::none_of(generic.getDpsInputOperands(), [&](OpOperand *input) {
+    return generic.getMatchingIndexingMap(input).isIdentity();
+  });
+}
+
+/// A norm and what it is computed of, each behind what reads it: the
+/// reductions, the maps of their results, those that they alone read, and
+/// weights that are spread over the rows.
+static SmallVector<Operation *> collectNorm(Operation *norm) {
+  SetVector<Operation *> ops;
+  ops.insert(norm);
+  for (size_t i = 0; i != ops.size(); ++i)
+    for (Value input : ops[i]->getOperands()) {
+      Operation *source = input.getDefiningOp();
+      bool isOwn = isMap(source) && seq::isRowReduction(ops[i]) &&
+                   llvm::all_of(source->getUsers(), seq::isRowReduction);
+      if (isOwn || spreads(source) || seq::isRowReduction(source) ||
+          (isMap(source) && readsStatistic(source)))
+        ops.insert(source);
+    }
+  SmallVector<Operation *> sorted(ops.begin(), ops.end());
+  llvm::sort(sorted,
+             [](Operation *a, Operation *b) { return b->isBeforeInBlock(a); });
+  return sorted;
 }
 
 /// Whether `user` reads `norm` as the activations of a plain product.
@@ -39,7 +86,7 @@ struct FuseNormMatmul : impl::FuseNormMatmulBase<FuseNormMatmul> {
   void runOnOperation() override {
     SmallVector<Operation *> norms;
     for (Operation &op : getOperation().getBody().front())
-      if (seq::isElementwise(&op) && !findStatistics(&op).empty())
+      if (seq::isElementwise(&op) && readsStatistic(&op))
         norms.push_back(&op);
     for (Operation *norm : norms)
       fuseNorm(norm);
@@ -69,16 +116,15 @@ struct FuseNormMatmul : impl::FuseNormMatmulBase<FuseNormMatmul> {
     }
     fuse::fused("FuseNormMatmul", norm)
         << "into " + std::to_string(kernels.size()) + " products";
-    SetVector<Operation *> statistics = findStatistics(norm);
+    SmallVector<Operation *> parts = collectNorm(norm);
     for (Operation *op : kernels) {
       auto kernel = cast<seq::KernelOp>(op);
       kernel.setKind(("norm_" + kernel.getKind()).str());
-      fuse::absorbProducer(kernel, norm);
-      for (Operation *statistic : statistics)
-        if (llvm::any_of(statistic->getUsers(), [&](Operation *user) {
+      for (Operation *part : parts)
+        if (llvm::any_of(part->getUsers(), [&](Operation *user) {
               return kernel->isProperAncestor(user);
             }))
-          fuse::absorbProducer(kernel, statistic);
+          fuse::absorbProducer(kernel, part);
     }
   }
 };

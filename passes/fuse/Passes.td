@@ -52,7 +52,8 @@ def FuseNormMatmul : Pass<"sennit-fuse-norm-matmul", "::mlir::func::FuncOp"> {
     ```
 
     The normalised rows never reach memory; each kernel repeats the row
-    statistic, at one multiply-add an element against a whole column tile.
+    statistic, at one multiply-add an element against a whole column tile. A norm
+    in several maps moves with all of them.
     Declines when something other than a product reads the normalised rows
     (they are stored anyway), when a product gathers its rows, and when an
     engine copies them to the matrix unit from memory.

@@ -115,3 +115,50 @@ func.func @two_statistics_of_one_loop(%x: !x, %w: !w, %s0: !s, %old: !x, %start:
   %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%n, %w : !x, !w) outs(%start : !y) -> !y
   return %y : !y
 }
+
+// A norm in several maps moves with all of them, but for what others read.
+// CHECK-LABEL: func.func @norm_of_several_maps
+func.func @norm_of_several_maps(%x: !x, %w: !w, %gain: tensor<64xf32>, %s0: !s, %old: !x, %start: !y) -> !y {
+  %zero = arith.constant 0.0 : f32
+  %none = linalg.fill ins(%zero : f32) outs(%s0 : !s) -> !s
+  // CHECK-NOT: linalg.generic
+  // CHECK: seq.kernel "norm_matmul"
+  // CHECK: arith.mulf
+  // CHECK: iterator_types = ["parallel", "reduction"]
+  // CHECK: math.rsqrt
+  // CHECK: %[[GAINS:.*]] = linalg.generic {{.*}} iterator_types = ["parallel", "parallel"]
+  // CHECK: %[[NORM:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %[[GAINS]]
+  // CHECK: linalg.matmul {{.*}} ins(%[[NORM]],
+  %square = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]} ins(%x : !x) outs(%old : !x) {
+  ^bb0(%a: f32, %unused: f32):
+    %m = arith.mulf %a, %a : f32
+    linalg.yield %m : f32
+  } -> !x
+  %s = linalg.generic {indexing_maps = [#row, #statistic], iterator_types = ["parallel", "reduction"]}
+      ins(%square : !x) outs(%none : !s) {
+  ^bb0(%a: f32, %sum: f32):
+    %more = arith.addf %sum, %a : f32
+    linalg.yield %more : f32
+  } -> !s
+  %scale = linalg.generic {indexing_maps = [affine_map<(m) -> (m)>, affine_map<(m) -> (m)>], iterator_types = ["parallel"]}
+      ins(%s : !s) outs(%s0 : !s) {
+  ^bb0(%sum: f32, %unused: f32):
+    %r = math.rsqrt %sum : f32
+    linalg.yield %r : f32
+  } -> !s
+  %gains = linalg.generic {indexing_maps = [affine_map<(m, k) -> (k)>, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%gain : tensor<64xf32>) outs(%old : !x) {
+  ^bb0(%g: f32, %unused: f32):
+    linalg.yield %g : f32
+  } -> !x
+  // REMARK: [[@LINE+1]]:{{.*}}[Passed] FuseNormMatmul {{.*}}into 1 products
+  %n = linalg.generic {indexing_maps = [#row, #statistic, #row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %scale, %gains : !x, !s, !x) outs(%old : !x) {
+  ^bb0(%a: f32, %r: f32, %g: f32, %unused: f32):
+    %scaled = arith.mulf %a, %r : f32
+    %weighted = arith.mulf %scaled, %g : f32
+    linalg.yield %weighted : f32
+  } -> !x
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%n, %w : !x, !w) outs(%start : !y) -> !y
+  return %y : !y
+}
