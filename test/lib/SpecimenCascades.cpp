@@ -263,6 +263,58 @@ static LinalgSpecimen makeNormalisedSum(const Rows &rows, double tolerance) {
   return specimen;
 }
 
+// A layer norm in plain maps, and its product with a matrix of three rows.
+static LinalgSpecimen makeNormalisedProduct(const Rows &rows,
+                                            double tolerance) {
+  LinalgSpecimen specimen = makeCascade(
+      rows, "normalised_product", "tensor<3x3x{t}>", R"(
+      %s = linalg.reduce {arith.addf} ins(%x : !x) outs(%z : !r) dimensions = [1]
+      %mean = arith.divf %s, %count : !r
+      %b = linalg.broadcast ins(%mean : !r) outs(%x : !x) dimensions = [1]
+      %u = arith.subf %x, %b : !x
+      %u2 = arith.mulf %u, %u : !x
+      %s2 = linalg.reduce {arith.addf} ins(%u2 : !x) outs(%z : !r) dimensions = [1]
+      %variance = arith.divf %s2, %count : !r
+      %ones = linalg.fill ins(%one : {t}) outs(%e : !r) -> !r
+      %positive = arith.addf %variance, %ones : !r
+      %scale = math.rsqrt %positive : !r
+      %bs = linalg.broadcast ins(%scale : !r) outs(%x : !x) dimensions = [1]
+      %n = arith.mulf %u, %bs : !x
+      %ye = tensor.empty() : tensor<3x3x{t}>
+      %y0 = linalg.fill ins(%zero : {t}) outs(%ye : tensor<3x3x{t}>) -> tensor<3x3x{t}>
+      %y = linalg.matmul indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>,
+                                          affine_map<(m, n, k) -> (m, n)>]
+          ins(%n, %w : !x, !x) outs(%y0 : tensor<3x3x{t}>) -> tensor<3x3x{t}>
+      return %y : tensor<3x3x{t}>
+)",
+      [](int64_t, const Tensors &in) {
+        const Tensor &x = in[0], &w = in[1];
+        double count = double(x.extent(1));
+        Tensor out(x.element, {3, 3});
+        for (int64_t i = 0; i != 3; ++i) {
+          double mean =
+              sumRow(x, i, [&](int64_t j) { return x(i, j); }) / count;
+          auto away = [&](int64_t j) { return x(i, j) - mean; };
+          double variance =
+              sumRow(x, i, [&](int64_t j) { return away(j) * away(j); }) /
+              count;
+          for (int64_t n = 0; n != 3; ++n)
+            out(i, n) =
+                sumRow(x, i, [&](int64_t j) { return away(j) * w(n, j); }) /
+                std::sqrt(variance + 1);
+        }
+        return Tensors{out};
+      },
+      {tolerance});
+  specimen.arguments = [=](int64_t n, Random &random) {
+    Tensor x = random.normal({3, rows.length(n)});
+    for (double &value : x.values)
+      value = roundTo(Element::F32, value + 10);
+    return Tensors{x, random.normal({3, rows.length(n)})};
+  };
+  return specimen;
+}
+
 // Maximum and sum down columns, of which the last holds the largest number.
 static LinalgSpecimen makeColumns() {
   LinalgSpecimen specimen;
@@ -314,6 +366,7 @@ std::vector<LinalgSpecimen> sennit::test::makeCascades() {
     if (rows.type == "f32") {
       all.push_back(makeMoments(rows, 1e-4));
       all.push_back(makeNormalisedSum(rows, 2e-6));
+      all.push_back(makeNormalisedProduct(rows, 1e-5));
     }
   }
   return all;
