@@ -67,21 +67,21 @@ std::string Cascade::whyOtherRows(Reduction reduction) const {
 }
 
 /// Why the merged loop, which stands at the first reduction, cannot read what
-/// `term` reads, or empty.
-std::string Cascade::whyLate(const Term &term,
+/// `whole` reads, or empty.
+std::string Cascade::whyLate(const Term &whole,
                              const DominanceInfo &dominance) const {
-  if (term.kind == Term::Kind::Index &&
-      !isa<AffineDimExpr, AffineConstantExpr>(term.map.getResult(0)))
-    return "it reads a sum of positions";
-  bool isOwn = term.isElement() && owns(term.value);
-  Operation *op = term.value ? term.value.getDefiningOp() : nullptr;
-  bool isFree = isOwn || !op || op->hasTrait<OpTrait::ConstantLike>();
-  if (!isFree && !dominance.properlyDominates(term.value, first.op))
-    return "it reads what is computed behind the statistic";
-  for (const TermPtr &child : term.children)
-    if (std::string reason = whyLate(*child, dominance); !reason.empty())
-      return reason;
-  return "";
+  std::string reason;
+  visitTerms(whole, [&](const Term &term) {
+    if (term.kind == Term::Kind::Index &&
+        !isa<AffineDimExpr, AffineConstantExpr>(term.map.getResult(0)))
+      reason = "it reads a sum of positions";
+    bool isOwn = term.isElement() && owns(term.value);
+    Operation *op = term.value ? term.value.getDefiningOp() : nullptr;
+    bool isFree = isOwn || !op || op->hasTrait<OpTrait::ConstantLike>();
+    if (!isFree && !dominance.properlyDominates(term.value, first.op))
+      reason = "it reads what is computed behind the statistic";
+  });
+  return reason;
 }
 
 static bool isEqual(ArrayRef<Factor> a, ArrayRef<Factor> b) {
@@ -187,7 +187,14 @@ bool Cascade::join(Reduction reduction, const DominanceInfo &dominance,
     return false;
   bool isCentred = llvm::any_of(
       *form, [](const Monomial &part) { return part.isCentred(); });
-  // A running mean needs the count.
+  // A running mean needs the count, which f32 holds up to there.
+  constexpr int64_t largestCount = 1 << 24;
+  if (isCentred && centre->statistic == Kind::Mean &&
+      getExtent() > largestCount) {
+    reason = "rows of " + std::to_string(getExtent()) +
+             " elements are more than f32 counts";
+    return false;
+  }
   if (isCentred && centre->statistic == Kind::Mean)
     addSum({});
   CascadeMember member{reduction, *form, {}};

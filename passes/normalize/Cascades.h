@@ -62,7 +62,7 @@ private:
   explicit Cascade(const Reduction &first) : first(first) {}
 
   std::string whyOtherRows(Reduction reduction) const;
-  std::string whyLate(const Term &term,
+  std::string whyLate(const Term &whole,
                       const mlir::DominanceInfo &dominance) const;
   std::string whyNotSums(const Monomials &form) const;
   bool isZero(const CascadeSum &sum) const;

@@ -49,12 +49,12 @@ namespace {
 /// Tensors that a body reads, each once, and the places at which it does.
 class Reads {
 public:
-  /// Adds what `term` reads.
-  void collect(const Term &term) {
-    if (term.isElement() && !llvm::is_contained(list, key(term)))
-      list.push_back(key(term));
-    for (const TermPtr &child : term.children)
-      collect(*child);
+  /// Adds what `whole` reads.
+  void collect(const Term &whole) {
+    visitTerms(whole, [&](const Term &term) {
+      if (term.isElement() && !llvm::is_contained(list, key(term)))
+        list.push_back(key(term));
+    });
   }
   void collect(ArrayRef<Factor> factors) {
     for (const Factor &factor : factors)
@@ -292,7 +292,7 @@ struct MergeReductions : impl::MergeReductionsBase<MergeReductions> {
       if (auto reduction = op->getNumResults() == 1
                                ? Reduction::match(op.getResult(0))
                                : std::nullopt)
-        sort(*reduction, cascades, dominance);
+        assign(*reduction, cascades, dominance);
     llvm::MapVector<Value, Value> replaced;
     for (Cascade &cascade : cascades)
       if (!cascade.members.empty())
@@ -306,12 +306,14 @@ struct MergeReductions : impl::MergeReductionsBase<MergeReductions> {
   }
 
   /// Lets a reduction join the cascade that it reads, or begin one.
-  void sort(Reduction reduction, std::vector<Cascade> &cascades,
-            const DominanceInfo &dominance) {
+  void assign(Reduction reduction, std::vector<Cascade> &cascades,
+              const DominanceInfo &dominance) {
     auto options = remark::RemarkOpts::name("MergeReductions").category("fuse");
     Location loc = reduction.op.getLoc();
+    DenseSet<Value> sources = getSources(reduction);
     for (Cascade &cascade : cascades) {
-      if (!readsResultOf(cascade, reduction))
+      if (llvm::none_of(sources,
+                        [&](Value source) { return cascade.owns(source); }))
         continue;
       std::string reason = whyInReach(cascade);
       if (reason.empty() && cascade.join(reduction, dominance, reason)) {
@@ -341,18 +343,18 @@ struct MergeReductions : impl::MergeReductionsBase<MergeReductions> {
            std::to_string(cache) + " bytes of cache between two passes";
   }
 
-  bool readsResultOf(const Cascade &cascade, Reduction &reduction) {
+  /// The tensors of which elements are merged.
+  DenseSet<Value> getSources(Reduction &reduction) {
     Tracer tracer(/*seesBehindReshapes=*/true);
-    MLIRContext *context = &getContext();
-    TermPtr term = reduction.traceElement(
+    TermPtr element = reduction.traceElement(
         tracer, reduction.op.getIndexingMapsArray().back(),
-        getAffineDimExpr(reduction.loop, context));
-    std::function<bool(const Term &)> reads = [&](const Term &part) {
-      return (part.isElement() && cascade.owns(part.value)) ||
-             llvm::any_of(part.children,
-                          [&](const TermPtr &child) { return reads(*child); });
-    };
-    return reads(*term);
+        getAffineDimExpr(reduction.loop, &getContext()));
+    DenseSet<Value> sources;
+    visitTerms(*element, [&](const Term &term) {
+      if (term.isElement())
+        sources.insert(term.value);
+    });
+    return sources;
   }
 };
 } // namespace

@@ -65,6 +65,14 @@ static Monomial multiply(const Monomial &a, const Monomial &b) {
 }
 
 Separator::Result Separator::rewrite(const TermPtr &term) {
+  if (auto done = rewritten.find(term.get()); done != rewritten.end())
+    return done->second;
+  Result result = rewriteOnce(term);
+  rewritten[term.get()] = result;
+  return result;
+}
+
+Separator::Result Separator::rewriteOnce(const TermPtr &term) {
   unsigned reads = look(*term);
   if (auto constant = getConstant(*term))
     return Monomials{makeConstant(constant->convertToDouble())};
@@ -99,9 +107,11 @@ Separator::Result Separator::rewrite(const TermPtr &term) {
 // Sums
 //===----------------------------------------------------------------------===//
 
-/// The summands of what reads the statistic; others stay whole.
+/// The summands of what reads the statistic, up to too many; others stay whole.
 void Separator::collectSummands(const TermPtr &term, bool isNegative,
                                 SmallVectorImpl<Summand> &summands) {
+  if (summands.size() > mostMonomials)
+    return;
   bool isDifference = term->is<arith::SubFOp>();
   bool isSum = isDifference || term->is<arith::AddFOp>();
   if (!(look(*term) & Statistic) || !(isSum || term->is<arith::NegFOp>()))
@@ -137,6 +147,9 @@ bool Separator::isCentre(const Term &term) {
 Separator::Result Separator::rewriteSum(const TermPtr &term) {
   SmallVector<Summand> summands;
   collectSummands(term, false, summands);
+  if (summands.size() > mostMonomials)
+    return decline("it is a sum of more than " + Twine(mostMonomials) +
+                   " products");
   Monomials sum;
   auto *shift = llvm::find_if(summands, [&](const Summand &summand) {
     return isCentre(*summand.term);
@@ -295,6 +308,14 @@ Separator::Result Separator::rewriteExponential(const Term &term) {
 }
 
 bool Separator::isPositive(const Term &term) {
+  if (auto done = positive.find(&term); done != positive.end())
+    return done->second;
+  bool result = findWhetherPositive(term);
+  positive[&term] = result;
+  return result;
+}
+
+bool Separator::findWhetherPositive(const Term &term) {
   if (auto constant = getConstant(term))
     return constant->convertToDouble() > 0;
   if (term.is<math::ExpOp>() || term.is<math::Exp2Op>())
@@ -310,7 +331,6 @@ bool Separator::isPositive(const Term &term) {
       term.isElement() ? Reduction::match(term.value) : std::nullopt;
   if (!sum || !sum->isSum())
     return false;
-  Tracer tracer;
   TermPtr element =
       sum->traceElement(tracer, sum->op.getIndexingMapsArray().back(),
                         getAffineDimExpr(sum->loop, sum->op.getContext()));

@@ -67,6 +67,7 @@ private:
   unsigned look(const Term &term);
   Result decline(const llvm::Twine &why);
   Result rewrite(const TermPtr &term);
+  Result rewriteOnce(const TermPtr &term);
   void collectSummands(const TermPtr &term, bool isNegative,
                        llvm::SmallVectorImpl<Summand> &summands);
   Result rewriteSum(const TermPtr &term);
@@ -81,12 +82,18 @@ private:
                    Monomial &product);
   bool isCentre(const Term &term);
   bool isPositive(const Term &term);
+  bool findWhetherPositive(const Term &term);
 
   mlir::AffineExpr loop;
   mlir::AffineMap at;
   const llvm::DenseSet<mlir::Value> &statistics;
   std::optional<Centre> centre;
+  /// What is known of terms, which may share parts many times over.
   llvm::DenseMap<const Term *, unsigned> known;
+  llvm::DenseMap<const Term *, Result> rewritten;
+  llvm::DenseMap<const Term *, bool> positive;
+  /// Keeps the terms of sums that were looked into.
+  Tracer tracer;
   std::string reason;
 };
 

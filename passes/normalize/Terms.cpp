@@ -189,6 +189,16 @@ const Term &unguard(const Term &term, double special, double instead) {
   return *term.children[2];
 }
 
+void visitTerms(const Term &term, function_ref<void(const Term &)> visit) {
+  SetVector<const Term *> terms;
+  terms.insert(&term);
+  for (size_t i = 0; i != terms.size(); ++i) {
+    visit(*terms[i]);
+    for (const TermPtr &child : terms[i]->children)
+      terms.insert(child.get());
+  }
+}
+
 Value TermEmitter::emit(const Term &term) {
   if (Value known = emitted.lookup(&term))
     return known;

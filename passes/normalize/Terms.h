@@ -93,6 +93,9 @@ bool isNumber(const Term &term, double value);
 /// The term behind the guard `x == special ? instead : x`.
 const Term &unguard(const Term &term, double special, double instead);
 
+/// Visits a term and those that it is made of, each once.
+void visitTerms(const Term &term, llvm::function_ref<void(const Term &)> visit);
+
 /// Writes terms as ops, each once. `leaf` gives the values of what is no
 /// operation and no constant.
 class TermEmitter {

@@ -154,3 +154,41 @@ func.func @weights_are_a_second_pass(%x: !x, %e: !r) -> !x {
   %p = arith.divf %y, %bl : !x
   return %p : !x
 }
+
+// A mean whose count f32 does not hold stays a loop of its own.
+// CHECK-LABEL: func.func @rows_beyond_counting
+func.func @rows_beyond_counting(%x: tensor<1x33554432xf32>, %e: tensor<1xf32>) -> tensor<1xf32> {
+  // CHECK-NOT: seq.corrected
+  %zero = arith.constant 0.0 : f32
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<1xf32>) -> tensor<1xf32>
+  %s = linalg.reduce {arith.addf} ins(%x : tensor<1x33554432xf32>) outs(%z : tensor<1xf32>) dimensions = [1]
+  %n = arith.constant dense<33554432.0> : tensor<1xf32>
+  %mean = arith.divf %s, %n : tensor<1xf32>
+  %b = linalg.broadcast ins(%mean : tensor<1xf32>) outs(%x : tensor<1x33554432xf32>) dimensions = [1]
+  %u = arith.subf %x, %b : tensor<1x33554432xf32>
+  %q = arith.mulf %u, %u : tensor<1x33554432xf32>
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] MergeReductions {{.*}}rows of 33554432 elements are more than f32 counts
+  %v = linalg.reduce {arith.addf} ins(%q : tensor<1x33554432xf32>) outs(%z : tensor<1xf32>) dimensions = [1]
+  return %v : tensor<1xf32>
+}
+
+// Nor does a sum without end join.
+// CHECK-LABEL: func.func @doubled_again_and_again
+func.func @doubled_again_and_again(%x: !x, %e: !r) -> !r {
+  // CHECK-NOT: seq.corrected
+  %low = arith.constant 0xFF800000 : f32
+  %none = linalg.fill ins(%low : f32) outs(%e : !r) -> !r
+  %m = linalg.reduce {arith.maximumf} ins(%x : !x) outs(%none : !r) dimensions = [1]
+  %b = linalg.broadcast ins(%m : !r) outs(%x : !x) dimensions = [1]
+  %d = arith.subf %x, %b : !x
+  %d2 = arith.addf %d, %d : !x
+  %d4 = arith.addf %d2, %d2 : !x
+  %d8 = arith.addf %d4, %d4 : !x
+  %d16 = arith.addf %d8, %d8 : !x
+  %y = math.exp %d16 : !x
+  %zero = arith.constant 0.0 : f32
+  %z = linalg.fill ins(%zero : f32) outs(%e : !r) -> !r
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] MergeReductions {{.*}}it is a sum of more than 16 products
+  %l = linalg.reduce {arith.addf} ins(%y : !x) outs(%z : !r) dimensions = [1]
+  return %l : !r
+}
