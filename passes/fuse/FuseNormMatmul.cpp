@@ -34,12 +34,26 @@ static bool isMap(Operation *op) {
                       });
 }
 
-/// Whether a map is one of a row reduction's result.
-static bool readsStatistic(Operation *map) {
-  return llvm::any_of(map->getOperands(), [](Value input) {
+static int64_t getRank(Operation *op) {
+  return cast<RankedTensorType>(op->getResult(0).getType()).getRank();
+}
+
+/// Whether `source` is a map that can move with a norm of `rank` dimensions:
+/// what others read of whole rows is stored anyway.
+static bool canMove(Operation *source, int64_t rank) {
+  return isMap(source) &&
+         (getRank(source) < rank ||
+          llvm::all_of(source->getUsers(), [](Operation *user) {
+            return isMap(user) || seq::isRowReduction(user);
+          }));
+}
+
+/// Whether a map of `rank` dimensions is one of a row reduction's result.
+static bool readsStatistic(Operation *map, int64_t rank) {
+  return llvm::any_of(map->getOperands(), [&](Value input) {
     Operation *source = input.getDefiningOp();
     return seq::isRowReduction(source) ||
-           (isMap(source) && readsStatistic(source));
+           (canMove(source, rank) && readsStatistic(source, rank));
   });
 }
 
@@ -57,6 +71,7 @@ static bool spreads(Operation *map) {
 /// reductions, the maps of their results, those that they alone read, and
 /// weights that are spread over the rows.
 static SmallVector<Operation *> collectNorm(Operation *norm) {
+  int64_t rank = getRank(norm);
   SetVector<Operation *> ops;
   ops.insert(norm);
   for (size_t i = 0; i != ops.size(); ++i)
@@ -65,7 +80,7 @@ static SmallVector<Operation *> collectNorm(Operation *norm) {
       bool isOwn = isMap(source) && seq::isRowReduction(ops[i]) &&
                    llvm::all_of(source->getUsers(), seq::isRowReduction);
       if (isOwn || spreads(source) || seq::isRowReduction(source) ||
-          (isMap(source) && readsStatistic(source)))
+          (canMove(source, rank) && readsStatistic(source, rank)))
         ops.insert(source);
     }
   SmallVector<Operation *> sorted(ops.begin(), ops.end());
@@ -86,7 +101,7 @@ struct FuseNormMatmul : impl::FuseNormMatmulBase<FuseNormMatmul> {
   void runOnOperation() override {
     SmallVector<Operation *> norms;
     for (Operation &op : getOperation().getBody().front())
-      if (seq::isElementwise(&op) && readsStatistic(&op))
+      if (seq::isElementwise(&op) && readsStatistic(&op, getRank(&op)))
         norms.push_back(&op);
     for (Operation *norm : norms)
       fuseNorm(norm);

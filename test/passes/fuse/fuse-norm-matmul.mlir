@@ -162,3 +162,30 @@ func.func @norm_of_several_maps(%x: !x, %w: !w, %gain: tensor<64xf32>, %s0: !s, 
   %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%n, %w : !x, !w) outs(%start : !y) -> !y
   return %y : !y
 }
+
+// Rows that are stored for another reader are read, not computed again, by a map of them.
+// CHECK-LABEL: func.func @rounded_rows_of_a_stored_norm
+func.func @rounded_rows_of_a_stored_norm(%x: !x, %w: !w, %s0: !s, %old: !x, %start: !y) -> (!y, !x) {
+  %zero = arith.constant 0.0 : f32
+  %none = linalg.fill ins(%zero : f32) outs(%s0 : !s) -> !s
+  // CHECK: seq.kernel "matmul"
+  %s = linalg.generic {indexing_maps = [#row, #statistic], iterator_types = ["parallel", "reduction"]}
+      ins(%x : !x) outs(%none : !s) {
+  ^bb0(%a: f32, %sum: f32):
+    %more = arith.addf %sum, %a : f32
+    linalg.yield %more : f32
+  } -> !s
+  %n = linalg.generic {indexing_maps = [#row, #statistic, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %s : !x, !s) outs(%old : !x) {
+  ^bb0(%a: f32, %sum: f32, %unused: f32):
+    %scaled = arith.mulf %a, %sum : f32
+    linalg.yield %scaled : f32
+  } -> !x
+  %r = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]} ins(%n : !x) outs(%old : !x) {
+  ^bb0(%a: f32, %unused: f32):
+    %rounded = math.roundeven %a : f32
+    linalg.yield %rounded : f32
+  } -> !x
+  %y = linalg.matmul indexing_maps = [#x, #w, #y] ins(%r, %w : !x, !w) outs(%start : !y) -> !y
+  return %y, %n : !y, !x
+}
