@@ -306,7 +306,8 @@ static LogicalResult verifyPositions(RopeOp op) {
   if (int64_t count = op.getAxes()->size(); count != planes)
     return op.emitOpError() << "`axes` names " << count << " axes, tables have "
                             << planes << " planes";
-  for (int64_t axis : *op.getAxes())
+  ArrayRef<int64_t> axes = *op.getAxes();
+  for (int64_t axis : axes)
     if (axis < 0 || axis >= columns)
       return op.emitOpError() << "`axes` names axis " << axis
                               << ", `positions` has " << columns << " columns";

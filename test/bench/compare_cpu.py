@@ -6,7 +6,7 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 Each round starts one process of either side after the other, so that a slow spell of the machine meets both;
 a row is the median over the rounds. The same weights and lengths on both sides; the peer computes in --dtype, Sennit
-on float32 activations always. The Python that runs this needs what
+as it does by default. The Python that runs this needs what
 `../data/requirements.txt` names. `report.py` turns the JSON into docs/benchmarks.md.
 """
 

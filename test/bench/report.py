@@ -21,7 +21,8 @@ def cpu_table(result):
         "",
         f"`python3 test/bench/{result['command']}` on {result['cores']} cores of {result['processor']} "
         f"({', '.join(result['features'])}), torch {result['rows'][0]['torch']}, the same weights on both sides, of which transformers computes in "
-        f"{result.get('dtype', 'float32')}, Sennit on float32 activations; processes in turns, "
+        f"{result.get('dtype', 'float32')}, Sennit as it does by default (products of bf16 weights round activations to bf16 on "
+        f"AMX); processes in turns, "
         f"median of {result['rows'][0]['rounds']} rounds. The peer is transformers run eagerly; its Mamba prefill is a Python "
         "loop over time when no CUDA kernels are there. `llama-128m` is what `make_llama.py` writes. "
         "The ratio is the peer's time over Sennit's.",
@@ -57,6 +58,30 @@ def cuda_table(result):
         lines.append(f"| {row['work']} | `{row['kernel']}` | {row['peer']} | {row['sennit_tflops']:.0f} | {row['peer_tflops']:.0f} | {row['ratio']:.3f} "
                      f"| {row['sennit_sustained_tflops']:.0f} | {row['peer_sustained_tflops']:.0f} "
                      f"| {row['sennit_error']:.2e} | {row['peer_error']:.2e} |")
+    return lines
+
+
+def ops_table(result):
+    """The section of single ops beside PyTorch's."""
+    where = f"{result['device']}" if result["gpu"] else f"{result['threads']} core(s) of {result['device']}"
+    lines = [
+        f"## Ops on {where}, beside PyTorch's",
+        "",
+        f"`python3 test/bench/{result['command']}`, torch {result['torch']}, in one process and in turns, bf16 in and out, "
+        f"medians of {result['rounds']} rounds. Sennit's time is that of its kernels; "
+        + ("the peer's is under a CUDA graph, on both sides after a pause. "
+           if result["gpu"] else "the machine is shared and has slow spells, which the ratio meets on both sides. ")
+        + "Peers: `linear`, `scaled_dot_product_attention` (cuDNN on a GPU; flex_attention with a window), `rms_norm` and "
+        "`silu(a) * b` (on a GPU by torch.compile). The ratio is the peer's time over Sennit's, best that of the least times.",
+        "",
+        "| work | Sennit, us | peer, us | ratio | best | Sennit, TFLOP/s | GB/s | error | peer's |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in result["rows"]:
+        flops = f"{row['gflops'] / 1e3:.3g}" if row["gflops"] else "-"
+        lines.append(f"| {row['work']} | {row['sennit_us']:.1f} | {row['peer_us']:.1f} | {row['ratio']:.2f} "
+                     f"| {row['peer_best_us'] / row['sennit_best_us']:.2f} | {flops} | {row['gbytes']:.0f} "
+                     f"| {row['error']:.1e} | {row['peer_error']:.1e} |")
     return lines
 
 
@@ -119,6 +144,8 @@ def page():
         lines += cpu_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     for path in sorted((HERE / "results").glob("cuda*.json")):
         lines += cuda_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
+    for path in sorted((HERE / "results").glob("ops*.json")):
+        lines += ops_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     for path in sorted((HERE / "results").glob("modules*.json")):
         lines += modules_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     for path in sorted((HERE / "results").glob("validate*.json")):
