@@ -354,10 +354,9 @@ struct ExpandMath : sennit::impl::ExpandMathBase<ExpandMath> {
     walkAndApplyPatterns(getOperation(), std::move(rounded));
     if (approximates) {
       RewritePatternSet instructions(&getContext());
-      instructions
-          .add<Approximate<math::ExpOp>, Approximate<math::Exp2Op>,
-               Approximate<math::RsqrtOp>, Approximate<arith::DivFOp>>(
-              &getContext());
+      instructions.add<Approximate<math::ExpOp>, Approximate<math::Exp2Op>,
+                       Approximate<math::RsqrtOp>, Approximate<arith::DivFOp>>(
+          &getContext());
       walkAndApplyPatterns(getOperation(), std::move(instructions));
     }
     RewritePatternSet patterns(&getContext());
