@@ -141,7 +141,7 @@ func.func @sum_from_one(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: ind
 
 // Two sums share their activations; views whose extent is a scalar are stated; what the epilogue loads and stores in
 // f32 is each thread's own, in parts of 32 columns.
-// REMARK: 2 copies of 240 registers, 4 slots
+// REMARK: 2 copies of 240 registers, 7 slots
 // CHECK-LABEL: @pair_onto_residual
 func.func @pair_onto_residual(%x: !rows, %g: !matrix, %u: !matrix, %r: !wide, %y: !wide, %tokens: index) {
   %c0 = arith.constant 0 : index
@@ -150,7 +150,7 @@ func.func @pair_onto_residual(%x: !rows, %g: !matrix, %u: !matrix, %r: !wide, %y
   %zero = arith.constant dense<0.0> : !sum
   // CHECK: memref.reinterpret_cast %arg0 to offset: [0], sizes: [%arg5, 256], strides: [256, 1]
   // CHECK: memref.reinterpret_cast %arg1 to offset: [0], sizes: [96, 256], strides: [256, 1]
-  // CHECK: tile.ring : <4 shared : vector<128x64xbf16>, vector<64x64xbf16>, vector<64x64xbf16>>
+  // CHECK: tile.ring : <7 shared : vector<128x64xbf16>, vector<64x64xbf16>, vector<64x64xbf16>>
   // CHECK-NOT: tile.ring
   // CHECK: tile.start {
   // CHECK-NEXT: tile.mma
@@ -191,7 +191,7 @@ func.func @pair_onto_residual(%x: !rows, %g: !matrix, %u: !matrix, %r: !wide, %y
 !narrow = memref<?x100xbf16>
 
 // Rows of 200 bytes are nothing that the copy engine can store to: the threads do.
-// REMARK: 2 copies of 240 registers, 4 slots
+// REMARK: 2 copies of 240 registers, 8 slots
 // CHECK-LABEL: @rows_of_200_bytes
 func.func @rows_of_200_bytes(%x: !rows, %w: !matrix, %y: !narrow, %tokens: index) {
   %c0 = arith.constant 0 : index
