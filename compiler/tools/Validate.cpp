@@ -130,6 +130,8 @@ int validateModel(const Workload &workload, const LoadedMachine &loaded,
   options.context = workload.context;
   options.output = artifact.str().str();
   options.target = machine.target + ":" + machine.level;
+  // Predictions are of what nobody rounded, whatever the level's default.
+  options.roundsOperands = false;
   options.makeCore = [&](mlir::MLIRContext &context) {
     return makeCore(loaded.root, machine, context);
   };
