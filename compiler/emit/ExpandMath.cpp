@@ -324,7 +324,10 @@ struct Expand : OpRewritePattern<OpTy> {
   bool hasScale, approximates;
 };
 
-/// Lets an instruction compute a function of f32, to 2 units in the last place.
+/// Lets an instruction compute a function of f32: powers of two, roots and
+/// quotients to 2 units in the last place. exp(x) adds the rounding of x
+/// log2(e) in the exponent, about |x| 2^-24, and quotients by more than 2^126
+/// are zero.
 template <typename OpTy> struct Approximate : OpRewritePattern<OpTy> {
   using OpRewritePattern<OpTy>::OpRewritePattern;
 

@@ -26,7 +26,7 @@ def ExpandMath : Pass<"sennit-expand-math"> {
   }];
   let options = [
     Option<"scales", "scales", "bool", "false", "whether vectors of 16 have AVX-512's scaling by powers of two">,
-    Option<"approximates", "approximates", "bool", "false", "whether instructions compute powers, roots and quotients of f32 to 2 units in the last place">
+    Option<"approximates", "approximates", "bool", "false", "whether instructions compute exp, exp2, rsqrt and quotients of f32">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
                            "::mlir::math::MathDialect"];

@@ -53,18 +53,29 @@ static seq::KernelOp findRows(Operation *op) {
   return nullptr;
 }
 
-/// The kernel with those that compute the other operands of `op`, which it
-/// holds.
+/// Why `other`, which computes an operand of `op`, cannot move into the kernel
+/// that holds `op`, or an empty string.
+static StringRef whyNotJoin(seq::KernelOp other, seq::KernelOp kernel,
+                            Operation *op) {
+  for (Value output : other.getOutputs()) {
+    if (!fuse::isOnlyReadBy(output, kernel))
+      return "something else reads the other operand";
+    if (llvm::any_of(output.getUsers(), [&](Operation *user) {
+          return user->getParentOp() != kernel;
+        }))
+      return "its body reads elements of the other operand";
+  }
+  return whyOtherRows(other, op);
+}
+
+/// Joins the kernel with those that compute the other operands of `op`, which
+/// it holds.
 static void joinOthers(seq::KernelOp kernel, Operation *op) {
   for (Value input : cast<linalg::GenericOp>(op).getDpsInputs()) {
     seq::KernelOp other = fuse::getProducingKernel(input);
     if (!other || other.getKind() != "rows")
       continue;
-    StringRef reason = whyOtherRows(other, op);
-    if (reason.empty() && !llvm::all_of(other.getOutputs(), [&](Value output) {
-          return fuse::isOnlyReadBy(output, kernel);
-        }))
-      reason = "something else reads the other operand";
+    StringRef reason = whyNotJoin(other, kernel, op);
     if (!reason.empty()) {
       fuse::missed("FuseRows", op) << reason;
       continue;

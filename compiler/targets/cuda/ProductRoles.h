@@ -17,9 +17,9 @@ public:
   static std::optional<ProductRoles> match(tile::GridOp grid,
                                            std::string &reason);
 
-  /// Decides rings and registers for `copies` copies of the computing role;
-  /// `group` rows of tiles are run beside each other. The reason where a block
-  /// has too little of something.
+  /// Decides rings and registers for at most `mostCopies` copies of the
+  /// computing role, each with rows of its own; `group` rows of tiles are run
+  /// beside each other. The reason where a block has too little of something.
   std::string plan(int64_t mostCopies, int64_t group);
 
   /// One line: what `plan` decided.

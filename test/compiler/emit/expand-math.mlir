@@ -1,5 +1,6 @@
 // Functions become polynomials on the same shape; what has an instruction stays.
 // RUN: sennit-opt %s --sennit-expand-math | FileCheck %s
+// RUN: sennit-opt %s --sennit-expand-math=approximates | FileCheck %s --check-prefix=DEVICE
 
 // CHECK-LABEL: func.func @functions_of_vectors
 func.func @functions_of_vectors(%x: vector<16xf32>) -> vector<16xf32> {
@@ -66,4 +67,28 @@ func.func @declines_instructions(%x: vector<16xf32>, %y: vector<16xi64>) -> (vec
   %three = arith.constant dense<3> : vector<16xi64>
   %1 = arith.divsi %y, %three : vector<16xi64>
   return %0, %1 : vector<16xf32>, vector<16xi64>
+}
+
+// A power that may be approximate is a shorter polynomial, or an instruction.
+// CHECK-LABEL: func.func @approximate_power
+// DEVICE-LABEL: func.func @approximate_power
+func.func @approximate_power(%x: f32) -> f32 {
+  // CHECK-COUNT-4: math.fma
+  // CHECK-NOT: math.
+  // CHECK: return
+  // DEVICE-NEXT: math.exp2 %{{.*}} fastmath<afn> : f32
+  %0 = math.exp2 %x fastmath<afn> : f32
+  return %0 : f32
+}
+
+// DEVICE-LABEL: func.func @instructions
+func.func @instructions(%x: f32, %y: f32) -> (f32, f32, f32) {
+  // DEVICE: %[[POWER:.*]] = arith.mulf %{{.*}} : f32
+  // DEVICE-NEXT: math.exp2 %[[POWER]] fastmath<afn> : f32
+  // DEVICE-NEXT: math.rsqrt %{{.*}} fastmath<afn> : f32
+  // DEVICE-NEXT: arith.divf %{{.*}}, %{{.*}} fastmath<afn> : f32
+  %0 = math.exp %x : f32
+  %1 = math.rsqrt %x : f32
+  %2 = arith.divf %x, %y : f32
+  return %0, %1, %2 : f32, f32, f32
 }

@@ -81,3 +81,85 @@ func.func @body_that_reads_elements_opens_its_own(%x: !x, %old: !x) -> !x {
   } -> !x
   return %y : !x
 }
+
+// CHECK-LABEL: func.func @map_takes_in_the_kernels_of_all_operands
+func.func @map_takes_in_the_kernels_of_all_operands(%x: !x, %z: !x, %old: !x) -> !x {
+  // CHECK: %[[KERNEL:.*]] = seq.kernel "rows" -> tensor<?x64xf32> {
+  // CHECK-COUNT-2: arith.negf
+  // CHECK: arith.addf
+  // CHECK: return %[[KERNEL]]
+  %n = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x : !x) outs(%old : !x) {
+  ^bb0(%a: f32, %unused: f32):
+    %negated = arith.negf %a : f32
+    linalg.yield %negated : f32
+  } -> !x
+  %m = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%z : !x) outs(%old : !x) {
+  ^bb0(%a: f32, %unused: f32):
+    %negated = arith.negf %a : f32
+    linalg.yield %negated : f32
+  } -> !x
+  // REMARK: [[@LINE+1]]:{{.*}}[Passed] FuseRows {{.*}}takes in the kernel of another operand
+  %y = linalg.generic {indexing_maps = [#row, #row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%n, %m : !x, !x) outs(%old : !x) {
+  ^bb0(%a: f32, %b: f32, %unused: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> !x
+  return %y : !x
+}
+
+// CHECK-LABEL: func.func @operand_that_others_read_stays
+func.func @operand_that_others_read_stays(%x: !x, %z: !x, %old: !x) -> (!x, !x) {
+  // CHECK-COUNT-2: seq.kernel "rows"
+  %n = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x : !x) outs(%old : !x) {
+  ^bb0(%a: f32, %unused: f32):
+    %negated = arith.negf %a : f32
+    linalg.yield %negated : f32
+  } -> !x
+  %m = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%z : !x) outs(%old : !x) {
+  ^bb0(%a: f32, %unused: f32):
+    %negated = arith.negf %a : f32
+    linalg.yield %negated : f32
+  } -> !x
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseRows {{.*}}something else reads the other operand
+  %y = linalg.generic {indexing_maps = [#row, #row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%n, %m : !x, !x) outs(%old : !x) {
+  ^bb0(%a: f32, %b: f32, %unused: f32):
+    %s = arith.addf %a, %b : f32
+    linalg.yield %s : f32
+  } -> !x
+  return %y, %m : !x, !x
+}
+
+// CHECK-LABEL: func.func @operand_read_at_computed_places_stays
+func.func @operand_read_at_computed_places_stays(%x: !x, %z: !x, %old: !x) -> !x {
+  // CHECK-COUNT-2: seq.kernel "rows"
+  %n = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%x : !x) outs(%old : !x) {
+  ^bb0(%a: f32, %unused: f32):
+    %negated = arith.negf %a : f32
+    linalg.yield %negated : f32
+  } -> !x
+  %m = linalg.generic {indexing_maps = [#row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%z : !x) outs(%old : !x) {
+  ^bb0(%a: f32, %unused: f32):
+    %negated = arith.negf %a : f32
+    linalg.yield %negated : f32
+  } -> !x
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseRows {{.*}}its body reads elements of the other operand
+  %y = linalg.generic {indexing_maps = [#row, #row, #row], iterator_types = ["parallel", "parallel"]}
+      ins(%n, %m : !x, !x) outs(%old : !x) {
+  ^bb0(%a: f32, %b: f32, %unused: f32):
+    %i = linalg.index 0 : index
+    %first = arith.constant 0 : index
+    %c = tensor.extract %m[%i, %first] : !x
+    %s = arith.addf %a, %b : f32
+    %t = arith.addf %s, %c : f32
+    linalg.yield %t : f32
+  } -> !x
+  return %y : !x
+}

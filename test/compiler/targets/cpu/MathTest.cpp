@@ -10,7 +10,8 @@ class MathTest : public TileTest {};
 SENNIT_TILE_TESTS(MathTest);
 
 static Array<float> apply(const std::string &level, const std::string &name,
-                          const Array<float> &x) {
+                          const Array<float> &x,
+                          const std::string &flags = "") {
   std::string text = R"(
     func.func @k(%x: memref<?xf32>, %y: memref<?xf32>, %t: index) {
       %c0 = arith.constant 0 : index
@@ -21,7 +22,7 @@ static Array<float> apply(const std::string &level, const std::string &name,
       }
       return
     })";
-  text.replace(text.find("NAME"), 4, name);
+  text.replace(text.find("NAME %a"), 7, name + " %a" + flags);
   TileKernel kernel(level, text);
   Array<float> y(x.size());
   kernel.run({x.slot(), y.slot(), int64_t(x.size())});
@@ -69,6 +70,25 @@ TEST_P(MathTest, StaysWithinItsErrors) {
     RecordProperty(c.name, std::to_string(error));
     EXPECT_LE(error, c.limit) << c.name << " on " << c.low << ".." << c.high;
   }
+}
+
+// The polynomial of degree 4.
+TEST_P(MathTest, ApproximatesPowersToThreeInAMillion) {
+  Array<float> x = randomFloats(200000, -126, 127.9f);
+  Array<float> y = apply(GetParam(), "exp2", x, " fastmath<afn>");
+  double worst = 0;
+  for (size_t i = 0; i < x.size(); ++i)
+    worst = std::max(worst, std::fabs(y[i] / std::exp2(double(x[i])) - 1));
+  EXPECT_LE(worst, 3e-6);
+  EXPECT_GT(worst, 1e-6);
+  const float edges[] = {NAN, INFINITY, -INFINITY, 0.0f};
+  Array<float> at(4);
+  std::copy(std::begin(edges), std::end(edges), at.data());
+  Array<float> z = apply(GetParam(), "exp2", at, " fastmath<afn>");
+  EXPECT_TRUE(std::isnan(z[0]));
+  EXPECT_EQ(z[1], INFINITY);
+  EXPECT_EQ(z[2], 0);
+  EXPECT_NEAR(z[3], 1, 3e-6);
 }
 
 TEST_P(MathTest, KeepsTheEdges) {
