@@ -56,9 +56,9 @@ static Value repeatHeads(MeaningBuilder &b, Value rows, int64_t heads) {
   Extents extents = b.extents(rows);
   extents[0] = b.getIndexAttr(own);
   extents.insert(extents.begin() + 1, b.getIndexAttr(heads / own));
-  Value repeated = b.generic(rank == 2 ? "gc->ghc" : "g->gh", rows,
-                             b.empty(extents, b.getF32Type()),
-                             [](ValueRange a) -> Value { return a[0]; });
+  Value repeated = b.generic(
+      rank == 2 ? "gc->ghc" : "g->gh", rows, b.empty(extents, b.getF32Type()),
+      [&](ValueRange a) -> Value { return b.toF32(a[0]); });
   SmallVector<ReassociationIndices> joined{{0, 1}};
   if (rank == 2)
     joined.push_back({2});
@@ -76,11 +76,11 @@ static Value decayState(MeaningBuilder &b, Value decay, Value state) {
 /// S + k^T v, over S.
 static Value addOuterProduct(MeaningBuilder &b, Value key, Value value,
                              Value state) {
-  return b.generic("hk,hv->hkv", {key, value}, state,
-                   [&](ValueRange a) -> Value {
-                     Value outer = arith::MulFOp::create(b, a[0], a[1]);
-                     return arith::AddFOp::create(b, a[2], outer);
-                   });
+  return b.generic(
+      "hk,hv->hkv", {key, value}, state, [&](ValueRange a) -> Value {
+        Value outer = arith::MulFOp::create(b, b.toF32(a[0]), b.toF32(a[1]));
+        return arith::AddFOp::create(b, a[2], outer);
+      });
 }
 
 /// a S, [head, value width].
@@ -95,7 +95,8 @@ static Value correctValue(MeaningBuilder &b, Value key, Value value, Value beta,
                           Value state) {
   return b.generic("hv,h->hv", {value, beta}, readState(b, key, state),
                    [&](ValueRange a) -> Value {
-                     Value missing = arith::SubFOp::create(b, a[0], a[2]);
+                     Value missing =
+                         arith::SubFOp::create(b, b.toF32(a[0]), a[2]);
                      return arith::MulFOp::create(b, a[1], missing);
                    });
 }

@@ -81,8 +81,8 @@ def LinearAttentionOp : SeqMixerOp<"linear_attention", [AttrSizedOperandSegments
     Query heads are a divisor too, or a multiple, and then H / n is turned
     round: query heads share a state. The output has the larger number. With
     `linear` and `gated`, keys and values may both have R H heads: head h then
-    adds the R products of heads h R .. h R + R - 1, in their order. The state is
-    f32. All tensors may have a leading dimension, the sequences of a batch.
+    adds the R products of heads h R .. h R + R - 1, in their order. State and output
+    are f32. All tensors may have a leading dimension, the sequences of a batch.
 
     Settings: RetNet, Lightning: `gated`, g the same for every token. SSD (Mamba-2;
     Dao and Gu 2024): `gated`, q = C, k = B, v = delta x, g = delta A. GLA: `gated`,
@@ -107,6 +107,7 @@ def LinearAttentionOp : SeqMixerOp<"linear_attention", [AttrSizedOperandSegments
       value width.
     - `tokens`: all but the state have the same extent of tokens.
     - `sequences`: all have the same extent of the batch dimension.
+    - `element`: query, key and value have one element type.
     - `chunk`: positive.
 
     Example:
@@ -129,9 +130,9 @@ def LinearAttentionOp : SeqMixerOp<"linear_attention", [AttrSizedOperandSegments
   }];
   let arguments = (ins
     UpdateRuleAttr:$update_rule,
-    TensorRankOf<[F32], [3, 4]>:$query,                 // [batch, token, query head, key width]
-    TensorRankOf<[F32], [3, 4]>:$key,                   // [batch, token, key head, key width]
-    TensorRankOf<[F32], [3, 4]>:$value,                 // [batch, token, value head, value width]
+    TensorRankOf<[F32, F16, BF16], [3, 4]>:$query,      // [batch, token, query head, key width]
+    TensorRankOf<[F32, F16, BF16], [3, 4]>:$key,        // [batch, token, key head, key width]
+    TensorRankOf<[F32, F16, BF16], [3, 4]>:$value,      // [batch, token, value head, value width]
     Optional<TensorRankOf<[F32], [2, 3, 4]>>:$decay,    // [batch, token, state head (, key width)], log
     Optional<TensorRankOf<[F32], [2, 3]>>:$beta,        // [batch, token, state head]
     Optional<TensorRankOf<[F32], [3, 4]>>:$erase_read,  // a: [batch, token, head, key width]
@@ -160,6 +161,13 @@ def LinearAttentionOp : SeqMixerOp<"linear_attention", [AttrSizedOperandSegments
     /// Whether each key component has a decay of its own.
     bool hasDecayOfComponents() {
       return getDecay() && getDecay().getType().getRank() == getQuery().getType().getRank();
+    }
+    /// Whether what a token adds depends on no state, and each state has one
+    /// key, value and decay a token and at most one query: chunks are then
+    /// plain products of their rows.
+    bool isPlain() {
+      return !getBeta() && !getEraseRead() && !hasDecayOfComponents() && getWriters() == 1 &&
+             getQuery().getType().getDimSize(getHeadDim()) <= getStateHeads();
     }
   }];
 }

@@ -57,17 +57,24 @@ static bool holdsPlaces(OpOperand &operand) {
          getElementTypeOrSelf(operand.get()).isInteger();
 }
 
-/// Whether a copy engine brings this operand to attention's products: queries,
-/// and keys and values that no cache keeps.
+/// Whether a copy engine brings this operand to a mixer's products: queries,
+/// keys and values that no cache keeps.
 static bool isCopied(OpOperand &operand) {
-  auto attention = dyn_cast<seq::AttentionOp>(operand.getOwner());
-  if (!attention || operand.get() == attention.getSinks() ||
-      !isa<RankedTensorType>(operand.get().getType()) ||
+  if (!isa<RankedTensorType>(operand.get().getType()) ||
       !fuse::areCopied(operand.get()))
     return false;
-  return operand.get() == attention.getQuery() ||
-         (!attention.hasState() && (operand.get() == attention.getKey() ||
-                                    operand.get() == attention.getValue()));
+  auto isOne = [&](Value query, Value key, Value value) {
+    return operand.get() == query || operand.get() == key ||
+           operand.get() == value;
+  };
+  if (auto linear = dyn_cast<seq::LinearAttentionOp>(operand.getOwner()))
+    return linear.isPlain() &&
+           isOne(linear.getQuery(), linear.getKey(), linear.getValue());
+  auto attention = dyn_cast<seq::AttentionOp>(operand.getOwner());
+  return attention && operand.get() != attention.getSinks() &&
+         (attention.hasState() ? operand.get() == attention.getQuery()
+                               : isOne(attention.getQuery(), attention.getKey(),
+                                       attention.getValue()));
 }
 
 /// The next producer outside `kernel` that one of its ops reads and that can

@@ -73,11 +73,11 @@ def RoundOperands : Pass<"sennit-round-operands", "::mlir::ModuleOp"> {
     ```
 
     Matrix units multiply 16-bit numbers; where the matrix has 16 bits, so have
-    its activations then, and queries, keys, values and their caches. Sums,
-    norms, residuals and recurrences stay f32. A map that nothing else reads
-    rounds its own result. Runs where the module says `seq.rounds_operands`.
-    Declines matrices of f32, experts, and caches that are no states of the
-    model.
+    its activations then, and queries, keys, values and their caches, and those
+    of linear attention whose state no rule corrects. Sums, norms, residuals and
+    states of recurrences stay f32. A map that nothing else reads rounds its own
+    result. Runs where the module says `seq.rounds_operands`. Declines matrices
+    of f32, experts, delta rules, and caches that are no states of the model.
   }];
   let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::arith::ArithDialect"];

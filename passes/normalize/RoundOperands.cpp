@@ -60,7 +60,12 @@ public:
         operands.push_back({&op->getOpOperand(0), type});
     });
     if (attended)
-      function.walk([&](seq::AttentionOp op) { collect(op, attended); });
+      function.walk([&](Operation *op) {
+        if (auto attention = dyn_cast<seq::AttentionOp>(op))
+          collect(attention, attended);
+        else if (auto linear = dyn_cast<seq::LinearAttentionOp>(op))
+          collect(linear, attended);
+      });
     SmallVector<Value> values;
     for (auto [operand, type] : operands)
       values.push_back(narrow(operand->get(), type));
@@ -111,6 +116,15 @@ private:
       if (operand.get() == op.getQuery() || operand.get() == op.getKey() ||
           operand.get() == op.getValue())
         operands.push_back({&operand, type});
+  }
+
+  /// Rows of a plain sum; state and output stay f32.
+  void collect(seq::LinearAttentionOp op, Type type) {
+    if (!op.isPlain() || !typeOf(op.getQuery()).getElementType().isF32())
+      return;
+    for (OpOperand *operand :
+         {&op.getQueryMutable(), &op.getKeyMutable(), &op.getValueMutable()})
+      operands.push_back({operand, type});
   }
 
   /// Caches and the output follow the operands; the output's readers read it

@@ -13,6 +13,7 @@
 // of one row is a step. Methods: Dao and Gu 2024, section 6; Yang et al. 2024
 // for the delta rules.
 
+#include "passes/schedule/LinearAttentionParts.h"
 #include "passes/schedule/Models.h"
 #include "passes/schedule/RecurrenceTiles.h"
 #include "passes/schedule/TileSizes.h"
@@ -258,7 +259,10 @@ struct LinearAttentionModel
     : TileProgramOpInterface::ExternalModel<LinearAttentionModel,
                                             seq::LinearAttentionOp> {
   LogicalResult buildPrograms(Operation *op, KernelBuilder &kernel) const {
-    return LinearAttention(kernel, cast<seq::LinearAttentionOp>(op)).build();
+    auto attention = cast<seq::LinearAttentionOp>(op);
+    if (areCopied(kernel, attention))
+      return buildParts(kernel, attention);
+    return LinearAttention(kernel, attention).build();
   }
 };
 } // namespace

@@ -153,15 +153,19 @@ Value RecurrenceTiles::seen(ArrayRef<int64_t> shape, int64_t rows,
 
 Value RecurrenceTiles::multiplyDecayed(Value x, Value gx, Value y, Value g,
                                        bool strict) {
-  int64_t rows = typeOf(x).getDimSize(0), columns = typeOf(y).getDimSize(0);
-  if (g && typeOf(g).getRank() == 2 && columns > 1)
+  if (g && typeOf(g).getRank() == 2 && typeOf(y).getDimSize(0) > 1)
     return multiplyDecayedComponents(x, gx, y, g, strict);
   Value products =
       schedule::multiply(program, x, y, nullptr, tile::MmaForm::NT);
+  return weighDecayed(products, gx, g, strict);
+}
+
+Value RecurrenceTiles::weighDecayed(Value products, Value gx, Value g,
+                                    bool strict) {
   // A single row has decayed by nothing since itself.
-  if (columns == 1)
+  if (typeOf(products).getDimSize(1) == 1)
     return products;
-  SmallVector<int64_t> shape{rows, columns};
+  SmallVector<int64_t> shape(typeOf(products).getShape());
   Value isSeen = seen(shape, 0, 1, strict);
   if (!g)
     return arith::SelectOp::create(builder, loc, isSeen, products,

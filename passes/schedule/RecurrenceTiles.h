@@ -46,6 +46,9 @@ public:
   /// as there are more of them. No exponent is above 0, whatever the decay.
   mlir::Value multiplyDecayed(mlir::Value x, mlir::Value gx, mlir::Value y,
                               mlir::Value g, bool strict);
+  /// The same of the products x_i y_j, where one number a row decays.
+  mlir::Value weighDecayed(mlir::Value products, mlir::Value gx, mlir::Value g,
+                           bool strict);
   /// (I + below)^-1 of a strictly lower triangle of 2^n rows: powers of 4x4
   /// blocks, then merges of blocks, which stay bounded where powers of the
   /// whole would not.

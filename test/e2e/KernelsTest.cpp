@@ -163,6 +163,33 @@ TEST_P(KernelsInPieces, GiveWhatOneCallGives) {
   }
 }
 
+/// Programs for a matrix unit beside the threads, run by threads.
+class CopiedKernels : public Kernels {};
+
+// Bounds at which one part takes all chunks, and at which several share them.
+// What is multiplied is rounded to the type of the rows.
+TEST_P(CopiedKernels, KeepTheFormulaInParts) {
+  for (int64_t most : {127, 333}) {
+    std::string extent =
+        specimen().hasStaticTokens ? std::to_string(most) : "?";
+    auto program = TiledProgram::compile(specimen().text(extent), most,
+                                         "cpu:" + std::get<1>(GetParam()),
+                                         /*asyncRows=*/8);
+    ASSERT_TRUE(bool(program)) << llvm::toString(program.takeError());
+    for (int64_t tokens : {1, 3, 64, 127, 200, 333}) {
+      if (tokens > most || (specimen().hasStaticTokens && tokens != most))
+        continue;
+      SCOPED_TRACE(testing::Message() << tokens << " of " << most);
+      Tensors arguments = specimen().arguments(tokens, 0, tokens);
+      Tensors want = specimen().formula(arguments),
+              got = run(**program, arguments);
+      ASSERT_EQ(got.size(), want.size());
+      for (size_t i = 0; i != want.size(); ++i)
+        EXPECT_EQ("", difference(got[i], want[i], 1e-2)) << "result " << i;
+    }
+  }
+}
+
 std::string nameOf(const testing::TestParamInfo<Subject> &info) {
   return std::get<0>(info.param).name + "_" + std::get<1>(info.param);
 }
@@ -191,6 +218,11 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     All, KernelsInPieces,
     testing::Combine(testing::ValuesIn(makeCausal()),
+                     testing::ValuesIn(findVectorLevels())),
+    nameOf);
+INSTANTIATE_TEST_SUITE_P(
+    All, CopiedKernels,
+    testing::Combine(testing::ValuesIn(makeCopiedLinearAttentions()),
                      testing::ValuesIn(findVectorLevels())),
     nameOf);
 

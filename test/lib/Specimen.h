@@ -74,8 +74,12 @@ struct LinearAttentionShape {
   int64_t decayRank;
   int64_t queryHeads, keyHeads, valueHeads, heads, keyWidth, valueWidth;
   std::optional<int64_t> chunk = std::nullopt;
+  /// Of queries, keys and values.
+  Element element = Element::F32;
 };
 Specimen makeLinearAttention(LinearAttentionShape shape);
+/// Those that a matrix unit beside the threads takes.
+std::vector<Specimen> makeCopiedLinearAttentions();
 struct ConvShape {
   int64_t channels, filters, taps;
   bool bias, window;

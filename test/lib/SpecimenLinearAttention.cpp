@@ -22,7 +22,7 @@ static std::string spellLinearAttention(const Shape &shape,
                                         const std::string &tokens) {
   return fill(
       R"(
-    func.func @run(%q: {Q}, %k: {K}, %v: {V}, %g: {G}, %beta: {H}, %a: {K}, %b: {K}, %s: {S}) -> ({O}, {S}) {
+    func.func @run(%q: {Q}, %k: {K}, %v: {V}, %g: {G}, %beta: {H}, %a: {A}, %b: {A}, %s: {S}) -> ({O}, {S}) {
       %o, %n = seq.linear_attention {rule} %q, %k, %v {decay} {beta} {erase} state(%s)
         {scale = 0.375 : f32{chunk}} : {Q}, {K}, {V}, {S}
       return %o, %n : {O}, {S}
@@ -30,11 +30,13 @@ static std::string spellLinearAttention(const Shape &shape,
       {{"rule", shape.rule},
        {"decay", shape.decayRank > 0 ? "decay(%g : {G})" : ""},
        {"beta", isDelta(shape) ? "beta(%beta : {H})" : ""},
-       {"erase", shape.rule == "rank_one" ? "erase(%a, %b : {K}, {K})" : ""},
+       {"erase", shape.rule == "rank_one" ? "erase(%a, %b : {A}, {A})" : ""},
        {"chunk", shape.chunk ? ", chunk = " + str(*shape.chunk) : ""},
-       {"Q", "tensor<{t}x{hq}x{dk}xf32>"},
-       {"K", "tensor<{t}x{hk}x{dk}xf32>"},
-       {"V", "tensor<{t}x{hv}x{dv}xf32>"},
+       {"Q", "tensor<{t}x{hq}x{dk}x{e}>"},
+       {"K", "tensor<{t}x{hk}x{dk}x{e}>"},
+       {"V", "tensor<{t}x{hv}x{dv}x{e}>"},
+       {"A", "tensor<{t}x{hk}x{dk}xf32>"},
+       {"e", spell(shape.element)},
        {"O", "tensor<{t}x{ho}x{dv}xf32>"},
        {"G", shape.decayRank == 2 ? "tensor<{t}x{h}x{dk}xf32>" : "{H}"},
        {"H", "tensor<{t}x{h}xf32>"},
@@ -148,9 +150,15 @@ static Tensors makeArguments(const Shape &shape, int64_t tokens,
   for (size_t i = 0; i != b.values.size(); ++i)
     b.values[i] =
         roundTo(Element::F32, -a.values[i] / (1 + std::exp(-b.values[i])));
-  return {random.normal({tokens, shape.queryHeads, shape.keyWidth}),
-          key,
-          random.normal({tokens, shape.valueHeads, shape.valueWidth}),
+  auto rounded = [&](Tensor rows) {
+    rows.element = shape.element;
+    for (double &value : rows.values)
+      value = roundTo(shape.element, value);
+    return rows;
+  };
+  return {rounded(random.normal({tokens, shape.queryHeads, shape.keyWidth})),
+          rounded(key),
+          rounded(random.normal({tokens, shape.valueHeads, shape.valueWidth})),
           decay,
           beta,
           a,
@@ -160,11 +168,12 @@ static Tensors makeArguments(const Shape &shape, int64_t tokens,
 
 Specimen sennit::test::makeLinearAttention(Shape shape) {
   Specimen specimen;
-  specimen.name = "linear_attention_" + shape.rule +
-                  (shape.decayRank == 2 ? "_by_component_" : "_") +
-                  str(shape.queryHeads) + "_" + str(shape.keyHeads) + "_" +
-                  str(shape.valueHeads) + "_heads_on_" + str(shape.heads) +
-                  (shape.chunk ? "_chunk_" + str(*shape.chunk) : "");
+  specimen.name =
+      "linear_attention_" + shape.rule +
+      (shape.decayRank == 2 ? "_by_component_" : "_") + str(shape.queryHeads) +
+      "_" + str(shape.keyHeads) + "_" + str(shape.valueHeads) + "_heads_on_" +
+      str(shape.heads) + (shape.chunk ? "_chunk_" + str(*shape.chunk) : "") +
+      (shape.element == Element::F32 ? "" : "_" + spell(shape.element));
   specimen.text = [=](const std::string &tokens) {
     return spellLinearAttention(shape, tokens);
   };
@@ -185,31 +194,44 @@ Specimen sennit::test::makeLinearAttention(Shape shape) {
 }
 
 std::vector<Specimen> sennit::test::makeLinearAttentions() {
-  return {makeLinearAttention({"gated", 1, 3, 3, 9, 9, 7, 5}),
-          makeLinearAttention({"gated", 1, 1, 1, 5, 5, 16, 8}),
-          makeLinearAttention({"linear", 0, 3, 3, 3, 3, 5, 11}),
-          makeLinearAttention({"linear", 0, 6, 1, 1, 2, 5, 7}),
-          makeLinearAttention({"gated", 1, 6, 2, 2, 2, 8, 5, 16}),
-          makeLinearAttention({"gated", 2, 2, 2, 4, 4, 9, 6}),
-          makeLinearAttention({"gated", 2, 4, 2, 2, 2, 9, 6, 8}),
-          makeLinearAttention({"delta", 0, 2, 2, 2, 2, 7, 5}),
-          makeLinearAttention({"delta", 0, 4, 1, 2, 2, 16, 5, 1}),
-          makeLinearAttention({"gated_delta", 1, 2, 2, 4, 4, 11, 6}),
-          makeLinearAttention({"gated_delta", 1, 4, 1, 1, 1, 16, 9, 64}),
-          makeLinearAttention({"gated_delta", 2, 2, 2, 2, 2, 7, 5}),
-          makeLinearAttention({"gated_delta", 2, 2, 1, 2, 2, 7, 5, 16}),
-          makeLinearAttention({"gated_delta", 2, 4, 2, 2, 2, 17, 5, 32}),
-          makeLinearAttention({"rank_one", 2, 2, 2, 2, 2, 7, 5}),
-          makeLinearAttention({"rank_one", 2, 2, 2, 2, 2, 7, 5, 8}),
-          makeLinearAttention({"rank_one", 1, 2, 1, 2, 2, 7, 5, 16}),
-          makeLinearAttention({"rank_one", 0, 4, 2, 2, 2, 7, 5, 4}),
-          makeLinearAttention({"linear", 0, 2, 6, 6, 2, 5, 7}),
-          makeLinearAttention({"gated", 1, 9, 12, 12, 3, 6, 5, 16}),
-          makeLinearAttention({"gated", 2, 2, 4, 4, 2, 7, 5}),
-          makeBatch(makeLinearAttention({"gated", 1, 1, 4, 4, 2, 6, 5}), 2, {}),
-          makeBatch(makeLinearAttention({"gated", 1, 1, 1, 3, 3, 6, 5}), 3, {}),
-          makeBatch(makeLinearAttention({"gated_delta", 2, 4, 2, 2, 2, 6, 5}),
-                    2, {}),
-          makeBatch(makeLinearAttention({"rank_one", 1, 2, 2, 2, 2, 6, 5, 8}),
-                    2, {})};
+  return {
+      makeLinearAttention({"gated", 1, 3, 3, 9, 9, 7, 5}),
+      makeLinearAttention({"gated", 1, 1, 1, 5, 5, 16, 8}),
+      makeLinearAttention({"gated", 1, 2, 1, 4, 4, 7, 5, 16, Element::BF16}),
+      makeLinearAttention(
+          {"gated_delta", 1, 2, 2, 2, 2, 7, 5, 8, Element::F16}),
+      makeLinearAttention({"linear", 0, 3, 3, 3, 3, 5, 11}),
+      makeLinearAttention({"linear", 0, 6, 1, 1, 2, 5, 7}),
+      makeLinearAttention({"gated", 1, 6, 2, 2, 2, 8, 5, 16}),
+      makeLinearAttention({"gated", 2, 2, 2, 4, 4, 9, 6}),
+      makeLinearAttention({"gated", 2, 4, 2, 2, 2, 9, 6, 8}),
+      makeLinearAttention({"delta", 0, 2, 2, 2, 2, 7, 5}),
+      makeLinearAttention({"delta", 0, 4, 1, 2, 2, 16, 5, 1}),
+      makeLinearAttention({"gated_delta", 1, 2, 2, 4, 4, 11, 6}),
+      makeLinearAttention({"gated_delta", 1, 4, 1, 1, 1, 16, 9, 64}),
+      makeLinearAttention({"gated_delta", 2, 2, 2, 2, 2, 7, 5}),
+      makeLinearAttention({"gated_delta", 2, 2, 1, 2, 2, 7, 5, 16}),
+      makeLinearAttention({"gated_delta", 2, 4, 2, 2, 2, 17, 5, 32}),
+      makeLinearAttention({"rank_one", 2, 2, 2, 2, 2, 7, 5}),
+      makeLinearAttention({"rank_one", 2, 2, 2, 2, 2, 7, 5, 8}),
+      makeLinearAttention({"rank_one", 1, 2, 1, 2, 2, 7, 5, 16}),
+      makeLinearAttention({"rank_one", 0, 4, 2, 2, 2, 7, 5, 4}),
+      makeLinearAttention({"linear", 0, 2, 6, 6, 2, 5, 7}),
+      makeLinearAttention({"gated", 1, 9, 12, 12, 3, 6, 5, 16}),
+      makeLinearAttention({"gated", 2, 2, 4, 4, 2, 7, 5}),
+      makeBatch(makeLinearAttention({"gated", 1, 1, 4, 4, 2, 6, 5}), 2, {}),
+      makeBatch(makeLinearAttention({"gated", 1, 1, 1, 3, 3, 6, 5}), 3, {}),
+      makeBatch(makeLinearAttention({"gated_delta", 2, 4, 2, 2, 2, 6, 5}), 2,
+                {}),
+      makeBatch(makeLinearAttention({"rank_one", 1, 2, 2, 2, 2, 6, 5, 8}), 2,
+                {})};
+}
+
+std::vector<Specimen> sennit::test::makeCopiedLinearAttentions() {
+  return {
+      makeLinearAttention({"gated", 1, 1, 1, 3, 3, 64, 64, {}, Element::BF16}),
+      makeLinearAttention({"gated", 1, 2, 4, 4, 4, 64, 128, {}, Element::F16}),
+      makeBatch(makeLinearAttention(
+                    {"gated", 1, 1, 1, 2, 2, 128, 64, {}, Element::BF16}),
+                2, {})};
 }

@@ -71,14 +71,20 @@ llvm::Error TiledProgram::schedule(int64_t mostRows) {
 }
 
 llvm::Error TiledProgram::build(StringRef text, int64_t mostRows,
-                                StringRef spelling) {
+                                StringRef spelling, int64_t asyncRows) {
   context.loadAllAvailableDialects();
   module = parseSourceString<ModuleOp>(text, &context);
   auto target = sennit::resolveTarget(spelling, context);
   if (!module || !target)
     return llvm::joinErrors(llvm::createStringError("no program"),
                             target.takeError());
-  (*module)->setAttr("machine.target", target->second.core);
+  sennit::machine::CoreAttr core = target->second.core;
+  (*module)->setAttr("machine.target",
+                     sennit::machine::CoreAttr::get(
+                         &context, core.getName(), core.getIsa(),
+                         core.getVectorBits(), core.getVectorRegisters(),
+                         core.getL1Bytes(), core.getL2Bytes(),
+                         core.getThreads(), asyncRows, core.getDescription()));
   if (llvm::Error error = schedule(mostRows))
     return error;
   auto created = llvm::orc::LLJITBuilder().create();
@@ -112,7 +118,8 @@ llvm::Error TiledProgram::build(StringRef text, int64_t mostRows,
 }
 
 llvm::Expected<std::unique_ptr<TiledProgram>>
-TiledProgram::compile(StringRef text, int64_t mostRows, StringRef target) {
+TiledProgram::compile(StringRef text, int64_t mostRows, StringRef target,
+                      int64_t asyncRows) {
   std::unique_ptr<TiledProgram> program(new TiledProgram(getRegistry()));
   std::string diagnostics;
   ScopedDiagnosticHandler handler(
@@ -121,7 +128,7 @@ TiledProgram::compile(StringRef text, int64_t mostRows, StringRef target) {
           llvm::raw_string_ostream(diagnostics) << diagnostic << "\n";
         return success();
       });
-  if (llvm::Error error = program->build(text, mostRows, target))
+  if (llvm::Error error = program->build(text, mostRows, target, asyncRows))
     return llvm::joinErrors(
         std::move(error), llvm::createStringError(diagnostics + "in\n" + text));
   return program;

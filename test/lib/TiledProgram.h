@@ -27,10 +27,13 @@ class TiledProgram {
 public:
   /// Runs the stages `fuse` and `schedule` on `text`, which holds @run, and
   /// makes machine code of the kernels for `target`, such as `cpu:avx2`. No
-  /// dynamic extent of an argument may ever exceed `mostRows`. Fails with the
-  /// diagnostics that the compilation gave.
+  /// dynamic extent of an argument may ever exceed `mostRows`. The programs are
+  /// for a machine whose matrix unit takes `asyncRows` rows and more beside the
+  /// threads, and for none such with 0. Fails with the diagnostics that the
+  /// compilation gave.
   static llvm::Expected<std::unique_ptr<TiledProgram>>
-  compile(llvm::StringRef text, int64_t mostRows, llvm::StringRef target);
+  compile(llvm::StringRef text, int64_t mostRows, llvm::StringRef target,
+          int64_t asyncRows = 0);
 
   /// The results of @run. Every tensor ends at a guard page, results and
   /// scratch begin as NaN, and the items of each kernel run in several ranges
@@ -48,7 +51,7 @@ private:
   explicit TiledProgram(const mlir::DialectRegistry &registry)
       : context(registry, mlir::MLIRContext::Threading::DISABLED) {}
   llvm::Error build(llvm::StringRef text, int64_t mostRows,
-                    llvm::StringRef target);
+                    llvm::StringRef target, int64_t asyncRows);
   llvm::Error schedule(int64_t mostRows);
 
   mlir::MLIRContext context;

@@ -4,6 +4,7 @@
 #include "compiler/targets/cuda/AttentionRoles.h"
 #include "compiler/targets/cuda/Passes.h"
 #include "compiler/targets/cuda/ProductRoles.h"
+#include "compiler/targets/cuda/StreamRoles.h"
 
 #include "mlir/IR/Remarks.h"
 
@@ -25,7 +26,7 @@ struct AssignRoles : sennit::impl::CudaAssignRolesBase<AssignRoles> {
     getOperation()->walk([&](tile::GridOp grid) { grids.push_back(grid); });
     for (tile::GridOp grid : grids) {
       auto options = remark::RemarkOpts::name("assign-roles").category("cuda");
-      std::string reason, other;
+      std::string reason, other, last;
       if (auto roles = ProductRoles::match(grid, reason)) {
         reason = roles->plan(copies, group);
         if (reason.empty())
@@ -34,8 +35,13 @@ struct AssignRoles : sennit::impl::CudaAssignRolesBase<AssignRoles> {
         reason = roles->plan(copies);
         if (reason.empty())
           take(*roles, grid);
+      } else if (auto roles = StreamRoles::match(grid, last)) {
+        reason = roles->plan();
+        if (reason.empty())
+          take(*roles, grid);
       } else {
-        reason = "as products: " + reason + "; as attention: " + other;
+        reason = "as products: " + reason + "; as attention: " + other +
+                 "; as a stream: " + last;
       }
       if (!reason.empty())
         remark::missed(grid.getLoc(), options) << reason;

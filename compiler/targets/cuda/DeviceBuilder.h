@@ -14,6 +14,9 @@ constexpr int64_t warpThreads = 32, groupThreads = 128, groupWarps = 4;
 /// The address space of a block's shared memory.
 constexpr unsigned sharedSpace = 3;
 
+/// Of a function by roles: blocks that share a processor; one unless stated.
+constexpr llvm::StringLiteral blocksAttrName = "cuda.blocks";
+
 /// A builder with the few i32 operations of address arithmetic.
 class DeviceBuilder : public mlir::ImplicitLocOpBuilder {
 public:

@@ -141,6 +141,8 @@ static Value both(DeviceBuilder &device, Value a, Value b) {
 }
 
 LogicalResult Distribution::visitLoad(tile::LoadOp op) {
+  if (op.getType().getRank() == 1)
+    return visitLoadLine(op);
   DeviceBuilder device(op);
   Fragment fragment = *layout(op.getType());
   auto [row, column] = getThreadPlace(device, fragment);
@@ -176,6 +178,8 @@ LogicalResult Distribution::visitLoad(tile::LoadOp op) {
 }
 
 LogicalResult Distribution::visitStore(tile::StoreOp op) {
+  if (cast<VectorType>(op.getValue().getType()).getRank() == 1)
+    return visitStoreLine(op);
   DeviceBuilder device(op);
   Value source = fragment(op.getValue());
   auto fragment = layout(op.getValue().getType());

@@ -16,8 +16,11 @@ using namespace mlir;
 using namespace sennit;
 using namespace sennit::cuda;
 
+/// A tile that threads share. A vector without dimensions is a number, which
+/// each has.
 static bool isTile(Type type) {
-  return isa<VectorType, tile::PendingType>(type);
+  auto tile = dyn_cast<VectorType>(type);
+  return (tile && tile.getRank() != 0) || isa<tile::PendingType>(type);
 }
 
 LogicalResult Distribution::run(Block &block) {
@@ -54,6 +57,8 @@ Type Distribution::convert(Type type) {
 Value Distribution::fragment(Value value) {
   if (Value known = fragments.lookupOrNull(value))
     return known;
+  if (auto open = value.getDefiningOp<tile::OpenOp>())
+    return readSlot(open, value);
   SplatElementsAttr splat;
   if (!matchPattern(value, m_Constant(&splat)) || !layout(value.getType()))
     return Value();
@@ -62,6 +67,24 @@ Value Distribution::fragment(Value value) {
       splat.resizeSplat(cast<VectorType>(convert(value.getType()))));
   fragments.map(value, constant);
   return constant;
+}
+
+/// Read where it is first wanted: until then it takes no registers.
+Value Distribution::readSlot(tile::OpenOp open, Value tile) {
+  if (open.getRing().getType().getPlace() != tile::Place::Shared ||
+      !layout(tile.getType()))
+    return Value();
+  Operation *first = nullptr;
+  for (Operation *user : tile.getUsers()) {
+    Operation *reader = open->getBlock()->findAncestorOpInBlock(*user);
+    if (reader && !isa<tile::StartOp, tile::CopyOp>(reader) &&
+        (!first || reader->isBeforeInBlock(first)))
+      first = reader;
+  }
+  DeviceBuilder device(first);
+  Value part = device.cast(tile, convert(tile.getType()));
+  fragments.map(tile, part);
+  return part;
 }
 
 bool Distribution::collect(ValueRange values,
@@ -99,6 +122,9 @@ LogicalResult Distribution::visit(Operation *op) {
     return success();
   if (auto close = dyn_cast<tile::CloseOp>(op))
     return visitFill(close);
+  if (auto load = dyn_cast<tile::LoadOp>(op);
+      load && load.getType().getRank() == 0)
+    return visitNumber(load);
   if (llvm::none_of(op->getOperandTypes(), isTile) &&
       llvm::none_of(op->getResultTypes(), isTile) &&
       !isa<tile::StartOp, tile::FinishOp>(op))

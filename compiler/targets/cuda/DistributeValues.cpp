@@ -70,7 +70,8 @@ Value Distribution::makePositions(DeviceBuilder &device, Value base,
 LogicalResult Distribution::visitBroadcast(tile::BroadcastOp op) {
   DeviceBuilder device(op);
   auto type = cast<VectorType>(convert(op.getType()));
-  if (!isa<VectorType>(op.getValue().getType())) {
+  auto source = dyn_cast<VectorType>(op.getValue().getType());
+  if (!source || source.getRank() == 0) {
     replace(
         op,
         device.create<vector::BroadcastOp>(type, op.getValue()).getResult());
@@ -78,6 +79,10 @@ LogicalResult Distribution::visitBroadcast(tile::BroadcastOp op) {
   }
   if (op.getType().getRank() != 2)
     return refuse(op, "has no rule for a result that is no matrix");
+  if (Value repeated = repeatColumns(op)) {
+    replace(op, repeated);
+    return success();
+  }
   Fragment fragment = *layout(op.getType());
   bool alongRows = op.getDims()[0] == 0;
   if (auto iota = op.getValue().getDefiningOp<tile::IotaOp>()) {
@@ -87,8 +92,8 @@ LogicalResult Distribution::visitBroadcast(tile::BroadcastOp op) {
   }
   Value rows = this->fragment(op.getValue());
   if (!rows || !alongRows)
-    return refuse(op, "repeats values that no thread holds; only rows and "
-                      "`tile.iota` are held");
+    return refuse(op, "repeats values that no thread holds; only rows, "
+                      "columns as they are loaded and `tile.iota` are held");
   SmallVector<int64_t> mask;
   for (int64_t reg = 0; reg < fragment.registers(); ++reg)
     mask.push_back(fragment.rowOf(reg));

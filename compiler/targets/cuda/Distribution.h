@@ -11,8 +11,8 @@
 namespace sennit::cuda {
 
 /// Walks one role in order and gives every tile in registers its fragment.
-/// Tiles read from rings have none: they stay in shared memory, or are an
-/// operand in registers, which only products take.
+/// Tiles of rings stay where products read them, and have one where something
+/// else reads them too; operands in registers have none.
 class Distribution {
 public:
   Distribution(tile::RolesOp roles, RoleThreads threads)
@@ -30,6 +30,13 @@ private:
   mlir::LogicalResult visitSlice(tile::SliceOp op);
   mlir::LogicalResult visitLoad(tile::LoadOp op);
   mlir::LogicalResult visitStore(tile::StoreOp op);
+  /// A single number, which every thread has.
+  mlir::LogicalResult visitNumber(tile::LoadOp op);
+  /// Numbers of rows, and of columns where matrices take them along those.
+  mlir::LogicalResult visitLoadLine(tile::LoadOp op);
+  mlir::LogicalResult visitStoreLine(tile::StoreOp op);
+  /// Numbers of columns for each row; null where no thread holds them.
+  mlir::Value repeatColumns(tile::BroadcastOp op);
   mlir::LogicalResult visitReshape(tile::ReshapeOp op);
   mlir::LogicalResult visitLoop(mlir::scf::ForOp loop);
   mlir::LogicalResult visitBranch(mlir::scf::IfOp branch);
@@ -50,7 +57,9 @@ private:
   std::optional<Fragment> layout(mlir::Type type);
   /// The type of a thread's part; of other than tiles, the type itself.
   mlir::Type convert(mlir::Type type);
-  /// A tile's fragment; null for tiles in rings.
+  /// The fragment of a tile that lies in a slot; null where it has none.
+  mlir::Value readSlot(tile::OpenOp open, mlir::Value tile);
+  /// A tile's fragment; null for operands in registers.
   mlir::Value fragment(mlir::Value value);
   /// Fragments of tiles, other values as they are; false when one is missing.
   bool collect(mlir::ValueRange values,
@@ -63,6 +72,8 @@ private:
   tile::RolesOp roles;
   RoleThreads threads;
   mlir::IRMapping fragments;
+  /// Of tiles of one dimension: a thread's columns, pairs in groups of 8.
+  mlir::IRMapping columns;
   llvm::SmallVector<mlir::Operation *> dead;
 };
 

@@ -10,38 +10,68 @@ using namespace mlir;
 using namespace sennit;
 using namespace sennit::cuda;
 
-/// Writes one thread's part of a tile by stmatrix: four 8x8 matrices at a time,
-/// two above each other, then the two to their right.
-static void storeFragment(DeviceBuilder &device, Value storage, Value operand,
-                          VectorType tile, Fragment fragment, Value copy,
-                          Value thread) {
-  SmallVector<Value> pairs = device.elements(operand);
+/// Calls `body` with where a thread names four 8x8 matrices of its part of a
+/// tile, two above each other, then the two to their right, and the number of
+/// the first of the four registers that hold them. What differs between threads
+/// is added first, so that all tiles share its registers.
+void RingLowering::forMatrices(
+    DeviceBuilder &device, const Ring &ring, Value slot, unsigned part,
+    RoleThreads threads,
+    llvm::function_ref<void(Value place, int64_t first)> body) {
+  auto tile = cast<VectorType>(ring.type.getTiles()[part]);
+  Fragment fragment = *Fragment::get(tile, threads.role.getCopies());
+  Value thread = threads.thread(device);
   Value lane = device.remainder(thread, warpThreads);
   Value inEight = device.remainder(lane, 8);
   Value warp = device.divide(thread, warpThreads);
   Value row = device.add(
       device.add(device.multiply(warp, 16), device.remainder(lane, 16)),
-      device.multiply(copy, fragment.blocks * 64));
-  Value rowStart = device.advance(storage, device.multiply(row, panelRowBytes));
+      device.multiply(threads.copy(device, roles), fragment.blocks * 64));
+  Value rowStart = device.advance(base, device.multiply(row, panelRowBytes));
   Value right = device.divide(lane, 16);
   constexpr int64_t steps = panelColumns / 16;
   SmallVector<Value> starts;
   for (int64_t step = 0; step < steps; ++step) {
     Value chunk =
         device.create<arith::XOrIOp>(device.add(right, 2 * step), inEight);
-    starts.push_back(device.advance(rowStart, device.multiply(chunk, 16)));
+    Value start = device.advance(rowStart, device.multiply(chunk, 16));
+    if (ring.type.getDepth() > 1)
+      start = device.advance(start, device.multiply(slot, ring.slotBytes));
+    starts.push_back(start);
   }
-  auto shape = NVVM::LdStMatrixShapeAttr::get(device.getContext(), 8, 8);
   for (int64_t block = 0; block < fragment.blocks; ++block)
-    for (int64_t step = 0; step < fragment.columns / 16; ++step) {
-      Value place = device.advance(starts[step % steps],
-                                   step / steps * getPanelBytes(tile) +
-                                       block * 64 * panelRowBytes);
-      ArrayRef<Value> four =
-          ArrayRef(pairs).slice(block * fragment.columns / 4 + step * 4, 4);
-      device.create<NVVM::StMatrixOp>(place, four, NVVM::MMALayout::row, shape,
-                                      NVVM::LdStMatrixEltType::B16);
-    }
+    for (int64_t step = 0; step < fragment.columns / 16; ++step)
+      body(device.advance(starts[step % steps],
+                          ring.storage + ring.partOffset(part) +
+                              step / steps * getPanelBytes(tile) +
+                              block * 64 * panelRowBytes),
+           block * fragment.columns / 4 + step * 4);
+}
+
+static NVVM::LdStMatrixShapeAttr getMatrixShape(DeviceBuilder &device) {
+  return NVVM::LdStMatrixShapeAttr::get(device.getContext(), 8, 8);
+}
+
+Value RingLowering::readFragment(DeviceBuilder &device, const Ring &ring,
+                                 Value slot, unsigned part,
+                                 RoleThreads threads) {
+  auto tile = cast<VectorType>(ring.type.getTiles()[part]);
+  Fragment fragment = *Fragment::get(tile, threads.role.getCopies());
+  SmallVector<Value> pairs(fragment.registers() / 2);
+  Type i32 = device.getI32Type();
+  auto four = LLVM::LLVMStructType::getLiteral(device.getContext(),
+                                               {i32, i32, i32, i32});
+  forMatrices(device, ring, slot, part, threads,
+              [&](Value place, int64_t first) {
+                Value loaded = device.create<NVVM::LdMatrixOp>(
+                    four, place, 4, NVVM::MMALayout::row,
+                    getMatrixShape(device), NVVM::LdStMatrixEltType::B16);
+                for (int64_t i = 0; i < 4; ++i)
+                  pairs[first + i] = device.create<LLVM::ExtractValueOp>(
+                      i32, loaded, device.getDenseI64ArrayAttr(i));
+              });
+  return device.create<LLVM::BitcastOp>(fragment.type(tile.getElementType()),
+                                        device.vector(pairs));
 }
 
 LogicalResult RingLowering::fill(tile::CloseOp close, const Ring &ring) {
@@ -58,17 +88,19 @@ LogicalResult RingLowering::fill(tile::CloseOp close, const Ring &ring) {
     return close.emitOpError("fills a ring that another role reads, which has "
                              "no rule yet; use copies");
   auto [slot, parity] = locate(device, ring, close.getUse());
-  Value storage = getStorage(device, ring, slot);
-  Value copy = threads.copy(device, roles), thread = threads.thread(device);
   for (auto [part, tile] : llvm::enumerate(close.getTiles())) {
-    auto type = cast<VectorType>(tile.getType());
     Value operand = lookThroughCast(tile);
-    auto pairs = VectorType::get(
+    auto type = VectorType::get(
         cast<VectorType>(operand.getType()).getNumElements() / 2,
         device.getI32Type());
-    storeFragment(device, device.advance(storage, ring.partOffset(part)),
-                  device.create<LLVM::BitcastOp>(pairs, operand), type,
-                  *Fragment::get(type, threads.role.getCopies()), copy, thread);
+    SmallVector<Value> pairs =
+        device.elements(device.create<LLVM::BitcastOp>(type, operand));
+    forMatrices(
+        device, ring, slot, part, threads, [&](Value place, int64_t first) {
+          device.create<NVVM::StMatrixOp>(
+              place, ArrayRef(pairs).slice(first, 4), NVVM::MMALayout::row,
+              getMatrixShape(device), NVVM::LdStMatrixEltType::B16);
+        });
   }
   // What threads wrote is shown to the copy engine, then all have written.
   device.create<NVVM::FenceProxyOp>(

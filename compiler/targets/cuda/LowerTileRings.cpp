@@ -180,10 +180,11 @@ LogicalResult RingLowering::lowerOpen(tile::OpenOp open) {
   slots[open.getResult(0)] = {storage, full, &ring};
   if (ring.isOwn) {
     if (!isRead) {
-      byLeader(device, threads, [&](DeviceBuilder &device) {
-        device.create<NVVM::CpAsyncBulkWaitGroupOp>(ring.type.getDepth() - 1,
-                                                    device.getUnitAttr());
-      });
+      if (ring.isStored)
+        byLeader(device, threads, [&](DeviceBuilder &device) {
+          device.create<NVVM::CpAsyncBulkWaitGroupOp>(ring.type.getDepth() - 1,
+                                                      device.getUnitAttr());
+        });
       threads.synchronize(device, roles);
     }
   } else if (isRead) {
@@ -200,6 +201,14 @@ LogicalResult RingLowering::lowerOpen(tile::OpenOp open) {
   if (isRead)
     for (auto [part, tile] : llvm::enumerate(open.getOpened())) {
       Value place = device.advance(storage, ring.partOffset(part));
+      for (Operation *user : llvm::make_early_inc_range(tile.getUsers()))
+        if (auto read = dyn_cast<UnrealizedConversionCastOp>(user)) {
+          readByThreads.insert(&ring);
+          DeviceBuilder reader(user);
+          read.getResult(0).replaceAllUsesWith(
+              readFragment(reader, ring, slot, part, threads));
+          read.erase();
+        }
       Value marked = device.cast(device.address(place), tile.getType());
       // A copy from the tile needs its pointer too.
       slots[marked] = {place, full, &ring};
@@ -216,6 +225,10 @@ LogicalResult RingLowering::lowerClose(tile::CloseOp close) {
     return close.getTiles().empty() ? success() : fill(close, ring);
   if (ring.type.getPlace() == tile::Place::Registers)
     return success();
+  if (ring.isOwn && !ring.isStored)
+    return success();
+  if (readByThreads.contains(&ring))
+    threads.synchronize(device, roles);
   byLeader(device, threads, [&](DeviceBuilder &device) {
     if (ring.isOwn)
       device.create<NVVM::CpAsyncBulkCommitGroupOp>();

@@ -18,15 +18,21 @@ using namespace mlir;
 using namespace sennit;
 using namespace sennit::cuda;
 
-/// Registers of a block, all threads together.
-constexpr int64_t blockRegisters = 65536;
+/// Registers of a processor.
+constexpr int64_t processorRegisters = 65536;
 
-/// Registers a thread starts with: an even share in steps of 8.
-static int64_t getLaunchRegisters(int64_t threads) {
-  return std::min<int64_t>(blockRegisters / threads / 8 * 8, 248);
+/// Blocks that share a processor.
+static int64_t getBlocks(Operation *function) {
+  auto blocks = function->getAttrOfType<IntegerAttr>(blocksAttrName);
+  return blocks ? blocks.getInt() : 1;
 }
 
-static LogicalResult checkRoles(tile::RolesOp roles) {
+/// Registers a thread starts with: an even share in steps of 8.
+static int64_t getLaunchRegisters(int64_t threads, int64_t blocks) {
+  return std::min<int64_t>(processorRegisters / blocks / threads / 8 * 8, 248);
+}
+
+static LogicalResult checkRoles(tile::RolesOp roles, int64_t blocks) {
   int64_t registers = 0;
   for (auto role : roles.getRoles().getAsRange<tile::RoleAttr>()) {
     registers +=
@@ -37,9 +43,10 @@ static LogicalResult checkRoles(tile::RolesOp roles) {
              << role.getWarps()
              << " warps; registers are shared out to groups of 4";
   }
-  if (registers > blockRegisters)
-    return roles.emitOpError() << "asks for " << registers
-                               << " registers, a block has " << blockRegisters;
+  int64_t most = processorRegisters / blocks;
+  if (registers > most)
+    return roles.emitOpError()
+           << "asks for " << registers << " registers, a block has " << most;
   return success();
 }
 
@@ -78,9 +85,9 @@ static void placeBody(DeviceBuilder &device, Region &body, RoleThreads threads,
                                              block.getOperations());
 }
 
-static void lowerRoles(tile::RolesOp roles) {
+static void lowerRoles(tile::RolesOp roles, int64_t blocks) {
   Value warp = getWarp(roles);
-  int64_t launch = getLaunchRegisters(countThreads(roles));
+  int64_t launch = getLaunchRegisters(countThreads(roles), blocks);
   DeviceBuilder device(roles);
   for (Region &body : roles.getBodies()) {
     RoleThreads threads = getRole(roles, body.getRegionNumber());
@@ -202,6 +209,7 @@ static void passAddresses(func::FuncOp function) {
 
 static LogicalResult makeKernel(func::FuncOp function, int64_t threads) {
   DeviceBuilder device(function);
+  int64_t blocks = getBlocks(function);
   lowerIds(function);
   passExtents(function);
   passAddresses(function);
@@ -257,7 +265,7 @@ static LogicalResult makeKernel(func::FuncOp function, int64_t threads) {
   auto shared = function->getAttrOfType<IntegerAttr>("cuda.shared");
   kernel->setAttr("nvvm.maxntid",
                   device.getDenseI32ArrayAttr(static_cast<int32_t>(threads)));
-  kernel->setAttr("nvvm.minctasm", device.getI32IntegerAttr(1));
+  kernel->setAttr("nvvm.minctasm", device.getI32IntegerAttr(blocks));
   kernel.setDenormalFpMathF32("preserve-sign,preserve-sign");
   kernel->setAttr(
       launchAttrName,
@@ -280,9 +288,10 @@ struct LowerTileRoles : sennit::impl::CudaLowerTileRolesBase<LowerTileRoles> {
     for (tile::RolesOp roles : all) {
       auto function = roles->getParentOfType<func::FuncOp>();
       int64_t threads = countThreads(roles);
-      if (failed(checkRoles(roles)))
+      int64_t blocks = getBlocks(function);
+      if (failed(checkRoles(roles, blocks)))
         return signalPassFailure();
-      lowerRoles(roles);
+      lowerRoles(roles, blocks);
       if (failed(makeKernel(function, threads)))
         return signalPassFailure();
     }

@@ -31,7 +31,7 @@ def CudaLowerItems : Pass<"sennit-cuda-lower-items", "::mlir::ModuleOp"> {
 }
 
 def CudaAssignRoles : Pass<"sennit-cuda-assign-roles"> {
-  let summary = "turn programs of streamed products, and of attention, into a role that copies and one that computes";
+  let summary = "turn programs that stream and multiply into a role that copies and one that computes";
   let description = [{
     ```mlir
     tile.grid (%i, %j) = .. {
@@ -54,6 +54,11 @@ def CudaAssignRoles : Pass<"sennit-cuda-assign-roles"> {
     An iteration of two products, the second of what became of the first, is
     attention's: the scores of a step are in flight beside the sum of the step
     before, and two copies take turns.
+
+    Any other item of one stream that multiplies loses its tiles' dimensions of
+    one element and keeps its order: products start where they stand and are
+    waited for where their results are read; operands that are computed pass
+    through rings of the role's own; two blocks share a processor where they fit.
 
     Views whose extents are scalars of the kernel are stated by
     `memref.reinterpret_cast`. Each decision is a remark. Declines, with the

@@ -34,6 +34,15 @@ private:
                                  llvm::ArrayRef<mlir::Value> coordinates);
   /// Writes the tiles that a thread gives a slot.
   mlir::LogicalResult fill(tile::CloseOp close, const Ring &ring);
+  /// Calls `body` for the matrices of a thread's part of a slot's tile.
+  void
+  forMatrices(DeviceBuilder &device, const Ring &ring, mlir::Value slot,
+              unsigned part, RoleThreads threads,
+              llvm::function_ref<void(mlir::Value place, int64_t first)> body);
+  /// A thread's part of a slot's tile.
+  mlir::Value readFragment(DeviceBuilder &device, const Ring &ring,
+                           mlir::Value slot, unsigned part,
+                           RoleThreads threads);
   /// At the end of a role: shared memory must outlive the stores that read it.
   void finishStores(RoleThreads threads, mlir::Block &body);
 
@@ -60,6 +69,9 @@ private:
   /// The first byte of shared memory.
   mlir::Value base;
   llvm::DenseMap<mlir::Value, OpenSlot> slots;
+  /// Rings whose tiles threads read, who must all have when one gives up a
+  /// slot.
+  llvm::SmallPtrSet<const Ring *, 4> readByThreads;
   llvm::DenseMap<mlir::Value, mlir::Value> operands;
   std::map<std::pair<void *, llvm::SmallVector<int64_t>>, mlir::Value> maps;
 };

@@ -49,6 +49,10 @@ static LogicalResult findRoles(tile::RingOp op, Ring &ring) {
     if (side && side->firstWarp != role.firstWarp)
       return op.emitOpError("is used by two roles from one side");
     side = role;
+    ring.isStored |= llvm::any_of(open->getUsers(), [](Operation *user) {
+      auto copy = dyn_cast<tile::CopyOp>(user);
+      return copy && copy.getStore();
+    });
   }
   if (!sides[0] || !sides[1])
     return op.emitOpError("is not opened from both sides");

@@ -28,6 +28,9 @@ struct Ring {
   int64_t slotBytes = 0;
   /// Written and read by one role, whose copies keep to their own rows.
   bool isOwn = false;
+  /// Whether the copy engine stores its tiles, and must have read a slot before
+  /// that is filled again.
+  bool isStored = false;
   /// Copies of the role that reads.
   int64_t readers = 1;
 
@@ -40,8 +43,12 @@ struct RingPlan {
   int64_t bytes = 0;
 };
 
-/// Shared memory that a block can have on sm_90.
+/// Shared memory that a block can have on sm_90, of which a processor has 1 KiB
+/// more and keeps as much for each block.
 constexpr int64_t sharedCapacity = 232448;
+inline int64_t getSharedCapacity(int64_t blocks) {
+  return (sharedCapacity + 1024) / blocks - 1024;
+}
 
 /// Places the rings; says why one cannot be.
 mlir::FailureOr<RingPlan> planRings(tile::RolesOp roles);

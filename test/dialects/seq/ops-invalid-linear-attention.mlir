@@ -151,3 +151,12 @@ func.func @linear_writers(%q: tensor<?x2x8xf32>, %k: tensor<?x4x8xf32>, %v: tens
     : tensor<?x2x8xf32>, tensor<?x4x8xf32>, tensor<?x2x8xf32>, tensor<2x8x8xf32>
   return
 }
+
+// -----
+
+func.func @linear_elements(%q: tensor<?x4x8xbf16>, %k: tensor<?x4x8xf32>, %s: tensor<4x8x8xf32>) {
+  // expected-error@+1 {{`query` has elements of 'bf16', `key` of 'f32'}}
+  %o, %n = seq.linear_attention linear %q, %k, %k state(%s) {scale = 1.0 : f32}
+    : tensor<?x4x8xbf16>, tensor<?x4x8xf32>, tensor<?x4x8xf32>, tensor<4x8x8xf32>
+  return
+}

@@ -71,6 +71,28 @@ module attributes {seq.rounds_operands} {
         ins(%flat, %w : tensor<?x64xf32>, tensor<32x64xbf16>) outs(%out : tensor<?x32xf32>) -> tensor<?x32xf32>
     return %y, %kn, %vn : tensor<?x32xf32>, tensor<16x2x32xf32>, tensor<16x2x32xf32>
   }
+
+  // Rows of linear attention are rounded; its state and output are not.
+  // CHECK-LABEL: @recur
+  // CHECK-COUNT-2: arith.truncf
+  // CHECK: seq.linear_attention gated %{{.*}} : tensor<?x1x64xbf16>, tensor<?x1x64xbf16>, tensor<?x2x64xbf16>, tensor<2x64x64xf32>
+  // CHECK: return %{{.*}} : tensor<?x2x64xf32>, tensor<2x64x64xf32>
+  func.func @recur(%q: tensor<?x1x64xf32>, %v: tensor<?x2x64xf32>, %g: tensor<?x2xf32>,
+                   %s: tensor<2x64x64xf32> {seq.state = "s"}) -> (tensor<?x2x64xf32>, tensor<2x64x64xf32>) {
+    %o, %n = seq.linear_attention gated %q, %q, %v decay(%g : tensor<?x2xf32>) state(%s) {scale = 1.0 : f32}
+      : tensor<?x1x64xf32>, tensor<?x1x64xf32>, tensor<?x2x64xf32>, tensor<2x64x64xf32>
+    return %o, %n : tensor<?x2x64xf32>, tensor<2x64x64xf32>
+  }
+
+  // What a delta rule erases cancels: it stays as it is.
+  // CHECK-LABEL: @erase
+  // CHECK: seq.linear_attention delta %{{.*}} : tensor<?x2x64xf32>
+  func.func @erase(%q: tensor<?x2x64xf32>, %beta: tensor<?x2xf32>, %s: tensor<2x64x64xf32> {seq.state = "s"})
+      -> (tensor<?x2x64xf32>, tensor<2x64x64xf32>) {
+    %o, %n = seq.linear_attention delta %q, %q, %q beta(%beta : tensor<?x2xf32>) state(%s) {scale = 1.0 : f32}
+      : tensor<?x2x64xf32>, tensor<?x2x64xf32>, tensor<?x2x64xf32>, tensor<2x64x64xf32>
+    return %o, %n : tensor<?x2x64xf32>, tensor<2x64x64xf32>
+  }
 }
 
 // -----

@@ -68,7 +68,7 @@ func.func @batched_product(%a: !view, %b: memref<?x?xbf16>, %c: !view) {
 !t = vector<64x64xbf16>
 !sum = vector<64x64xf32>
 
-// REMARK: a bound is not the extent of its view
+// REMARK: as a stream: a bound is not the extent of its view
 // CHECK-LABEL: @bounds_inside_the_view
 // CHECK: tile.grid
 func.func @bounds_inside_the_view(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: index) {
@@ -110,9 +110,10 @@ func.func @no_stream(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: index)
 !t = vector<64x64xbf16>
 !sum = vector<64x64xf32>
 
-// REMARK: as products: an iteration does other than add products of one shape to sums from zero
+// REMARK: 2 blocks a processor, 232 registers, 4 slots of 1 tiles
 // CHECK-LABEL: @sum_from_one
-// CHECK: tile.grid
+// CHECK-SAME: cuda.blocks = 2
+// CHECK: tile.roles
 func.func @sum_from_one(%a: memref<?x?xbf16>, %c: memref<?x?xbf16>, %length: index) {
   %c0 = arith.constant 0 : index
   %one = arith.constant dense<1.0> : !sum

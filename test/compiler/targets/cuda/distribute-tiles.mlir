@@ -85,9 +85,9 @@ func.func @rows_must_divide(%n: index) {
 
 // -----
 
-!r = !tile.ring<2 shared : vector<64x64xbf16>>
+!r = !tile.ring<1 registers : vector<64x64xbf16>>
 
-func.func @no_arithmetic_on_shared_tiles(%r: !r, %n: index) {
+func.func @no_arithmetic_on_operands_in_registers(%r: !r, %n: index) {
   tile.roles <name = "compute", warps = 4, registers = 240> {
     %a = tile.open read %r[%n] : !r -> vector<64x64xbf16>
     // expected-error@+1 {{computes on a tile that lies in a ring}}
@@ -151,6 +151,43 @@ func.func @rows_of_unknown_distance(%x: memref<?x?xf32>, %row: index) {
   tile.roles <name = "compute", warps = 4, registers = 240> {
     // expected-error@+1 {{moves other than a matrix whose rows lie as far apart as the view's type says}}
     %a = tile.load %x[%row, %row] : memref<?x?xf32> -> vector<64x64xf32>
+  }
+  return
+}
+
+// -----
+
+!r = !tile.ring<2 shared : vector<64x64xbf16>>
+
+// Numbers of rows and of columns are loaded by the threads that want them; a number is every thread's; a tile in a slot
+// is read where something computes with it.
+// CHECK-LABEL: @rows_columns_and_numbers
+func.func @rows_columns_and_numbers(%r: !r, %g: memref<4x64xf32>, %y: memref<4x64xf32>, %n: index) {
+  tile.roles <name = "compute", warps = 4, registers = 240> {
+    // CHECK: llvm.load {{.*}} -> f32
+    // CHECK: vector.broadcast %{{.*}} : f32 to vector<f32>
+    %one = tile.load %g[%n, %n] dims [] : memref<4x64xf32> -> vector<f32>
+    // Sixteen columns a thread, then two rows.
+    // CHECK-COUNT-18: llvm.load {{.*}} -> f32
+    %line = tile.load %g[%n, %n] dims [1] bound [0 : %n] : memref<4x64xf32> -> vector<64xf32>
+    // CHECK: vector.shuffle %[[COLUMNS:.*]], %[[COLUMNS]] [0, 1, 0, 1, 2, 3, 2, 3,
+    %columns = tile.broadcast %line [1] : vector<64xf32> -> vector<64x64xf32>
+    // CHECK: vector.shuffle %[[ROWS:.*]], %[[ROWS]] [0, 0, 1, 1,
+    %rows = tile.broadcast %line [0] : vector<64xf32> -> vector<64x64xf32>
+    %all = tile.broadcast %one [] : vector<f32> -> vector<64x64xf32>
+    %sum = arith.addf %columns, %rows : vector<64x64xf32>
+    %more = arith.addf %sum, %all : vector<64x64xf32>
+    %a = tile.open read %r[%n] : !r -> vector<64x64xbf16>
+    // CHECK: %[[PART:.*]] = builtin.unrealized_conversion_cast %{{.*}} : vector<64x64xbf16> to vector<32xbf16>
+    // CHECK: arith.extf %[[PART]]
+    %wide = arith.extf %a : vector<64x64xbf16> to vector<64x64xf32>
+    %most = tile.reduce max %wide dim 1 : vector<64x64xf32> -> vector<64xf32>
+    // One of the four threads of a row stores.
+    // CHECK: scf.if
+    // CHECK: scf.if
+    // CHECK: llvm.store
+    tile.store %most, %y[%n, %n] dims [1] bound [0 : %n] : vector<64xf32>, memref<4x64xf32>
+    tile.close read %r[%n] : !r
   }
   return
 }
