@@ -49,13 +49,16 @@ public:
     tokens = roundUpRows(
         most, std::max<int64_t>(1, (isOnUnit ? unitRows : queryRows) / heads));
     keys = isOnUnit ? unitRows : most == 1 ? stepKeyRows : keyRows;
-    isCopied = parts.count == 1 && areCopied(kernel, op);
-    if (isCopied) {
+    isCopied = areCopied(kernel, op);
+    if (isCopied && parts.count == 1) {
       heads = getCopiedHeads(group);
       tokens = unitRows / heads;
       keys = std::max(width, valueWidth) <= 128 ? 128 : 48;
+    } else if (isCopied) {
+      keys = std::max(width, valueWidth) <= 128 ? 128 : 48;
     }
-    rows = tokens * heads;
+    // The heads of one query leave most of the unit's rows empty.
+    rows = isCopied ? unitRows : tokens * heads;
     // A step stays in one page.
     if (op.getPages())
       keys = std::min<int64_t>(keys, op.getPageRows() & -op.getPageRows());
@@ -63,13 +66,8 @@ public:
 
   LogicalResult build() {
     openItem();
-    Box box =
-        makeBox(op, sequence, {token, head, program.builder.getIndexAttr(0)},
-                {tokens, heads, width});
-    FailureOr<Value> q = program.tile(op.getQuery(), box);
-    if (failed(q))
+    if (failed(loadQuery()))
       return failure();
-    query = program.reshape(*q, {rows, width});
     auto [start, end] = getPart();
     auto state = buildStream(
         program, "kv", start, end, keys, initialState(),
@@ -80,14 +78,15 @@ public:
       return finish((*state)[0], (*state)[1], (*state)[2]);
     SmallVector<Value> places{parts.most, parts.sum, parts.output};
     for (auto [tensor, tile] : llvm::zip_equal(places, *state)) {
-      Box box({sequence, head, part}, {1, heads, 1});
+      SmallVector<Value> indices{sequence, head, part};
+      SmallVector<int64_t> dims{1};
       if (tensor == parts.output) {
-        box.offsets.push_back(program.builder.getIndexAttr(0));
-        box.sizes.push_back(valueWidth);
-        box.aligned.push_back(true);
+        indices.push_back(program.index(0));
+        dims.push_back(3);
       }
-      program.store(program.reshape(tile, box.sizes), tensor,
-                    program.outputView(tensor), box);
+      tile::StoreOp::create(program.builder, program.loc, tile,
+                            program.outputView(tensor), indices, dims,
+                            boundHeads());
     }
     return program.finish();
   }
@@ -95,6 +94,8 @@ public:
   /// The program that merges what the parts found.
   LogicalResult buildMerge() {
     int64_t count = std::exchange(parts.count, 1);
+    // Heads have nothing in common any more.
+    rows = heads = 1;
     openItem();
     OpFoldResult zero = program.builder.getIndexAttr(0);
     Box box({sequence, head, zero}, {1, heads, count});
@@ -137,6 +138,40 @@ private:
     if (failed(program.storeOutputs(box)))
       return failure();
     return program.finish();
+  }
+
+  /// Rows of heads end where the item's heads end.
+  SmallVector<std::pair<int64_t, Value>> boundHeads() {
+    if (rows == heads)
+      return {};
+    return {{0, program.add(head, program.index(heads))}};
+  }
+
+  /// The item's queries, [rows, width].
+  LogicalResult loadQuery() {
+    OpFoldResult zero = program.builder.getIndexAttr(0);
+    if (rows == tokens * heads) {
+      FailureOr<Value> q =
+          program.tile(op.getQuery(), makeBox(op, sequence, {token, head, zero},
+                                              {tokens, heads, width}));
+      if (failed(q))
+        return failure();
+      query = program.reshape(*q, {rows, width});
+      return success();
+    }
+    // Rows past the item's heads are other heads', and nobody stores what
+    // becomes of them.
+    Box box = makeBox(op, sequence, {token, head, zero}, {1, rows, width});
+    int64_t dim = box.rank() - 2;
+    auto type = op.getQuery().getType();
+    query = tile::LoadOp::create(
+        program.builder, program.loc,
+        VectorType::get({rows, width}, type.getElementType()),
+        program.view(op.getQuery()), getOffsets(program, box),
+        ArrayRef<int64_t>{dim, dim + 1},
+        ArrayRef<std::pair<int64_t, Value>>{
+            {0, program.extent(op.getQuery(), op.getHeadDim())}});
+    return success();
   }
 
   /// The keys of the item's part: whole steps, of which the last parts may have
@@ -280,7 +315,9 @@ private:
     SmallVector<int64_t> shape{rows, keys};
     Value key = program.broadcast(program.iota(j, keys), shape, {1});
     Value position =
-        program.broadcast(perRow(program.iota(first, tokens), 0), shape, {0});
+        tokens == 1 ? program.broadcast(first, shape, {})
+                    : program.broadcast(perRow(program.iota(first, tokens), 0),
+                                        shape, {0});
     auto type = cast<VectorType>(key.getType());
     auto shifted = [&](Value tile, int64_t by) -> Value {
       if (by == 0)

@@ -12,18 +12,16 @@ std::optional<AttentionRoles> AttentionRoles::match(tile::GridOp grid,
   AttentionRoles roles;
   roles.grid = grid;
   auto streams = grid.getBody().getOps<tile::StreamOp>();
-  auto stores = grid.getBody().getOps<tile::StoreOp>();
-  if (!llvm::hasSingleElement(streams) || !llvm::hasSingleElement(stores)) {
-    reason = "an item has other than one stream and one store";
+  if (!llvm::hasSingleElement(streams)) {
+    reason = "an item has other than one stream";
     return std::nullopt;
   }
   roles.stream = *streams.begin();
-  roles.store = *stores.begin();
   reason = roles.matchProducts();
   if (reason.empty())
     reason = roles.matchFixed();
   if (reason.empty())
-    reason = roles.matchStore();
+    reason = roles.matchStores();
   if (!reason.empty())
     return std::nullopt;
   roles.masked = MaskedSteps::match(roles.stream);
@@ -91,19 +89,40 @@ std::string AttentionRoles::matchFixed() {
   return fixedView.match(fixedLoad);
 }
 
-std::string AttentionRoles::matchStore() {
+std::string AttentionRoles::matchStores() {
+  for (Operation &op : grid.getBody().front()) {
+    auto made = dyn_cast<tile::StoreOp>(op);
+    if (!made && op.isBeforeInBlock(stream))
+      continue;
+    if (made && op.isBeforeInBlock(stream))
+      return "an item stores before its stream";
+    if (made) {
+      if (std::string reason = matchStore(made); !reason.empty())
+        return reason;
+    } else if (&op != stream && !op.hasTrait<OpTrait::IsTerminator>() &&
+               (!isPure(&op) || op.getNumRegions())) {
+      return ("`" + op.getName().getStringRef() +
+              "` stands beside the stream and the stores")
+          .str();
+    }
+  }
+  return "";
+}
+
+/// One tile of 16 bits goes by the copy engine; threads store those of f32.
+std::string AttentionRoles::matchStore(tile::StoreOp made) {
+  auto type = cast<VectorType>(made.getValue().getType());
+  if (type.getElementType().isF32() && type.getRank() <= 2)
+    return "";
+  if (store)
+    return "an item stores more than one tile by the copy engine";
+  store = made;
   output = store.getValue();
   if (auto reshape = output.getDefiningOp<tile::ReshapeOp>())
     output = reshape.getValue();
-  auto type = cast<VectorType>(output.getType());
+  type = cast<VectorType>(output.getType());
   if (type.getRank() != 2 || !isStorable(type))
     return "the stored tile has no swizzled rows";
-  for (Operation *op = stream->getNextNode(); op && op != store;
-       op = op->getNextNode())
-    if (!isPure(op) || op->getNumRegions())
-      return ("`" + op->getName().getStringRef() +
-              "` stands beside the stream and the store")
-          .str();
   return target.match(store);
 }
 
@@ -114,7 +133,6 @@ std::string AttentionRoles::plan(int64_t copies) {
     return tile::RingType::get(context, depth, place, {Type(tile)});
   };
   auto fixed = cast<VectorType>(scores.getA().getType());
-  auto stored = cast<VectorType>(output.getType());
   VectorType streamed[2] = {cast<VectorType>(scores.getB().getType()),
                             cast<VectorType>(sum.getB().getType())};
   for (VectorType tile : {fixed, streamed[0], streamed[1]})
@@ -132,9 +150,15 @@ std::string AttentionRoles::plan(int64_t copies) {
   if (taken > 180)
     return "scores, weights and sum take " + std::to_string(taken) +
            " registers a thread";
-  auto part = VectorType::get({rows, panelColumns}, stored.getElementType());
   int64_t bytes = getTileBytes(streamed[0]) + getTileBytes(streamed[1]);
-  int64_t left = sharedCapacity - 1024 - getTileBytes(part);
+  int64_t left = sharedCapacity - 1024;
+  if (store) {
+    auto part =
+        VectorType::get({rows, panelColumns},
+                        cast<VectorType>(output.getType()).getElementType());
+    left -= getTileBytes(part);
+    outType = ring(1, tile::Place::Shared, part);
+  }
   // Two fixed tiles, so that the next item's is there in time.
   int64_t fixedDepth = left >= 2 * getTileBytes(fixed) + 2 * bytes ? 2 : 1;
   int64_t depth =
@@ -146,7 +170,6 @@ std::string AttentionRoles::plan(int64_t copies) {
     inTypes[i] = ring(depth, tile::Place::Shared, streamed[i]);
   weightType =
       ring(1, tile::Place::Registers, cast<VectorType>(weights.getType()));
-  outType = ring(1, tile::Place::Shared, part);
   registers = getComputeRegisters(copies);
   return "";
 }

@@ -38,7 +38,8 @@ private:
 
   std::string matchProducts();
   std::string matchFixed();
-  std::string matchStore();
+  std::string matchStores();
+  std::string matchStore(tile::StoreOp made);
   /// Whether `op` of the iteration depends on the sum that the step before
   /// left.
   bool dependsOnSum(mlir::Operation *op);
@@ -71,6 +72,9 @@ private:
                        bool waitsForSum, Mask mask = Mask::Computed);
   mlir::Value buildStores(RoleBuilder &builder, mlir::IRMapping &mapping,
                           mlir::Value stored);
+  /// Stores a tile by the copy engine, in panels; counts their uses.
+  mlir::Value buildStore(RoleBuilder &builder, mlir::IRMapping &mapping,
+                         mlir::Value stored);
 
   tile::GridOp grid;
   tile::StreamOp stream;
@@ -79,8 +83,9 @@ private:
   /// Loads of the fixed tile and of the two streamed ones.
   tile::LoadOp fixedLoad, loads[2];
   CopiedView fixedView, views[2], target;
+  /// The store by the copy engine, if there is one; the others are threads'.
   tile::StoreOp store;
-  /// What is stored, as a matrix.
+  /// What that stores, as a matrix.
   mlir::Value output;
   /// The selection that hides keys, where some steps do without.
   std::optional<MaskedSteps> masked;

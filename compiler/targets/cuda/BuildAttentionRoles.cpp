@@ -18,7 +18,8 @@ void AttentionRoles::build() {
   fixedSource = fixedView.build(builder);
   for (int i : {0, 1})
     sources[i] = views[i].build(builder);
-  targetView = target.build(builder);
+  if (store)
+    targetView = target.build(builder);
   auto ring = [&](tile::RingType type) -> Value {
     return builder.create<tile::RingOp>(type, Value());
   };
@@ -26,7 +27,8 @@ void AttentionRoles::build() {
   for (int i : {0, 1})
     in[i] = ring(inTypes[i]);
   weightRing = ring(weightType);
-  out = ring(outType);
+  if (store)
+    out = ring(outType);
   tile::RolesOp roles =
       openRoles(builder, registers, copies, /*turns=*/copies == 2);
   buildCopies(enterRole(roles, 0), walk);
@@ -284,10 +286,18 @@ void AttentionRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
 
 Value AttentionRoles::buildStores(RoleBuilder &builder, IRMapping &mapping,
                                   Value stored) {
-  for (Operation *op = stream->getNextNode(); op && op != store;
-       op = op->getNextNode())
-    if (!isa<tile::ReshapeOp>(op) && !mapping.contains(op->getResult(0)))
+  for (Operation *op = stream->getNextNode();
+       !op->hasTrait<OpTrait::IsTerminator>(); op = op->getNextNode())
+    if (op == store)
+      stored = buildStore(builder, mapping, stored);
+    else if (isa<tile::StoreOp>(op) ||
+             (!isa<tile::ReshapeOp>(op) && !mapping.contains(op->getResult(0))))
       builder.clone(*op, mapping);
+  return stored;
+}
+
+Value AttentionRoles::buildStore(RoleBuilder &builder, IRMapping &mapping,
+                                 Value stored) {
   Value whole = mapping.lookup(output);
   auto part = cast<VectorType>(outType.getTiles()[0]);
   SmallVector<Value> indices =

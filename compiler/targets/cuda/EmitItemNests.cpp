@@ -53,37 +53,47 @@ void ItemEmitter::emitWhere(Value condition, function_ref<void()> body) {
   caches.pop_back();
 }
 
+/// Elements of a row that a thread takes side by side: one access moves them.
+static constexpr int64_t sideBySide = 4;
+
+static int64_t chooseUnroll(int64_t rounds, int64_t most) {
+  while (rounds % most != 0)
+    --most;
+  return most;
+}
+
 // Loads of several elements hide each other's latency, which no compiler may
 // arrange across stores that could reach what they read: the stores of a group
 // of elements wait for its last load.
-static int64_t chooseUnroll(int64_t rounds) {
-  for (int64_t width : {4, 3, 2})
-    if (rounds % width == 0)
-      return width;
-  return 1;
+void ItemEmitter::emitGroup(function_ref<void()> body) {
+  Block *outer = std::exchange(group, builder.getInsertionBlock());
+  body();
+  group = outer;
+  if (!group)
+    for (auto [pointer, value, mask] : std::exchange(waiting, {}))
+      storeRaw(pointer, value, mask);
 }
 
-void ItemEmitter::emitShare(Value count, int64_t most,
+void ItemEmitter::emitShare(Value count, int64_t most, int64_t unroll,
                             function_ref<void(Value)> body) {
   bool isStatic = getConstantIntValue(count) == most;
   if (isStatic && most == itemThreads)
-    return body(thread);
+    return emitGroup([&] { body(thread); });
   if (most <= itemThreads)
-    return emitWhere(isLess(thread, count), [&] { body(thread); });
-  int64_t unroll = isStatic && most % itemThreads == 0
-                       ? chooseUnroll(most / itemThreads)
-                       : 1;
+    return emitWhere(isLess(thread, count),
+                     [&] { emitGroup([&] { body(thread); }); });
+  unroll = isStatic && most % itemThreads == 0
+               ? chooseUnroll(most / itemThreads, unroll)
+               : 1;
   auto loop = scf::ForOp::create(builder, loc, thread, count,
                                  constant(itemThreads * unroll));
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(loop.getBody());
   caches.emplace_back();
-  Block *outer = std::exchange(group, loop.getBody());
-  for (int64_t i = 0; i < unroll; ++i)
-    body(add(loop.getInductionVar(), i * itemThreads));
-  group = outer;
-  for (auto [pointer, value, mask] : std::exchange(waiting, {}))
-    storeRaw(pointer, value, mask);
+  emitGroup([&] {
+    for (int64_t i = 0; i < unroll; ++i)
+      body(add(loop.getInductionVar(), i * itemThreads));
+  });
   caches.pop_back();
 }
 
@@ -105,27 +115,46 @@ ItemEmitter::Point ItemEmitter::getPoint(ArrayRef<int64_t> shape,
   return point;
 }
 
-// Neighbouring threads take neighbouring elements of a row. A limit of the
-// first dimension ends the loop, the others are asked at each element.
+// Neighbouring threads take neighbouring elements of a row, or as many groups
+// of them. A limit of the first dimension ends the loop, the others are asked
+// at each element.
 void ItemEmitter::emitNest(ArrayRef<int64_t> shape, Value read, Body body,
                            ArrayRef<Value> limits) {
   beginWrites();
   int64_t total = std::accumulate(shape.begin(), shape.end(), int64_t(1),
                                   std::multiplies<int64_t>());
+  bool hasGroups = !shape.empty() && shape.back() % sideBySide == 0 &&
+                   total % (itemThreads * sideBySide) == 0 &&
+                   (limits.empty() || !limits.back());
+  int64_t width = hasGroups ? sideBySide : 1;
+  SmallVector<int64_t> groups(shape);
+  if (hasGroups)
+    groups.back() /= width;
+  total /= width;
   Value count = constant(total);
   if (!limits.empty() && limits.front())
     count = multiply(limits.front(), total / shape.front());
+  auto emitPoint = [&](const Point &point) {
+    Value isInside;
+    for (size_t dim = 1; dim < limits.size(); ++dim)
+      if (limits[dim])
+        isInside = both(isInside, isLess(point.at[dim], limits[dim]));
+    if (isInside)
+      emitWhere(isInside, [&] { body(point); });
+    else
+      body(point);
+  };
   if (total != 0)
-    emitShare(count, total, [&](Value number) {
-      Point point = getPoint(shape, number);
-      Value isInside;
-      for (size_t dim = 1; dim < limits.size(); ++dim)
-        if (limits[dim])
-          isInside = both(isInside, isLess(point.at[dim], limits[dim]));
-      if (isInside)
-        emitWhere(isInside, [&] { body(point); });
-      else
-        body(point);
+    emitShare(count, total, hasGroups ? 2 : 4, [&](Value number) {
+      Point first = getPoint(groups, number);
+      if (hasGroups)
+        first.at.back() = multiply(first.at.back(), width);
+      for (int64_t i = 0; i < width; ++i) {
+        Point point = first;
+        if (i != 0)
+          point.at.back() = add(first.at.back(), i);
+        emitPoint(point);
+      }
     });
   endWrites();
 }

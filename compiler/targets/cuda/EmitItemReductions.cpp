@@ -37,12 +37,16 @@ Value ItemEmitter::foldShare(tile::ReduceOp reduce, const Point &result,
   int64_t rounds = extent / team, chains = std::min<int64_t>(rounds, 4);
   int64_t whole = rounds / chains * chains;
   SmallVector<Value> sums(chains, identity);
+  // Along a row they take what lies side by side.
+  bool alongRow = dim == type.getRank() - 1;
+  Value first = alongRow ? multiply(lane, chains) : lane;
+  int64_t apart = alongRow ? 1 : team;
   sums = emitFold(whole * team, chains * team, sums,
                   [&](Value start, ValueRange carried) {
                     SmallVector<Value> next(carried);
                     for (int64_t i = 0; i < chains; ++i)
                       next[i] = combine(reduce.getKind(), next[i],
-                                        get(add(add(start, lane), i * team)));
+                                        get(add(add(start, first), i * apart)));
                     return next;
                   });
   for (int64_t i = whole; i < rounds; ++i)
@@ -105,6 +109,25 @@ Value ItemEmitter::combineParts(ReduceKind kind, Value part, Value lane,
   return loadRaw(getPartPointer(thread, type), type, /*vector=*/false);
 }
 
+// A team of several warps: each by itself, then every lane adds their parts up.
+Value ItemEmitter::combineWarps(ReduceKind kind, Value part, int64_t team) {
+  Type type = part.getType();
+  part = combineTeam(kind, part, warpThreads);
+  Value warp = divide(thread, warpThreads);
+  Value isFirst =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                            remainder(thread, warpThreads), constant(0));
+  emitWhere(isFirst, [&] { storeRaw(getPartPointer(warp, type), part); });
+  synchronize();
+  int64_t warps = team / warpThreads;
+  Value own = subtract(warp, remainder(warp, warps));
+  SmallVector<Value> parts;
+  for (int64_t i = 0; i < warps; ++i)
+    parts.push_back(
+        loadRaw(getPartPointer(add(own, i), type), type, /*vector=*/false));
+  return combineAll(kind, parts);
+}
+
 void ItemEmitter::emitReduce(tile::ReduceOp reduce) {
   if (tile::ScanOp scan = plan.findFusedScan(reduce))
     return emitFusedScan(scan, reduce);
@@ -116,9 +139,10 @@ void ItemEmitter::emitReduce(tile::ReduceOp reduce) {
   int64_t teams = itemThreads / team;
   Value lane = alongRow ? remainder(thread, team) : divide(thread, teams);
   Value first = alongRow ? divide(thread, team) : remainder(thread, teams);
-  bool isShuffled =
-      alongRow && team <= warpThreads &&
+  bool isInWarps =
+      alongRow &&
       emit::getComputeType(type.getElementType()).getIntOrFloatBitWidth() == 32;
+  bool isShuffled = isInWarps && team <= warpThreads;
   beginWrites();
   // All threads take as many rounds; those past the end repeat the last.
   emitLoop(constant(0), constant(results), teams, [&](Value start) {
@@ -129,6 +153,8 @@ void ItemEmitter::emitReduce(tile::ReduceOp reduce) {
     Value total = foldShare(reduce, point, lane, team);
     if (isShuffled)
       total = combineTeam(reduce.getKind(), total, team);
+    else if (isInWarps)
+      total = combineWarps(reduce.getKind(), total, team);
     else if (team != 1)
       total = combineParts(reduce.getKind(), total, lane, team, alongRow);
     Value writes = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,

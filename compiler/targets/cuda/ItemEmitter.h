@@ -46,9 +46,11 @@ private:
   void storeRaw(mlir::Value pointer, mlir::Value value,
                 mlir::Value mask = {}) override;
   /// Runs `body` on this thread's numbers below `count`, of which there are at
-  /// most `most`.
-  void emitShare(mlir::Value count, int64_t most,
+  /// most `most`; `unroll` or fewer of them in one group.
+  void emitShare(mlir::Value count, int64_t most, int64_t unroll,
                  llvm::function_ref<void(mlir::Value)> body);
+  /// Runs `body`, whose stores stand behind all of its loads.
+  void emitGroup(llvm::function_ref<void()> body);
   /// Runs `body` where `condition` holds.
   void emitWhere(mlir::Value condition, llvm::function_ref<void()> body);
   mlir::Value isLess(mlir::Value a, mlir::Value b);
@@ -113,6 +115,8 @@ private:
                           int64_t team);
   mlir::Value combineParts(tile::ReduceKind kind, mlir::Value part,
                            mlir::Value lane, int64_t team, bool together);
+  mlir::Value combineWarps(tile::ReduceKind kind, mlir::Value part,
+                           int64_t team);
   mlir::Value getPartPointer(mlir::Value number, mlir::Type type);
 
   // EmitItemScans.cpp.

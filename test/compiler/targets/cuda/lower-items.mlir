@@ -2,7 +2,7 @@
 // RUN: sennit-opt %s --split-input-file --verify-diagnostics --sennit-cuda-lower-items --canonicalize --cse | FileCheck %s
 // RUN: sennit-opt %s --split-input-file --verify-diagnostics --sennit-cuda-lower-items=level=sm_89 --canonicalize --cse | FileCheck %s --check-prefix=SMALL
 
-// Blocks take items by turns; each thread takes elements, four at once.
+// Blocks take items by turns; each thread takes four elements side by side, and loads all before it stores one.
 // CHECK-LABEL: llvm.func @items(
 // CHECK-SAME: llvm.align = 64
 // CHECK-SAME: cuda.launch = {parameters = [{slot = 0 : i64}, {slot = 1 : i64}], shared = 2{{[0-9]+}} : i64, threads = 256 : i64}
@@ -11,10 +11,10 @@
 // CHECK: %[[BLOCKS:.*]] = nvvm.read.ptx.sreg.nctaid.x
 // CHECK: scf.for
 // CHECK: nvvm.barrier
-// CHECK: scf.for
-// CHECK: llvm.load {{.*}} -> f32
-// CHECK: arith.addf
-// CHECK: llvm.store
+// CHECK: scf.if
+// CHECK-COUNT-4: llvm.load {{.*}} -> f32
+// CHECK-COUNT-4: llvm.store
+// CHECK-NOT: llvm.store
 // CHECK: nvvm.barrier
 func.func @items(%x: memref<?x64xf32>, %t: index) {
   %c0 = arith.constant 0 : index
@@ -28,7 +28,26 @@ func.func @items(%x: memref<?x64xf32>, %t: index) {
 
 // -----
 
-// Rows are added up by warps: a share for each lane, then butterflies.
+// One row is added up by all warps, each by itself, then their eight sums by every thread.
+// CHECK-LABEL: llvm.func @row(
+// CHECK-COUNT-5: nvvm.shfl.sync bfly
+// CHECK: nvvm.barrier
+// CHECK-COUNT-8: llvm.load %{{.*}} -> f32
+func.func @row(%x: memref<4096xf32>, %y: memref<1xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  tile.grid (%m) = (%c0) to (%c1) step [1] dims ["m"] {
+    %a = tile.load %x[%c0] : memref<4096xf32> -> vector<4096xf32>
+    %r = tile.reshape %a : vector<4096xf32> -> vector<1x4096xf32>
+    %s = tile.reduce add %r dim 1 : vector<1x4096xf32> -> vector<1xf32>
+    tile.store %s, %y[%m] : vector<1xf32>, memref<1xf32>
+  }
+  return
+}
+
+// -----
+
+// Rows are added up by warps: a share for each lane, side by side, then butterflies.
 // CHECK-LABEL: llvm.func @rows(
 // CHECK: arith.addf
 // CHECK-COUNT-5: nvvm.shfl.sync bfly
