@@ -10,6 +10,9 @@
 
 namespace sennit {
 
+/// Tokens of one call that keep a machine busy whose threads share items.
+inline constexpr int64_t kSharedItemChunk = 2048;
+
 /// One machine of a target, resolved: `host` has become what the host is.
 struct TargetMachineInfo {
   machine::CoreAttr core;

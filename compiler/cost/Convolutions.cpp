@@ -12,6 +12,9 @@ using machine::getBytes;
 
 static constexpr Element f32Type = Element::f32;
 static constexpr size_t f32 = size_t(f32Type);
+/// The place of transforms among the tasks.
+static constexpr size_t fft = 1;
+static_assert(tasks[fft] == UnitKind::fft);
 
 KernelFacts getConvolutionFacts(const Convolution &problem,
                                 ConvolutionForm form, const Tile &tile) {
@@ -168,7 +171,7 @@ static Work getTransformWork(double block, double lanes, double bytes,
   work.moved = rows + 2 * bytes;
   for (double radix : listRadices(block)) {
     // A turn, and sums and differences.
-    work.vector[f32] += (4 + 2 * std::log2(radix)) * block * lanes;
+    work.given[fft][f32] += (4 + 2 * std::log2(radix)) * block * lanes;
     work.moved += 2 * bytes;
   }
   work.chain.memory = 1;

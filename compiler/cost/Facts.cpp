@@ -12,6 +12,8 @@ void Chain::add(const Chain &other, double times) {
   matrix += other.matrix * times;
   memory += other.memory * times;
   barrier += other.barrier * times;
+  scans += other.scans * times;
+  scanSteps += other.scanSteps * times;
 }
 
 double Access::getCompulsory() const {
@@ -37,6 +39,9 @@ void Work::add(const Work &other, double times) {
     vector[i] += other.vector[i] * times;
   for (size_t i = 0; i < special.size(); ++i)
     special[i] += other.special[i] * times;
+  for (size_t task = 0; task < given.size(); ++task)
+    for (size_t i = 0; i < vector.size(); ++i)
+      given[task][i] += other.given[task][i] * times;
   moved += other.moved * times;
   chain.add(other.chain, times);
 }
@@ -65,6 +70,9 @@ double KernelFacts::countOperations() const {
       ofItem += operations;
     for (double operations : run.work.special)
       ofItem += operations;
+    for (const auto &ofTask : run.work.given)
+      for (double operations : ofTask)
+        ofItem += operations;
     count += ofItem * run.count;
   }
   return count;

@@ -10,6 +10,15 @@ namespace sennit::cost {
 using machine::Element;
 using machine::Special;
 
+using machine::UnitKind;
+
+/// Tasks that a machine may have units of their own for; elsewhere vectors do
+/// them. The kinds of such units, in the order of `Work::given`.
+inline constexpr std::array tasks = {UnitKind::scan, UnitKind::fft,
+                                     UnitKind::route};
+static_assert(tasks.size() ==
+              std::tuple_size_v<decltype(machine::Machine::emulateTask)>);
+
 /// `times` matrix products of [m, k] by [k, n], of elements `a` and `b`.
 struct Product {
   double m = 1, n = 1, k = 1;
@@ -25,10 +34,14 @@ struct Chain {
   /// Elementwise operations, special functions, matrix products, reads of
   /// memory that nothing runs ahead of, barriers of a core.
   double vector = 0, special = 0, matrix = 0, memory = 0, barrier = 0;
+  /// Scans, and the elementwise operations that they are without a unit.
+  double scans = 0, scanSteps = 0;
 
   void add(const Chain &other, double times);
   /// Links, whatever their kind.
-  double count() const { return vector + special + matrix + memory + barrier; }
+  double count() const {
+    return vector + special + matrix + memory + barrier + scanSteps;
+  }
 };
 
 /// One loop around an access.
@@ -65,6 +78,10 @@ struct Work {
   /// Elementwise operations of each element type.
   std::array<double, machine::elementCount> vector = {};
   std::array<double, machine::specialCount> special = {};
+  /// Elementwise operations that a unit of the task's own can take over, by
+  /// task and element type.
+  std::array<std::array<double, machine::elementCount>, tasks.size()> given =
+      {};
   /// Bytes read and written by loads and stores.
   double moved = 0;
   Chain chain;

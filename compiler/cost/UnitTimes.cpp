@@ -139,15 +139,14 @@ public:
   bool addSpecial(size_t function, double operations) {
     if (operations <= 0)
       return true;
-    for (size_t i = 0; i < machine.units.size(); ++i) {
-      const Unit &unit = machine.units[i];
-      if (const Quantity &rate = unit.special[function]) {
-        charge(i, operations / rate.value, rate.status);
-        chargeEnergy(unit.specialEnergy[function], operations,
-                     unit.name + ".energy." +
-                         std::string(machine::getSpecialNames()[function]));
-        return true;
-      }
+    if (const Unit *unit = findSpecial(function)) {
+      const Quantity &rate = unit->special[function];
+      charge(size_t(unit - machine.units.data()), operations / rate.value,
+             rate.status);
+      chargeEnergy(unit->specialEnergy[function], operations,
+                   unit->name + ".energy." +
+                       std::string(machine::getSpecialNames()[function]));
+      return true;
     }
     if (const Quantity &emulation = machine.emulate[function])
       return addVector(Element::f32, operations * emulation.value);
@@ -155,7 +154,39 @@ public:
                 "`, neither by a unit nor under `emulate`");
   }
 
+  /// By the first unit of the task's kind that takes the element.
+  bool addTask(size_t task, Element element, double operations) {
+    if (operations <= 0)
+      return true;
+    for (size_t i = 0; i < machine.units.size(); ++i) {
+      const Unit &unit = machine.units[i];
+      const Quantity &rate = unit.rate[size_t(element)];
+      if (unit.kind != tasks[task] || !rate)
+        continue;
+      charge(i, operations / rate.value, rate.status);
+      chargeEnergy(unit.energy[size_t(element)], operations,
+                   unit.name + ".energy." + name(element));
+      return true;
+    }
+    const Quantity &emulation = machine.emulateTask[task];
+    return addVector(element, operations * (emulation ? emulation.value : 1));
+  }
+
 private:
+  /// The unit that has the function and the fewest others: one that was made
+  /// for it comes before one for many.
+  const Unit *findSpecial(size_t function) const {
+    const Unit *found = nullptr;
+    auto count = [](const Unit &unit) {
+      return std::count_if(unit.special.begin(), unit.special.end(),
+                           [](const Quantity &rate) { return bool(rate); });
+    };
+    for (const Unit &unit : machine.units)
+      if (unit.special[function] && (!found || count(unit) < count(*found)))
+        found = &unit;
+    return found;
+  }
+
   static std::string name(Element element) {
     return std::string(machine::getElementNames()[size_t(element)]);
   }
@@ -244,6 +275,10 @@ bool timeUnits(const Work &work, const Machine &machine, UnitTimes &times,
   for (size_t i = 0; i < work.vector.size(); ++i)
     if (!distribution.addVector(Element(i), work.vector[i]))
       return false;
+  for (size_t task = 0; task < tasks.size(); ++task)
+    for (size_t i = 0; i < machine::elementCount; ++i)
+      if (!distribution.addTask(task, Element(i), work.given[task][i]))
+        return false;
   for (size_t i = 0; i < work.special.size(); ++i)
     if (!distribution.addSpecial(i, work.special[i]))
       return false;
@@ -268,10 +303,15 @@ Resource timeChain(const Chain &chain, const Machine &machine) {
   Quantity vector = find(UnitKind::vector);
   Quantity special = find(UnitKind::special);
   Quantity matrix = find(UnitKind::matrix);
+  Quantity scan = find(UnitKind::scan);
   charge(chain.vector, vector);
   // What has no unit of its own is a few vector operations.
   charge(chain.special,
          special ? special : Quantity{8 * vector.value, vector.status});
+  const Quantity &emulation = machine.emulateTask[0];
+  charge(scan ? chain.scans
+              : chain.scanSteps * (emulation ? emulation.value : 1),
+         scan ? scan : vector);
   charge(chain.matrix, matrix ? matrix : vector);
   charge(chain.memory, machine.memories.back().latency);
   charge(chain.barrier, machine.barrier);

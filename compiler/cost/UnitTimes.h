@@ -27,7 +27,9 @@ struct UnitTimes {
 /// multiply the work by more than eight, to a vector unit. Shapes are padded to
 /// fragments; a systolic array fills and drains; splitting costs nine vector
 /// operations for two pieces, which are written before they are read. Special
-/// functions without a unit become vector operations. A product goes by blocks
+/// functions go to the unit that has the fewest of them, and become vector
+/// operations without one; so do tasks without a unit of their kind. A product
+/// goes by blocks
 /// of sums, columns outside and rows inside; where a core works in a cache,
 /// each block waits for the unit's latency and its sums pass the cache twice,
 /// for a product that goes on or a reader. False, and a reason, where no unit

@@ -4,6 +4,7 @@
 #include "compiler/facts/TileWork.h"
 
 #include "dialects/tile/Tile.h"
+#include "dialects/tile/TileUnits.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -114,12 +115,24 @@ static cost::Product getProduct(tile::MmaOp mma) {
   return product;
 }
 
+/// The task that the op is part of, as a place in `cost::tasks`, if it is.
+static std::optional<size_t> getTask(Operation *op) {
+  if (isa<tile::ScanOp>(op))
+    return 0;
+  auto unit = op->getAttrOfType<StringAttr>(tile::kUnitAttrName);
+  if (!unit)
+    return std::nullopt;
+  return unit == tile::kTransformUnit ? 1 : 2;
+}
+
 Work TileWork::count(Operation *op) {
   Work work;
   auto addVector = [&](Type type, double operations) {
     Type element = getElementTypeOrSelf(type);
     bool isWide = element.isIndex() || element.isInteger(64);
-    work.vector[size_t(getElement(type))] += operations * (isWide ? 2 : 1);
+    std::optional<size_t> task = getTask(op);
+    (task ? work.given[*task] : work.vector)[size_t(getElement(type))] +=
+        operations * (isWide ? 2 : 1);
   };
   if (auto mma = dyn_cast<tile::MmaOp>(op)) {
     work.products.push_back(getProduct(mma));
@@ -184,7 +197,7 @@ static Chain getLink(Operation *op) {
   }
   if (auto scan = dyn_cast<tile::ScanOp>(op)) {
     auto type = cast<VectorType>(scan.getScanned().getType());
-    return {double(type.getDimSize(scan.getDim())), 0, 0, 0, 0};
+    return {0, 0, 0, 0, 0, 1, double(type.getDimSize(scan.getDim()))};
   }
   if (getSpecial(op))
     return {0, 1, 0, 0, 0};

@@ -180,6 +180,29 @@ bool setField(Node &root, std::string_view path, std::string_view text,
   return true;
 }
 
+/// The table of units that holds `unit`, or null.
+static Node *findUnits(Node &node, const Node *unit) {
+  for (Node &child : node.children) {
+    if (&child == unit)
+      return node.name == "units" ? &node : nullptr;
+    if (Node *found = findUnits(child, unit))
+      return found;
+  }
+  return nullptr;
+}
+
+bool removeUnit(Node &root, std::string_view path, std::string &reason) {
+  const Node *unit = findField(root, path, reason);
+  Node *units = unit ? findUnits(root, unit) : nullptr;
+  if (unit && !units)
+    reason = "`" + std::string(path) + "` is no unit";
+  if (!units)
+    return false;
+  units->children.erase(units->children.begin() +
+                        (unit - units->children.data()));
+  return true;
+}
+
 /// A scalar that YAML reads back as the same text.
 static std::string quote(std::string_view text) {
   std::string result = "\"";

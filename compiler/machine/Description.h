@@ -69,6 +69,10 @@ const Node *findField(const Node &root, std::string_view path,
 bool setField(Node &root, std::string_view path, std::string_view text,
               std::string &reason);
 
+/// Takes the unit at `path` away, as if no file had it. False, and a reason,
+/// where there is none.
+bool removeUnit(Node &root, std::string_view path, std::string &reason);
+
 /// Whether `text` is what a field of that kind may hold; else a reason.
 bool fits(const Field &field, std::string_view text, std::string &reason);
 

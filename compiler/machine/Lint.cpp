@@ -20,6 +20,7 @@ public:
     checkPeaks();
     checkBuses();
     checkAssertions();
+    checkTasks();
     checkProvenance(root, "");
   }
 
@@ -96,6 +97,23 @@ private:
       else if (known->value.number != 1)
         add(*assertions, "`" + assertion + "` does not hold");
     }
+  }
+
+  /// A unit that costs nothing is worth having on any machine.
+  void checkTasks() {
+    for (const Node &level : root.find("levels")->children)
+      if (const Node *units = level.find("units"))
+        for (const Node &unit : units->children) {
+          const std::string &kind = unit.find("kind")->text;
+          if (kind != "scan" && kind != "fft" && kind != "route")
+            continue;
+          for (const char *field : {"latency", "area", "energy"})
+            if (!unit.find(field))
+              add(unit,
+                  "the " + kind + " unit `" + unit.name + "` says no `" +
+                      field + "`, as if it cost none",
+                  true);
+        }
   }
 
   void checkProvenance(const Node &node, const std::string &path) {

@@ -25,6 +25,27 @@ Quantity Machine::getPeak(Element element) const {
   return best;
 }
 
+Quantity Machine::getArea() const {
+  Quantity sum{die.value, die.status};
+  if (!die)
+    sum.status = Status::measured;
+  for (const Unit &unit : units)
+    if (unit.area) {
+      sum.value += unit.area.value * unit.instances;
+      sum.status = std::max(sum.status, unit.area.status);
+    }
+  return sum;
+}
+
+bool Machine::roundsOperands() const {
+  auto takes = [&](Element element) {
+    return std::any_of(units.begin(), units.end(), [&](const Unit &unit) {
+      return unit.kind == UnitKind::matrix && unit.rate[size_t(element)];
+    });
+  };
+  return (takes(Element::bf16) || takes(Element::f16)) && !takes(Element::f32);
+}
+
 namespace {
 /// One building; goes over the tree from the outermost level inwards.
 class Builder {
@@ -124,11 +145,16 @@ private:
     const Node *power = root.find("power");
     machine.powerLimit = read(find(power, "limit"));
     machine.staticPower = read(find(power, "static"));
+    machine.die = read(find(root.find("process"), "die"));
     readTable(root.find("peak"), getElementNames(), machine.peak);
     if (const Node *emulate = root.find("emulate"))
       for (size_t i = 0; i < specialCount; ++i)
         if (const Node *entry = emulate->find(getSpecialNames()[i]))
           machine.emulate[i] = read(entry->find("ops"));
+    constexpr std::string_view tasks[] = {"scan", "fft", "route"};
+    for (size_t i = 0; i < machine.emulateTask.size(); ++i)
+      machine.emulateTask[i] =
+          read(find(find(root.find("emulate"), tasks[i]), "ops"));
   }
 
   /// Levels come from the whole chip to the core: what a later one says of a
@@ -214,6 +240,7 @@ private:
     readNumbers(node.find("split"), unit.split);
     unit.group = readOr(&node, "group", 1);
     unit.latency = read(node.find("latency"), clock);
+    unit.area = read(node.find("area"));
     machine.units.push_back(std::move(unit));
   }
 

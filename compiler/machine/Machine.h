@@ -80,6 +80,8 @@ struct Unit {
   double group = 1;
   /// Seconds from operands to result.
   Quantity latency;
+  /// Square metres that an instance adds to the machine's die.
+  Quantity area;
   /// Joules an operation.
   std::array<Quantity, elementCount> energy;
   std::array<Quantity, specialCount> specialEnergy;
@@ -125,14 +127,25 @@ struct Machine {
   Quantity launchFork;
   /// Watts that are drawn always; the most that may be drawn.
   Quantity staticPower, powerLimit;
+  /// Square metres of the die without the units that state an area.
+  Quantity die;
   /// Vector operations that stand for one special function without a unit.
   std::array<Quantity, specialCount> emulate;
+  /// Vector operations that stand for one of a scan, of a transform and of a
+  /// choice where there is no unit for them; 0: one.
+  std::array<Quantity, 3> emulateTask;
   /// Stated dense peaks, operations a second of the chip.
   std::array<Quantity, elementCount> peak;
 
+  /// Square metres of the die and of the units that state an area; 0 where
+  /// neither is said.
+  Quantity getArea() const;
   /// Operations a second of the whole chip by its fastest unit for `element`;
   /// of matrix and vector units.
   Quantity getPeak(Element element) const;
+  /// Whether products do well to round activations to the type of their
+  /// matrices: a matrix unit takes bf16 or f16, and none takes f32.
+  bool roundsOperands() const;
   /// The innermost level's memory nearest to the core.
   const Memory &getNear() const { return memories.front(); }
 };

@@ -13,6 +13,11 @@ static constexpr std::string_view elementNames[] = {
     "f64", "f32", "tf32", "bf16", "f16", "f8", "f4", "i32", "i16", "i8"};
 static constexpr std::string_view specialNames[] = {
     "exp", "exp2", "log", "rsqrt", "sqrt", "rcp", "sin", "tanh", "erf"};
+/// What vectors may have to do in its place: functions, and tasks in the order
+/// of units' kinds.
+static constexpr std::string_view emulatedNames[] = {
+    "exp", "exp2", "log", "rsqrt", "sqrt", "rcp",
+    "sin", "tanh", "erf", "scan",  "fft",  "route"};
 /// A unit's rates are of element types or of special functions.
 static constexpr std::string_view rateNames[] = {
     "f64", "f32",  "tf32", "bf16",  "f16",  "f8",  "f4",  "i32",  "i16", "i8",
@@ -129,7 +134,7 @@ static constexpr Field root[] = {
     {"clock", group, Measure::any, clock_, {}, true},
     {"peak", table, Measure::any, rates, elementNames},
     {"levels", table, Measure::any, levels, {}, true},
-    {"emulate", table, Measure::any, emulations, specialNames},
+    {"emulate", table, Measure::any, emulations, emulatedNames},
     {"derive", table, Measure::any, values},
     {"assert", list}};
 
@@ -148,7 +153,7 @@ static constexpr Field calibration[] = {
     {"command", text, Measure::any, {}, {}, true},
     {"clock", group, Measure::any, clock_},
     {"levels", table, Measure::any, levels},
-    {"emulate", table, Measure::any, emulations, specialNames}};
+    {"emulate", table, Measure::any, emulations, emulatedNames}};
 
 const Field &getCalibrationSchema() {
   static constexpr Field schema = {"", group, Measure::any, calibration};

@@ -3,6 +3,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "passes/schedule/RowOrder.h"
 
+#include "dialects/tile/TileUnits.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "passes/schedule/TileSizes.h"
 
@@ -71,6 +72,7 @@ FailureOr<Value> RowOrder::pack(Value first, int64_t columns) {
 }
 
 Value RowOrder::pack(Value numbers, Value first, int64_t columns) {
+  tile::UnitScope scope(program.builder, tile::kRouteUnit);
   OpBuilder &b = program.builder;
   Location loc = program.loc;
   if (smallest)
@@ -120,6 +122,7 @@ Value RowOrder::start() {
 }
 
 Value RowOrder::nextOf(Value packed, Value previous) {
+  tile::UnitScope scope(program.builder, tile::kRouteUnit);
   OpBuilder &b = program.builder;
   auto type = cast<VectorType>(packed.getType());
   Value follows =

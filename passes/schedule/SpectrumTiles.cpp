@@ -4,6 +4,7 @@
 #include "passes/schedule/SpectrumTiles.h"
 
 #include "compiler/cost/Convolutions.h"
+#include "dialects/tile/TileUnits.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "passes/schedule/RecurrenceTiles.h"
@@ -270,6 +271,7 @@ LogicalResult SpectrumTiles::emitPass(int64_t digit,
   SmallVector<int64_t> sizes(shape.digits(), 1);
   sizes[digit] = shape.radices[digit];
   return forDigits(sizes, [&](const Digits &digits) {
+    tile::UnitScope scope(program.builder, tile::kTransformUnit);
     auto at = [&](int64_t number) {
       Digits own = digits;
       own.offsets[digit] = program.builder.getIndexAttr(number);

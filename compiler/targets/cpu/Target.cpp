@@ -17,10 +17,11 @@ using namespace mlir;
 
 namespace sennit::cpu {
 
-/// The shipped machine of the level, with as many cores and such caches as this
-/// processor has.
-static llvm::Expected<machine::CoreAttr> makeCore(const std::string &level,
-                                                  MLIRContext &context) {
+/// Takes the shipped machine of the level, with as many cores and such caches
+/// as this processor has.
+static llvm::Error describeMachine(const std::string &level,
+                                   MLIRContext &context,
+                                   TargetMachineInfo &info) {
   std::vector<machine::Problem> problems;
   std::string reason;
   HostCaches caches = readHostCaches();
@@ -36,7 +37,9 @@ static llvm::Expected<machine::CoreAttr> makeCore(const std::string &level,
   auto machine = root ? machine::build(*root, problems) : std::nullopt;
   if (!problems.empty())
     return llvm::createStringError(format(problems.front()));
-  return machine::makeCore(*root, *machine, context);
+  info.core = machine::makeCore(*root, *machine, context);
+  info.roundsOperands = machine->roundsOperands();
+  return llvm::Error::success();
 }
 
 static llvm::Expected<TargetMachineInfo> describe(StringRef level,
@@ -44,12 +47,9 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
   auto machine = getMachine(level);
   if (!machine)
     return machine.takeError();
-  auto core = makeCore(machine->level, context);
-  if (!core)
-    return core.takeError();
   TargetMachineInfo info;
-  info.core = *core;
-  info.roundsOperands = machine->hasMatrixUnit;
+  if (auto error = describeMachine(machine->level, context, info))
+    return std::move(error);
   for (StringRef feature : llvm::split(machine->features, ','))
     info.features.push_back(feature.ltrim('+').str());
   return info;

@@ -46,7 +46,7 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
     return machine.takeError();
   TargetMachineInfo info;
   info.roundsOperands = true;
-  info.chunk = 2048;
+  info.chunk = kSharedItemChunk;
   // Tiles pass through registers: sixteen elements a thread. Scratch of half a
   // block's shared memory lets two blocks hide each other's waits.
   info.core = machine::CoreAttr::get(

@@ -118,6 +118,8 @@ KernelFacts makeArbitrary(std::mt19937 &random) {
                              chance.element(), chance.between(1, 20)});
     work.vector[size_t(Element::f32)] = chance.between(1, 1e6);
     work.vector[size_t(Element::i32)] = chance.between(1, 1e5);
+    for (auto &ofTask : work.given)
+      ofTask[size_t(Element::f32)] = chance.between(1, 1e5);
     work.special[random() % machine::specialCount] = chance.between(1, 1e5);
     work.moved = chance.between(1, 1e6);
     work.chain = {chance.between(1, 100), chance.between(1, 10),

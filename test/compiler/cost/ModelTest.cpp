@@ -188,3 +188,70 @@ TEST(Model, AKernelIsPredictedInMicroseconds) {
       std::chrono::steady_clock::now() - start;
   EXPECT_LT(seconds.count() / 100, 1e-3);
 }
+
+/// An item of one task: a scan of `steps` operations one after the other.
+static KernelFacts makeScan(double operations, double steps) {
+  KernelFacts facts;
+  facts.name = "scan";
+  Work item;
+  item.given[0][size_t(Element::f32)] = operations;
+  item.chain.scans = steps / 16;
+  item.chain.scanSteps = steps;
+  facts.items.push_back({item, 1});
+  return facts;
+}
+
+static machine::Unit makeScanUnit(double rate, double latency) {
+  machine::Unit unit;
+  unit.name = "scan";
+  unit.kind = machine::UnitKind::scan;
+  unit.rate[size_t(Element::f32)] = {rate, machine::Status::assumed};
+  unit.latency = {latency, machine::Status::assumed};
+  return unit;
+}
+
+static double getSeconds(const Prediction &prediction,
+                         const std::string &resource) {
+  for (const Resource &known : prediction.resources)
+    if (known.name == resource)
+      return known.seconds;
+  return 0;
+}
+
+TEST(Model, ATaskIsTheVectorsWithoutAUnitAndTheUnitsWithOne) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  KernelFacts facts = makeScan(1e6, 1600);
+  Prediction without = run(facts, machine);
+  const machine::Unit &fma = getUnit(machine, "fma");
+  EXPECT_DOUBLE_EQ(getSeconds(without, "fma"),
+                   2e6 / fma.rate[size_t(Element::f32)].value);
+  EXPECT_DOUBLE_EQ(getSeconds(without, "latency"), 1600 * fma.latency.value);
+  // Vectors whose lanes pass nothing to each other take several operations.
+  machine.emulateTask[0] = {5, machine::Status::assumed};
+  EXPECT_DOUBLE_EQ(getSeconds(run(facts, machine), "fma"),
+                   5 * getSeconds(without, "fma"));
+  EXPECT_DOUBLE_EQ(getSeconds(run(facts, machine), "latency"),
+                   5 * getSeconds(without, "latency"));
+  machine.units.push_back(makeScanUnit(1e13, 20e-9));
+  Prediction with = run(facts, machine);
+  EXPECT_EQ(getSeconds(with, "fma"), 0);
+  EXPECT_DOUBLE_EQ(getSeconds(with, "scan"), 1e6 / 1e13);
+  EXPECT_DOUBLE_EQ(getSeconds(with, "latency"), 100 * 20e-9);
+  EXPECT_LT(with.seconds, without.seconds);
+  // A unit takes only its own task and elements that it has a rate for.
+  std::swap(facts.items[0].work.given[0], facts.items[0].work.given[1]);
+  EXPECT_GT(getSeconds(run(facts, machine), "fma"), 0);
+}
+
+TEST(Model, AFunctionGoesToTheUnitThatWasMadeForIt) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  KernelFacts facts = getRowsFacts({4096, 4096, 2, 1, 4}, 16);
+  machine::Unit unit = getUnit(machine, "mufu");
+  unit.name = "exp";
+  unit.special = {};
+  unit.special[size_t(Special::exp)] = {1e12, machine::Status::assumed};
+  machine.units.push_back(unit);
+  Prediction prediction = run(facts, machine);
+  EXPECT_EQ(getSeconds(prediction, "mufu"), 0);
+  EXPECT_GT(getSeconds(prediction, "exp"), 0);
+}

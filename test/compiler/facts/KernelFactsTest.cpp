@@ -222,5 +222,32 @@ func.func @scan(%x: memref<?x64xf32>, %h: memref<64xf32>, %t: index) {
 })",
                     {0, 0, 160});
   ASSERT_TRUE(facts) << reason;
-  EXPECT_EQ(facts->items[0].work.chain.vector, 160);
+  const cost::Work &work = facts->items[0].work;
+  EXPECT_EQ(work.chain.scans, 10);
+  EXPECT_EQ(work.chain.scanSteps, 160);
+  // A scan says itself whose work it is.
+  EXPECT_EQ(work.given[0][size_t(cost::Element::f32)], 160 * 64);
+  EXPECT_EQ(work.vector[size_t(cost::Element::f32)], 0);
+}
+
+TEST_F(KernelFactsTest, MarkedOpsAreWorkOfTheirUnit) {
+  auto facts = read(R"(
+func.func @marked(%x: memref<?x64xf32>, %t: index) {
+  %c0 = arith.constant 0 : index
+  tile.grid (%i) = (%c0) to (%t) step [16] dims ["m"] {
+    %a = tile.load %x[%i, %c0] bound [0 : %t] : memref<?x64xf32> -> vector<16x64xf32>
+    %b = arith.addf %a, %a {tile.unit = "fft"} : vector<16x64xf32>
+    %c = arith.maximumf %b, %a {tile.unit = "route"} : vector<16x64xf32>
+    %d = arith.mulf %c, %a : vector<16x64xf32>
+    tile.store %d, %x[%i, %c0] bound [0 : %t] : vector<16x64xf32>, memref<?x64xf32>
+  }
+  return
+})",
+                    {0, 16});
+  ASSERT_TRUE(facts) << reason;
+  cost::Work total = facts->getTotal();
+  EXPECT_EQ(total.vector[size_t(cost::Element::f32)], 16 * 64);
+  EXPECT_EQ(total.given[1][size_t(cost::Element::f32)], 16 * 64);
+  EXPECT_EQ(total.given[2][size_t(cost::Element::f32)], 16 * 64);
+  EXPECT_EQ(facts->countOperations(), 3 * 16 * 64);
 }
