@@ -143,6 +143,7 @@ private:
       return parse();
     hf::ImportOptions import;
     import.context = options.context;
+    import.imaginesWeights = options.imaginesWeights;
     if (int64_t chunk = options.chunk ? options.chunk : report.machine.chunk)
       import.chunk = chunk;
     auto imported = hf::importHuggingFace(options.input, import, context);
@@ -204,7 +205,7 @@ private:
 
   llvm::Error runStage(const Stage &stage) {
     PassManager manager(&context);
-    if (failed(addStage(stage, manager)))
+    if (failed(addStage(stage, manager, options.fuses)))
       return fail("stage `" + stage.name + "` has no such pipeline", 70);
     if (stage.name == "fuse" && !options.extraPasses.empty() &&
         failed(parsePassPipeline(options.extraPasses, manager)))

@@ -43,9 +43,14 @@ struct CompileOptions {
   /// or what the module says.
   int64_t scanSegments = 0;
   /// Whether products round their activations to the type of their matrices;
-  /// nothing: as the target likes.
+  /// nothing: as the target's machine likes.
   std::optional<bool> roundsOperands;
   bool embedWeights = false;
+  /// Whether kernels are fused; without, each holds one op or a run of rows.
+  bool fuses = true;
+  /// Whether a directory with a configuration alone will do: for what looks at
+  /// shapes and ends before code.
+  bool imaginesWeights = false;
   /// The last stage that runs; empty: all, and an artifact.
   std::string stopAfter;
   /// Where the IR after each stage goes, numbered; empty: nowhere.

@@ -4,6 +4,7 @@
 #include "compiler/Stages.h"
 
 #include "mlir/Pass/PassRegistry.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 
 using namespace mlir;
@@ -45,8 +46,15 @@ const Stage *findStage(StringRef name) {
   return found == std::end(stages) ? nullptr : found;
 }
 
-LogicalResult addStage(const Stage &stage, PassManager &manager) {
-  return parsePassPipeline(stage.pipeline, manager);
+LogicalResult addStage(const Stage &stage, PassManager &manager, bool fuses) {
+  if (fuses)
+    return parsePassPipeline(stage.pipeline, manager);
+  SmallVector<StringRef> passes;
+  stage.pipeline.split(passes, ',');
+  llvm::erase_if(passes, [](StringRef pass) {
+    return pass.starts_with("sennit-fuse-") && pass != "sennit-fuse-rows";
+  });
+  return parsePassPipeline(llvm::join(passes, ","), manager);
 }
 
 void printStages(llvm::raw_ostream &os) {

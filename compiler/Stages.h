@@ -23,8 +23,11 @@ llvm::ArrayRef<Stage> getStages();
 /// The stage of that name, or null.
 const Stage *findStage(llvm::StringRef name);
 
-/// Adds a stage's passes to a manager anchored at a module.
-llvm::LogicalResult addStage(const Stage &stage, mlir::PassManager &manager);
+/// Adds a stage's passes to a manager anchored at a module; without `fuses`,
+/// those that fuse kernels are left out, but for rows, which have no kernel
+/// until they are gathered.
+llvm::LogicalResult addStage(const Stage &stage, mlir::PassManager &manager,
+                             bool fuses = true);
 
 /// Prints the table.
 void printStages(llvm::raw_ostream &os);

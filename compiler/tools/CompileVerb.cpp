@@ -2,10 +2,9 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "compiler/Stages.h"
-#include "compiler/facts/Core.h"
 #include "compiler/machine/Library.h"
-#include "compiler/tools/Machines.h"
 #include "compiler/tools/Verbs.h"
+#include "compiler/tools/WorkloadOptions.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
 
@@ -55,18 +54,7 @@ static cl::opt<int64_t>
            cl::desc("most tokens offered at once for speculation (default: 0, "
                     "none)"),
            cl::init(0), cl::sub(command));
-namespace {
-enum class Activations { Target, Wide, Weights };
-} // namespace
-static cl::opt<Activations> activations(
-    "activations",
-    cl::desc("what products take of activations (default: weights on GPUs, f32 "
-             "on CPUs)"),
-    cl::values(clEnumValN(Activations::Wide, "f32", "all of them"),
-               clEnumValN(Activations::Weights, "weights",
-                          "as many bits as their matrices have; keys and "
-                          "values too")),
-    cl::init(Activations::Target), cl::sub(command));
+static ActivationsOption activations(command);
 static cl::opt<int64_t> scanSegments(
     "scan-segments",
     cl::desc("segments that run beside each other, into which a scan of known "
@@ -138,9 +126,7 @@ static int chooseMachine(LoadedMachine &loaded, CompileOptions &options) {
                         "`sennit predict` takes it",
                     unsupported);
   options.target = loaded.machine.target + ":" + loaded.machine.level;
-  options.makeCore = [&](mlir::MLIRContext &context) {
-    return makeCore(loaded.root, loaded.machine, context);
-  };
+  scheduleFor(loaded, options);
   return done;
 }
 
@@ -176,8 +162,7 @@ static int run() {
   options.chunk = chunk;
   options.verify = verify;
   options.scanSegments = scanSegments;
-  if (activations != Activations::Target)
-    options.roundsOperands = activations == Activations::Weights;
+  options.roundsOperands = activations.get();
   options.embedWeights = embed;
   options.stopAfter = stopAfter;
   options.dumpStagesTo = dumpTo;

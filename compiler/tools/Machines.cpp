@@ -3,6 +3,7 @@
 
 #include "compiler/tools/Machines.h"
 
+#include "compiler/facts/Core.h"
 #include "compiler/machine/Calibration.h"
 #include "compiler/machine/Library.h"
 #include "compiler/tools/Verbs.h"
@@ -10,6 +11,23 @@
 #include "mlir/IR/Builders.h"
 
 namespace sennit::tools {
+
+/// `PATH=VALUE`, or `+units.NAME=on|off`.
+static bool apply(machine::Node &root, llvm::StringRef path,
+                  const std::string &value, std::string &reason) {
+  if (!path.consume_front("+"))
+    return setField(root, path.str(), value, reason);
+  machine::Node without = root;
+  if (!removeUnit(without, path.str(), reason))
+    return false;
+  if (value != "on" && value != "off") {
+    reason = "a unit is `on` or `off`, not `" + value + "`";
+    return false;
+  }
+  if (value == "off")
+    root = std::move(without);
+  return true;
+}
 
 int loadMachine(llvm::StringRef nameOrPath, llvm::StringRef calibration,
                 llvm::ArrayRef<std::string> changes, LoadedMachine &loaded) {
@@ -23,7 +41,7 @@ int loadMachine(llvm::StringRef nameOrPath, llvm::StringRef calibration,
     std::string reason;
     if (!change.contains('='))
       return complain("`--set " + change + "` is not `PATH=VALUE`", usage);
-    if (root && !setField(*root, path.trim().str(), value.trim().str(), reason))
+    if (root && !apply(*root, path.trim(), value.trim().str(), reason))
       return complain("`--set " + change + "`: " + reason, usage);
   }
   auto built = root ? machine::build(*root, problems) : std::nullopt;
@@ -35,6 +53,16 @@ int loadMachine(llvm::StringRef nameOrPath, llvm::StringRef calibration,
   loaded.root = std::move(*root);
   loaded.machine = std::move(*built);
   return done;
+}
+
+void scheduleFor(const LoadedMachine &loaded, CompileOptions &options) {
+  options.makeCore = [&](mlir::MLIRContext &context) {
+    return makeCore(loaded.root, loaded.machine, context);
+  };
+  if (!options.roundsOperands)
+    options.roundsOperands = loaded.machine.roundsOperands();
+  if (options.chunk == 0 && loaded.machine.itemThreads.value > 1)
+    options.chunk = kSharedItemChunk;
 }
 
 void printDlti(const machine::Machine &machine, llvm::raw_ostream &os) {

@@ -3,6 +3,7 @@
 #ifndef SENNIT_COMPILER_TOOLS_MACHINES_H
 #define SENNIT_COMPILER_TOOLS_MACHINES_H
 
+#include "compiler/Compile.h"
 #include "compiler/machine/Machine.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/raw_ostream.h"
@@ -16,10 +17,15 @@ struct LoadedMachine {
 };
 
 /// Loads a shipped machine or a file, lays the calibration in the file
-/// `calibration` over it, unless that is empty, and applies `PATH=VALUE`
-/// changes; returns an exit code after printing every problem.
+/// `calibration` over it, unless that is empty, and applies changes:
+/// `PATH=VALUE`, `+units.NAME=off` without a unit, `+units.NAME=on`; returns an
+/// exit code after printing every problem.
 int loadMachine(llvm::StringRef nameOrPath, llvm::StringRef calibration,
                 llvm::ArrayRef<std::string> changes, LoadedMachine &loaded);
+
+/// Has a compilation schedule for a machine, and do as it likes where
+/// `options` say nothing: rounding of activations, tokens of a call.
+void scheduleFor(const LoadedMachine &loaded, CompileOptions &options);
 
 /// Prints a machine as `#dlti.target_system_spec`: a device of entries
 /// `"memory.capacity"`, in base units.

@@ -3,9 +3,9 @@
 
 #include "compiler/tools/Predict.h"
 
-#include "compiler/facts/Core.h"
 #include "compiler/facts/ProgramFacts.h"
 #include "compiler/tools/Verbs.h"
+#include "llvm/Support/Format.h"
 
 namespace sennit::tools {
 
@@ -49,9 +49,10 @@ llvm::Error readWorkload(const Workload &workload, const LoadedMachine &loaded,
   options.input = workload.model;
   options.context = workload.context;
   options.stopAfter = "place";
-  options.makeCore = [&](mlir::MLIRContext &context) {
-    return makeCore(loaded.root, loaded.machine, context);
-  };
+  options.imaginesWeights = true;
+  options.fuses = workload.fuses;
+  options.roundsOperands = workload.roundsOperands;
+  scheduleFor(loaded, options);
   options.inspect = [&](mlir::ModuleOp module) {
     return readCalls(module, workload, facts);
   };
@@ -115,14 +116,46 @@ std::optional<EntryRow> predictEntry(const std::string &name,
   return entry;
 }
 
+std::string describe(const Saving &saving, double secondsWith) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "without `" << saving.unit
+     << llvm::format("`: %.4g ms (%.3f times as long)",
+                     saving.secondsWithout * 1e3,
+                     saving.secondsWithout / secondsWith);
+  if (saving.joulesWithout)
+    os << llvm::format(", %.3g mJ", *saving.joulesWithout * 1e3);
+  if (saving.area > 0)
+    os << llvm::format("; it takes %.3g mm2", saving.area * 1e6);
+  if (saving.share > 0)
+    os << llvm::format(", %.2f %% of the chip", saving.share * 100);
+  return text;
+}
+
+std::vector<Saving> findSavings(llvm::ArrayRef<cost::EntryFacts> calls,
+                                const machine::Machine &machine) {
+  std::vector<Saving> savings;
+  for (auto [i, unit] : llvm::enumerate(machine.units)) {
+    bool isOptional = llvm::is_contained(cost::tasks, unit.kind) ||
+                      unit.kind == machine::UnitKind::special;
+    machine::Machine without = machine;
+    without.units.erase(without.units.begin() + i);
+    std::string reason;
+    auto entry =
+        isOptional ? predictEntry("", calls, without, reason) : std::nullopt;
+    if (!entry)
+      continue;
+    double area = unit.area.value * unit.instances;
+    savings.push_back({unit.name, entry->seconds, entry->energy, area,
+                       machine.die ? area / machine.getArea().value : 0});
+  }
+  return savings;
+}
+
 int predictWorkload(const Workload &workload, llvm::StringRef target,
                     llvm::StringRef calibration,
                     llvm::ArrayRef<std::string> changes, LoadedMachine &loaded,
                     std::vector<EntryRow> &entries) {
-  if (workload.length < 1)
-    return complain("--length is " + llvm::Twine(workload.length) +
-                        "; at least one token is expected",
-                    usage);
   if (int code = loadMachine(target, calibration, changes, loaded))
     return code;
   WorkloadFacts facts;
@@ -136,6 +169,8 @@ int predictWorkload(const Workload &workload, llvm::StringRef target,
                       : std::nullopt;
   if (!step)
     return complain(reason, unsupported);
+  prefill->savings = findSavings(facts.prefill, loaded.machine);
+  step->savings = findSavings(facts.step, loaded.machine);
   entries = {std::move(*prefill), std::move(*step)};
   return done;
 }

@@ -16,7 +16,18 @@ struct Workload {
   int64_t context = 0;
   /// Tokens of the prefill, and tokens before the step.
   int64_t length = 256;
+  /// How unevenly experts are chosen; 0: evenly.
   double skew = 0;
+  /// Whether products round their activations; nothing: as the machine likes.
+  std::optional<bool> roundsOperands;
+  /// Whether kernels are fused.
+  bool fuses = true;
+
+  /// `weights` or `f32`: what products take of activations on a machine.
+  llvm::StringRef getActivations(const machine::Machine &machine) const {
+    return roundsOperands.value_or(machine.roundsOperands()) ? "weights"
+                                                             : "f32";
+  }
 };
 
 /// The calls of a prefill, a chunk each, and one step after them.
@@ -45,6 +56,17 @@ struct KernelRow {
   bool fits = true;
 };
 
+/// What one unit is worth to an entry: the same program on the machine without
+/// it.
+struct Saving {
+  std::string unit;
+  /// Seconds and joules of the entry without the unit.
+  double secondsWithout = 0;
+  std::optional<double> joulesWithout;
+  /// Square metres of all its instances, and over the whole die; 0: not said.
+  double area = 0, share = 0;
+};
+
 /// Calls of an entry, one after the other.
 struct EntryRow {
   std::string name;
@@ -55,6 +77,9 @@ struct EntryRow {
   bool fits = true;
   /// Those that take longest first.
   std::vector<KernelRow> kernels;
+  /// Of units for tasks (scan, fft, route) and for functions without which the
+  /// entry can be predicted too.
+  std::vector<Saving> savings;
 };
 
 /// Predicts calls; nothing, and a reason, where a kernel cannot be.
@@ -62,6 +87,13 @@ std::optional<EntryRow> predictEntry(const std::string &name,
                                      llvm::ArrayRef<cost::EntryFacts> calls,
                                      const machine::Machine &machine,
                                      std::string &reason);
+
+/// `without \`scan\`: 3.1 ms (2.05 times as long), ..`.
+std::string describe(const Saving &saving, double secondsWith);
+
+/// The savings of an entry that takes `entry` on the machine.
+std::vector<Saving> findSavings(llvm::ArrayRef<cost::EntryFacts> calls,
+                                const machine::Machine &machine);
 
 /// Loads a machine and predicts the prefill and a step of a model on it, in
 /// that order; returns an exit code after printing the error.

@@ -1,8 +1,8 @@
 // sennit predict: how long a model takes on a machine, kernel by kernel.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
-#include "compiler/tools/Predict.h"
 #include "compiler/tools/Verbs.h"
+#include "compiler/tools/WorkloadOptions.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 
@@ -12,35 +12,8 @@ namespace sennit::tools {
 
 static cl::SubCommand
     command("predict", "predict a model's times on a machine, by kernel");
-static cl::opt<std::string>
-    model(cl::Positional,
-          cl::desc("<model directory | model.onnx | file.mlir>"),
-          cl::sub(command));
-static cl::opt<std::string>
-    target("target",
-           cl::desc("a machine of `sennit targets list`, or its file"),
-           cl::value_desc("machine | file.yaml"), cl::sub(command));
-static cl::opt<std::string>
-    calibration("calibration",
-                cl::desc("numbers that `sennit targets calibrate` measured"),
-                cl::value_desc("file"), cl::sub(command));
-static cl::list<std::string>
-    changes("set", cl::desc("another value for a field, such as core.count=64"),
-            cl::value_desc("path=value"), cl::sub(command));
-static cl::opt<int64_t> length(
-    "length",
-    cl::desc("tokens of the prefill, and before the step (default: 256)"),
-    cl::init(256), cl::sub(command));
-static cl::opt<int64_t>
-    context("context",
-            cl::desc("tokens that a sequence may have (default: the model's, "
-                     "at most 4096)"),
-            cl::init(0), cl::sub(command));
-static cl::opt<double> skew(
-    "skew",
-    cl::desc("how unevenly experts are chosen: shares i^-skew (default: 0, "
-             "evenly)"),
-    cl::init(0), cl::sub(command));
+static WorkloadOptions
+    options(command, "another value for a field, such as core.count=64");
 static cl::opt<std::string>
     kernelName("kernel",
                cl::desc("print what each resource takes of this kernel alone"),
@@ -81,6 +54,10 @@ static void print(const EntryRow &entry, llvm::raw_ostream &os) {
                        row.bytes / row.calls / 1e3)
        << formatEnergy(row.energy) << " |\n";
   }
+  for (const Saving &saving : entry.savings)
+    os << "\n" << describe(saving, entry.seconds);
+  if (!entry.savings.empty())
+    os << "\n";
   if (!entry.fits)
     os << "\nWhat it touches does not fit the largest memory.\n";
   if (!entry.energy)
@@ -140,6 +117,14 @@ static llvm::json::Object toJson(const EntryRow &entry) {
                            {"status", std::string(getName(row.bound.status))},
                            {"waves", row.waves},
                            {"fits", row.fits}});
+  llvm::json::Array units;
+  for (const Saving &saving : entry.savings)
+    units.push_back(
+        llvm::json::Object{{"name", saving.unit},
+                           {"seconds_without", saving.secondsWithout},
+                           {"joules_without", orNull(saving.joulesWithout)},
+                           {"square_metres", saving.area},
+                           {"share_of_area", saving.share}});
   return llvm::json::Object{{"name", entry.name},
                             {"tokens", entry.tokens},
                             {"past", entry.past},
@@ -149,34 +134,42 @@ static llvm::json::Object toJson(const EntryRow &entry) {
                             {"joules", orNull(entry.energy)},
                             {"status", std::string(getName(entry.confidence))},
                             {"fits", entry.fits},
+                            {"units", std::move(units)},
                             {"kernels", std::move(kernels)}};
 }
 
 static int run() {
-  if (model.empty() || target.empty())
+  if (options.model.empty() || options.target.empty())
     return complain("predict needs a model and --target with a machine of "
                     "`sennit targets list` or a file that ends in `.yaml`",
                     usage);
+  if (int code = options.check())
+    return code;
+  Workload workload = options.getWorkload();
   LoadedMachine loaded;
   std::vector<EntryRow> entries;
-  if (int code = predictWorkload({model, context, length, skew}, target,
-                                 calibration, changes, loaded, entries))
+  if (int code = predictWorkload(workload, options.target, options.calibration,
+                                 options.changes, loaded, entries))
     return code;
   if (!kernelName.empty())
     return printKernel(entries);
   if (asJson) {
     llvm::outs() << llvm::json::Value(llvm::json::Object{
                         {"format", 1},
-                        {"model", model.getValue()},
+                        {"model", options.model.getValue()},
                         {"machine", loaded.machine.name},
                         {"cores", loaded.machine.cores.value},
+                        {"activations",
+                         workload.getActivations(loaded.machine)},
                         {"prefill", toJson(entries[0])},
                         {"step", toJson(entries[1])}})
                  << "\n";
     return done;
   }
-  llvm::outs() << model << " on " << loaded.machine.name << ", "
-               << llvm::format("%.0f cores\n", loaded.machine.cores.value);
+  llvm::outs() << options.model << " on " << loaded.machine.name << ", "
+               << llvm::format("%.0f cores, ", loaded.machine.cores.value)
+               << "activations of products: "
+               << workload.getActivations(loaded.machine) << "\n";
   for (const EntryRow &entry : entries)
     print(entry, llvm::outs());
   return done;

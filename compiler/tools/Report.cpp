@@ -8,13 +8,6 @@
 
 namespace sennit::tools {
 
-std::string escapeHtml(llvm::StringRef text) {
-  std::string result;
-  llvm::raw_string_ostream os(result);
-  llvm::printHTMLEscaped(text, os);
-  return result;
-}
-
 static const char *const style = R"(
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; background: #fff;
@@ -31,7 +24,7 @@ tbody tr:hover { background: #f4f6f9; }
 .literature { background: #fbf0cf; } .assumed { background: #f9dfda; }
 .bar { background: #3d6fb4; height: .8rem; border-radius: 2px; min-width: 1px; }
 .scroll { overflow-x: auto; }
-svg { width: 100%; height: auto; } svg text { font: 11px system-ui, sans-serif; }
+svg { width: 100%; height: auto; }
 pre { background: #f4f6f9; padding: 1rem; overflow-x: auto; font-size: .82rem; }
 )";
 
@@ -69,6 +62,15 @@ static void writeSummary(llvm::ArrayRef<EntryRow> entries,
     if (!entry.fits)
       os << "<p>What " << entry.name
          << " touches does not fit the largest memory.</p>\n";
+}
+
+static void writeSavings(const EntryRow &entry, llvm::raw_ostream &os) {
+  if (entry.savings.empty())
+    return;
+  os << "<ul>\n";
+  for (const Saving &saving : entry.savings)
+    os << "<li>" << escapeHtml(describe(saving, entry.seconds)) << "</li>\n";
+  os << "</ul>\n";
 }
 
 static void writeKernels(const EntryRow &entry, const machine::Machine &machine,
@@ -120,6 +122,7 @@ void writeReport(llvm::StringRef model, const LoadedMachine &loaded,
     drawRoofline(entry, machine, os);
     os << "<h2>" << entry.name << ": kernels</h2>\n";
     writeKernels(entry, machine, os);
+    writeSavings(entry, os);
   }
   os << "<h2>The machine</h2>\n<details><summary>Every number, its status and "
         "its source</summary><pre>"

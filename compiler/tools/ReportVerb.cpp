@@ -1,8 +1,10 @@
 // sennit report: a prediction as a page for a browser.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
+#include "compiler/tools/Chart.h"
 #include "compiler/tools/Report.h"
 #include "compiler/tools/Verbs.h"
+#include "compiler/tools/WorkloadOptions.h"
 #include "llvm/Support/FileUtilities.h"
 
 namespace cl = llvm::cl;
@@ -11,49 +13,69 @@ namespace sennit::tools {
 
 static cl::SubCommand command("report",
                               "write a prediction as one page of HTML");
-static cl::opt<std::string>
-    model(cl::Positional,
-          cl::desc("<model directory | model.onnx | file.mlir>"),
-          cl::sub(command));
-static cl::opt<std::string>
-    target("target",
-           cl::desc("a machine of `sennit targets list`, or its file"),
-           cl::value_desc("machine | file.yaml"), cl::sub(command));
-static cl::opt<std::string>
-    calibration("calibration",
-                cl::desc("numbers that `sennit targets calibrate` measured"),
-                cl::value_desc("file"), cl::sub(command));
-static cl::list<std::string>
-    changes("set", cl::desc("another value for a field, such as core.count=64"),
-            cl::value_desc("path=value"), cl::sub(command));
-static cl::opt<int64_t> length(
-    "length",
-    cl::desc("tokens of the prefill, and before the step (default: 256)"),
-    cl::init(256), cl::sub(command));
-static cl::opt<int64_t>
-    context("context",
-            cl::desc("tokens that a sequence may have (default: the model's, "
-                     "at most 4096)"),
-            cl::init(0), cl::sub(command));
+static WorkloadOptions
+    options(command, "another value for a field, such as core.count=64");
 static cl::opt<std::string> output("o",
                                    cl::desc("the page (default: report.html)"),
                                    cl::init("report.html"),
                                    cl::value_desc("file"), cl::sub(command));
 
-static int run() {
-  if (model.empty() || target.empty())
-    return complain("report needs a model and --target with a machine", usage);
-  LoadedMachine loaded;
-  std::vector<EntryRow> entries;
-  if (int code = predictWorkload({model, context, length, 0}, target,
-                                 calibration, changes, loaded, entries))
-    return code;
+static cl::opt<std::string>
+    sweepFile("sweep",
+              cl::desc("draw this CSV of `sennit sweep` as SVG, instead of a "
+                       "model"),
+              cl::value_desc("file.csv"), cl::sub(command));
+static cl::opt<std::string>
+    columnX("x", cl::desc("of a sweep: the column to the right"),
+            cl::value_desc("column"), cl::sub(command));
+static cl::opt<std::string>
+    columnY("y", cl::desc("of a sweep: the column upwards (default: prefill)"),
+            cl::init("prefill"), cl::value_desc("column"), cl::sub(command));
+static cl::opt<std::string>
+    columnSeries("series",
+                 cl::desc("of a sweep: the columns with a line a value "
+                          "(default: none, and the Pareto front is joined)"),
+                 cl::value_desc("column"), cl::sub(command));
+static cl::opt<std::string> title("title", cl::desc("of a sweep: its title"),
+                                  cl::value_desc("text"), cl::sub(command));
+
+static int write(llvm::function_ref<void(llvm::raw_ostream &)> body) {
   if (auto error = llvm::writeToOutput(output, [&](llvm::raw_ostream &os) {
-        writeReport(model, loaded, entries, os);
+        body(os);
         return llvm::Error::success();
       }))
     return complain(llvm::toString(std::move(error)), failed);
   return done;
+}
+
+static int drawSweep() {
+  if (columnX.empty())
+    return complain("a sweep is drawn over a column: --x names it", usage);
+  auto table = readTable(sweepFile);
+  if (!table)
+    return complain(llvm::toString(table.takeError()), failed);
+  auto chart = drawChart(*table, {title, columnX, columnY, columnSeries});
+  if (!chart)
+    return complain(llvm::toString(chart.takeError()), usage);
+  return write([&](llvm::raw_ostream &os) { os << *chart; });
+}
+
+static int run() {
+  if (!sweepFile.empty())
+    return drawSweep();
+  if (options.model.empty() || options.target.empty())
+    return complain("report needs a model and --target with a machine", usage);
+  if (int code = options.check())
+    return code;
+  LoadedMachine loaded;
+  std::vector<EntryRow> entries;
+  if (int code = predictWorkload(options.getWorkload(), options.target,
+                                 options.calibration, options.changes, loaded,
+                                 entries))
+    return code;
+  return write([&](llvm::raw_ostream &os) {
+    writeReport(options.model, loaded, entries, os);
+  });
 }
 
 Verb getReportVerb() {

@@ -8,11 +8,8 @@
 
 namespace sennit::tools {
 
-static constexpr const char *colours[] = {"#8a63c9", "#2f8f83", "#c98a1b",
-                                          "#b4453d", "#555"};
-
-static const char *getColour(size_t memory) {
-  return colours[std::min(memory, std::size(colours) - 1)];
+static llvm::StringRef getColour(size_t memory) {
+  return Drawing::getColour(memory + 1);
 }
 
 namespace {
@@ -24,11 +21,10 @@ struct Point {
 };
 
 /// The drawing, in the units of its view box.
-class Drawing {
+class Roofline {
 public:
-  Drawing(const EntryRow &entry, const machine::Machine &machine,
-          llvm::raw_ostream &os)
-      : machine(machine), os(os) {
+  Roofline(const EntryRow &entry, const machine::Machine &machine)
+      : machine(machine), drawing(width, height) {
     double all = 0;
     for (const KernelRow &row : entry.kernels)
       all += row.seconds;
@@ -37,15 +33,12 @@ public:
     setAxes();
   }
 
-  void draw() {
-    os << llvm::format("<svg viewBox=\"0 0 %.0f %.0f\" role=img "
-                       "aria-label=\"roofline\">\n",
-                       width, height);
+  std::string draw() {
     drawGrid();
     drawRoofs();
     for (const Point &point : points)
       drawPoint(point);
-    os << "</svg>\n";
+    return drawing.finish("roofline");
   }
 
 private:
@@ -114,20 +107,6 @@ private:
                (height - top - bottom);
   }
 
-  void drawLine(double x1, double y1, double x2, double y2, const char *colour,
-                double thickness) {
-    os << llvm::format("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" ",
-                       x1, y1, x2, y2)
-       << "stroke=\"" << colour
-       << llvm::format("\" stroke-width=\"%.1f\"/>\n", thickness);
-  }
-  void drawText(double x, double y, const char *anchor, const llvm::Twine &text,
-                llvm::StringRef colour = "#5b6675") {
-    os << llvm::format("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"", x, y)
-       << anchor << "\" fill=\"" << colour << "\">" << escapeHtml(text.str())
-       << "</text>\n";
-  }
-
   static std::string getDecade(double exponent, llvm::StringRef unit) {
     static constexpr const char *prefixes[] = {"", "k", "M", "G", "T", "P"};
     int thousands = std::clamp(int(std::floor(exponent / 3)), 0, 5);
@@ -141,18 +120,19 @@ private:
   void drawGrid() {
     for (double x = leftIntensity; x <= rightIntensity; ++x) {
       double at = getX(std::pow(10, x));
-      drawLine(at, top, at, height - bottom, "#e6e9ee", 1);
+      drawing.addLine(at, top, at, height - bottom, "#e6e9ee", 1);
       std::string text;
       llvm::raw_string_ostream(text) << llvm::format("%g", std::pow(10, x));
-      drawText(at, height - bottom + 16, "middle", text);
+      drawing.addText(at, height - bottom + 16, "middle", text);
     }
     for (double y = bottomRate; y <= topRate; ++y) {
       double at = getY(std::pow(10, y));
-      drawLine(left, at, width - right, at, "#e6e9ee", 1);
-      drawText(left - 6, at + 4, "end", getDecade(y, "op/s"));
+      drawing.addLine(left, at, width - right, at, "#e6e9ee", 1);
+      drawing.addText(left - 6, at + 4, "end", getDecade(y, "op/s"));
     }
-    drawText((left + width - right) / 2, height - 8, "middle",
-             "operations a byte of the outermost memory that a kernel reaches");
+    drawing.addText(
+        (left + width - right) / 2, height - 8, "middle",
+        "operations a byte of the outermost memory that a kernel reaches");
   }
 
   void drawRoofs() {
@@ -167,10 +147,10 @@ private:
       double y = getY(rate);
       if (y > height - bottom)
         continue;
-      drawLine(left, y, width - right, y, "#3d6fb4", 1.2);
+      drawing.addLine(left, y, width - right, y, "#3d6fb4", 1.2);
       // Names of roofs that lie close go below one another.
       before = std::max(y + 4, before + 13);
-      drawText(width - right + 6, before, "start", name);
+      drawing.addText(width - right + 6, before, "start", name);
     }
     drawSlopes(most);
   }
@@ -185,32 +165,32 @@ private:
       double to = std::min(most / bandwidth, std::pow(10, rightIntensity));
       if (from >= to)
         continue;
-      drawLine(getX(from), getY(from * bandwidth), getX(to),
-               getY(to * bandwidth), getColour(index), 1.6);
+      drawing.addLine(getX(from), getY(from * bandwidth), getX(to),
+                      getY(to * bandwidth), getColour(index), 1.6);
       ends.push_back({getX(to), index});
     }
     llvm::sort(ends);
     for (auto [place, end] : llvm::enumerate(ends))
-      drawText(end.first, getY(most) - 5 - 12 * double(place % 2), "middle",
-               machine.memories[end.second].name, getColour(end.second));
+      drawing.addText(end.first, getY(most) - 5 - 12 * double(place % 2),
+                      "middle", machine.memories[end.second].name,
+                      getColour(end.second));
   }
 
   void drawPoint(const Point &point) {
     const KernelRow &row = *point.row;
-    os << llvm::format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" ",
-                       getX(point.intensity), getY(point.rate),
-                       3 + 20 * std::sqrt(point.share))
-       << "fill=\"" << getColour(point.memory)
-       << "\" fill-opacity=\".55\" stroke=\"#fff\"><title>"
-       << escapeHtml(row.name)
-       << llvm::format(": %.1f %% of the time, %.3g op/B, %.4g GFLOP/s, bound "
-                       "by ",
-                       100 * point.share, point.intensity, point.rate / 1e9)
-       << escapeHtml(row.bound.name) << "</title></circle>\n";
+    std::string about = row.name;
+    llvm::raw_string_ostream(about)
+        << llvm::format(": %.1f %% of the time, %.3g op/B, %.4g GFLOP/s, bound "
+                        "by ",
+                        100 * point.share, point.intensity, point.rate / 1e9)
+        << row.bound.name;
+    drawing.addPoint(getX(point.intensity), getY(point.rate),
+                     3 + 20 * std::sqrt(point.share), getColour(point.memory),
+                     /*isFilled=*/true, about);
   }
 
   const machine::Machine &machine;
-  llvm::raw_ostream &os;
+  Drawing drawing;
   std::vector<Point> points;
   /// Powers of ten at the ends of the axes.
   double bottomRate = 0, topRate = 1, leftIntensity = 0, rightIntensity = 1;
@@ -219,7 +199,7 @@ private:
 
 void drawRoofline(const EntryRow &entry, const machine::Machine &machine,
                   llvm::raw_ostream &os) {
-  Drawing(entry, machine, os).draw();
+  os << Roofline(entry, machine).draw();
 }
 
 } // namespace sennit::tools

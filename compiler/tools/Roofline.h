@@ -3,12 +3,10 @@
 #ifndef SENNIT_COMPILER_TOOLS_ROOFLINE_H
 #define SENNIT_COMPILER_TOOLS_ROOFLINE_H
 
+#include "compiler/tools/Drawing.h"
 #include "compiler/tools/Predict.h"
 
 namespace sennit::tools {
-
-/// Text as HTML shows it.
-std::string escapeHtml(llvm::StringRef text);
 
 /// Draws a hierarchical roofline as SVG: a slope for each memory, a roof for
 /// the best rate of each unit, a point for each kernel that computes, at its

@@ -2,7 +2,6 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/tools/Validate.h"
 
-#include "compiler/facts/Core.h"
 #include "compiler/tools/Verbs.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
@@ -130,11 +129,8 @@ int validateModel(const Workload &workload, const LoadedMachine &loaded,
   options.context = workload.context;
   options.output = artifact.str().str();
   options.target = machine.target + ":" + machine.level;
-  // Predictions are of what nobody rounded, whatever the level's default.
-  options.roundsOperands = false;
-  options.makeCore = [&](mlir::MLIRContext &context) {
-    return makeCore(loaded.root, machine, context);
-  };
+  options.roundsOperands = workload.roundsOperands;
+  scheduleFor(loaded, options);
   CompileReport report;
   if (int code = compileWithProgress(options, report))
     return code;

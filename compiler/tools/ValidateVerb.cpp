@@ -3,6 +3,7 @@
 
 #include "compiler/tools/Validate.h"
 #include "compiler/tools/Verbs.h"
+#include "compiler/tools/WorkloadOptions.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
@@ -40,6 +41,7 @@ static cl::opt<double>
     seconds("seconds",
             cl::desc("seconds for each model and length (default: 2)"),
             cl::init(2), cl::sub(command));
+static ActivationsOption activations(command);
 static cl::opt<bool>
     asJson("json", cl::desc("print each comparison, as JSON in seconds"),
            cl::sub(command));
@@ -112,8 +114,8 @@ static int run() {
                             "; at least one token is expected",
                         usage);
       llvm::errs() << model << ", " << length << " tokens\n";
-      if (int code = validateModel({model, 0, length, 0}, loaded, seconds,
-                                   comparisons))
+      if (int code = validateModel({model, 0, length, 0, activations.get()},
+                                   loaded, seconds, comparisons))
         return code;
     }
   asJson ? printJson(comparisons) : print(comparisons);

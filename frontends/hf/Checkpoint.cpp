@@ -6,6 +6,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
@@ -94,6 +95,36 @@ llvm::Expected<Checkpoint> Checkpoint::open(StringRef directory) {
                                    : checkpoint.addShards(directory, *file))
     return error;
   return checkpoint;
+}
+
+Checkpoint Checkpoint::imagine(StringRef directory, StringRef elementType) {
+  Checkpoint checkpoint;
+  checkpoint.contentsFile = join(directory, singleFile);
+  checkpoint.imagined = elementType;
+  return checkpoint;
+}
+
+bool Checkpoint::exists(StringRef directory) {
+  return fs::exists(join(directory, singleFile)) ||
+         fs::exists(join(directory, indexName));
+}
+
+const Checkpoint::Tensor *Checkpoint::use(StringRef name,
+                                          llvm::ArrayRef<int64_t> shape) {
+  constexpr int64_t most = int64_t(1) << 40;
+  if (imagined.empty() || tensors.contains(name))
+    return use(name);
+  int64_t elements = 1;
+  for (int64_t extent : shape)
+    if (extent < 0 || llvm::MulOverflow(elements, extent, elements) ||
+        elements > most)
+      return nullptr;
+  Tensor &tensor = tensors[name];
+  tensor.stored.name = name.str();
+  tensor.stored.elementType = imagined;
+  tensor.stored.shape.assign(shape.begin(), shape.end());
+  tensor.file = contentsFile;
+  return use(name);
 }
 
 llvm::Error Checkpoint::addFile(StringRef file) {

@@ -37,10 +37,22 @@ public:
   /// index and shards list the same tensors.
   static llvm::Expected<Checkpoint> open(llvm::StringRef directory);
 
+  /// A checkpoint of a directory without files, all of whose tensors have the
+  /// shape that they are asked for with and `elementType`: enough to predict a
+  /// model.
+  static Checkpoint imagine(llvm::StringRef directory,
+                            llvm::StringRef elementType);
+
+  /// Whether the directory has files of tensors.
+  static bool exists(llvm::StringRef directory);
+
   bool contains(llvm::StringRef name) const { return tensors.contains(name); }
 
   /// The tensor of that name, from now on used; null if there is none.
   const Tensor *use(llvm::StringRef name);
+  /// The same; an imagined checkpoint has it from now on, unless its size is
+  /// absurd.
+  const Tensor *use(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
   /// Marks all tensors as used whose names begin so; false for none.
   bool useAll(llvm::StringRef prefix);
 
@@ -56,6 +68,8 @@ private:
   llvm::Error addShards(llvm::StringRef directory, llvm::StringRef indexFile);
 
   std::string contentsFile;
+  /// Of imagined tensors; empty where there are files.
+  llvm::StringRef imagined;
   llvm::StringMap<Tensor> tensors;
 };
 

@@ -125,6 +125,13 @@ void warnOfConfig(const Config &config, const ImportOptions &options) {
 
 } // namespace
 
+/// The type of tensors that nobody has stored, as safetensors spells it.
+static StringRef readElementType(Config &config) {
+  StringRef type =
+      config.string(config.has("dtype") ? "dtype" : "torch_dtype", "bfloat16");
+  return type == "float32" ? "F32" : type == "float16" ? "F16" : "BF16";
+}
+
 llvm::Expected<OwningOpRef<ModuleOp>>
 sennit::hf::importHuggingFace(StringRef directory, const ImportOptions &options,
                               MLIRContext &context) {
@@ -147,7 +154,10 @@ sennit::hf::importHuggingFace(StringRef directory, const ImportOptions &options,
     return error;
   if (llvm::Error error = readGeneration(directory, facts))
     return error;
-  llvm::Expected<Checkpoint> checkpoint = Checkpoint::open(directory);
+  bool isImagined = options.imaginesWeights && !Checkpoint::exists(directory);
+  llvm::Expected<Checkpoint> checkpoint =
+      isImagined ? Checkpoint::imagine(directory, readElementType(*config))
+                 : Checkpoint::open(directory);
   if (!checkpoint)
     return checkpoint.takeError();
 

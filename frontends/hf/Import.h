@@ -22,6 +22,9 @@ struct ImportOptions {
   int64_t chunk = 256;
   /// Receives one line if the configuration has keys that were not understood.
   llvm::function_ref<void(llvm::StringRef)> warn = nullptr;
+  /// Whether a directory without tensors is imported too, as if its tensors had
+  /// the shapes that the architecture expects and the configuration's type.
+  bool imaginesWeights = false;
 };
 
 /// Reads the model of `directory`. Weights stay in their files and are

@@ -134,7 +134,7 @@ bool ModelBuilder::hasTensor(const Twine &name) const {
 
 const Checkpoint::Tensor *ModelBuilder::find(StringRef tensor,
                                              ArrayRef<int64_t> storedShape) {
-  const Checkpoint::Tensor *found = checkpoint.use(tensor);
+  const Checkpoint::Tensor *found = checkpoint.use(tensor, storedShape);
   if (!found)
     failBroken(checkpoint.source() + ": tensor " + quoted(tensor) +
                ": missing, expected with shape " + spell(storedShape));
