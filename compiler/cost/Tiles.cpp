@@ -159,15 +159,18 @@ size_t chooseFastest(const std::vector<KernelFacts> &candidates,
     size_t candidate;
     double seconds, busy;
   };
-  std::vector<Rank> ranks;
+  std::vector<Rank> ranks, tooLarge;
   std::string reason;
   for (size_t i = 0; i < candidates.size(); ++i)
     if (auto prediction = predict(candidates[i], machine, {}, reason)) {
       double busy = 0;
       for (const Resource &resource : prediction->resources)
         busy += resource.seconds;
-      ranks.push_back({i, prediction->seconds, busy});
+      (prediction->fits ? ranks : tooLarge)
+          .push_back({i, prediction->seconds, busy});
     }
+  if (ranks.empty())
+    ranks = std::move(tooLarge);
   double least = HUGE_VAL;
   for (const Rank &rank : ranks)
     least = std::min(least, rank.seconds);
@@ -183,6 +186,31 @@ PanelTile chooseTile(const PanelProduct &problem, const Machine &machine) {
   std::vector<KernelFacts> facts;
   for (const PanelTile &tile : tiles)
     facts.push_back(getPanelFacts(problem, tile));
+  return tiles[chooseFastest(facts, machine)];
+}
+
+std::vector<Tile> listAttentionTiles(double rows) {
+  constexpr double least = 32, most = 256, stages = 2;
+  std::vector<Tile> tiles;
+  for (double m = least; m <= most; m *= 2) {
+    for (double n = least; n <= most; n *= 2)
+      tiles.push_back({m, n, n, stages});
+    if (m >= rows)
+      break;
+  }
+  return tiles;
+}
+
+Tile chooseAttentionTile(const Attention &problem, const Machine &machine) {
+  double group = problem.heads / problem.keyHeads;
+  std::vector<Tile> tiles = listAttentionTiles(problem.queries * group);
+  std::vector<KernelFacts> facts;
+  for (const Tile &tile : tiles) {
+    facts.push_back(getPrefillFacts(problem, tile));
+    // The sums of an item stay beside its tiles.
+    facts.back().footprint +=
+        tile.m * problem.valueWidth * machine::getBytes(Element::f32);
+  }
   return tiles[chooseFastest(facts, machine)];
 }
 

@@ -47,7 +47,12 @@ std::vector<double> listRowTiles(double rows);
 /// tiles.
 KernelFacts getRowTileFacts(double rows, double width, double tile);
 
-/// The candidate of least time by the model. Of those within a hundredth of it,
+/// Rows of queries and keys of a step of attention: powers of two from 32 to
+/// 256, of queries the first that holds all is the last.
+std::vector<Tile> listAttentionTiles(double rows);
+
+/// The candidate of least time by the model, of those whose items fit where a
+/// core works, if any does. Of those within a hundredth of it,
 /// the one whose resources are busy for the least time in sum; of equal ones,
 /// the first. The first of all where the machine computes none.
 size_t chooseFastest(const std::vector<KernelFacts> &candidates,
@@ -55,6 +60,8 @@ size_t chooseFastest(const std::vector<KernelFacts> &candidates,
 
 PanelTile chooseTile(const PanelProduct &problem,
                      const machine::Machine &machine);
+Tile chooseAttentionTile(const Attention &problem,
+                         const machine::Machine &machine);
 double chooseRowTile(double rows, double width,
                      const machine::Machine &machine);
 

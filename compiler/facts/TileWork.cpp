@@ -99,6 +99,13 @@ static std::optional<Special> getSpecial(Operation *op) {
       .Default([](Operation *) { return std::nullopt; });
 }
 
+/// The type that a product reads an operand in: what was narrow before it was
+/// widened is taken as it was.
+static Type getReadType(Value operand) {
+  auto widened = operand.getDefiningOp<arith::ExtFOp>();
+  return (widened ? widened.getIn() : operand).getType();
+}
+
 static cost::Product getProduct(tile::MmaOp mma) {
   auto a = cast<VectorType>(mma.getA().getType());
   auto result = cast<VectorType>(mma.getResult().getType());
@@ -110,8 +117,8 @@ static cost::Product getProduct(tile::MmaOp mma) {
   for (int64_t i = 0; i + 2 < rank; ++i)
     product.times *= result.getDimSize(i);
   product.k = a.getNumElements() / (product.times * product.m);
-  product.a = getElement(mma.getA().getType());
-  product.b = getElement(mma.getB().getType());
+  product.a = getElement(getReadType(mma.getA()));
+  product.b = getElement(getReadType(mma.getB()));
   return product;
 }
 

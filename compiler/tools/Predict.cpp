@@ -51,6 +51,7 @@ llvm::Error readWorkload(const Workload &workload, const LoadedMachine &loaded,
   options.stopAfter = "place";
   options.imaginesWeights = true;
   options.fuses = workload.fuses;
+  options.chunk = workload.chunk;
   options.roundsOperands = workload.roundsOperands;
   scheduleFor(loaded, options);
   options.inspect = [&](mlir::ModuleOp module) {

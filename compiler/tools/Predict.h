@@ -22,6 +22,8 @@ struct Workload {
   std::optional<bool> roundsOperands;
   /// Whether kernels are fused.
   bool fuses = true;
+  /// Most tokens of one call; 0: as the machine likes.
+  int64_t chunk = 0;
 
   /// `weights` or `f32`: what products take of activations on a machine.
   llvm::StringRef getActivations(const machine::Machine &machine) const {

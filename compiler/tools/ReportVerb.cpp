@@ -20,11 +20,11 @@ static cl::opt<std::string> output("o",
                                    cl::init("report.html"),
                                    cl::value_desc("file"), cl::sub(command));
 
-static cl::opt<std::string>
-    sweepFile("sweep",
-              cl::desc("draw this CSV of `sennit sweep` as SVG, instead of a "
-                       "model"),
-              cl::value_desc("file.csv"), cl::sub(command));
+static cl::list<std::string> sweepFiles(
+    "sweep",
+    cl::desc("draw this CSV of `sennit sweep` as SVG, instead of a model; "
+             "several have names, and a line each"),
+    cl::value_desc("[name=]file.csv"), cl::sub(command));
 static cl::opt<std::string>
     columnX("x", cl::desc("of a sweep: the column to the right"),
             cl::value_desc("column"), cl::sub(command));
@@ -48,10 +48,36 @@ static int write(llvm::function_ref<void(llvm::raw_ostream &)> body) {
   return done;
 }
 
+/// One table of all sweeps, with a column `sweep` for their names.
+static llvm::Expected<SweepTable> readSweeps() {
+  SweepTable all;
+  for (llvm::StringRef text : sweepFiles) {
+    auto [name, path] =
+        text.contains('=') ? text.split('=') : std::pair(text, text);
+    auto table = readTable(path);
+    if (!table)
+      return table.takeError();
+    table->columns.push_back("sweep");
+    if (all.columns.empty())
+      all.columns = table->columns;
+    if (all.columns != table->columns)
+      return llvm::createStringError("`" + path +
+                                     "` has other columns than the sweep "
+                                     "before it");
+    for (std::vector<std::string> &row : table->rows) {
+      row.push_back(name.str());
+      all.rows.push_back(std::move(row));
+    }
+  }
+  return all;
+}
+
 static int drawSweep() {
   if (columnX.empty())
     return complain("a sweep is drawn over a column: --x names it", usage);
-  auto table = readTable(sweepFile);
+  if (sweepFiles.size() > 1)
+    columnSeries = columnSeries.empty() ? "sweep" : columnSeries + ",sweep";
+  auto table = readSweeps();
   if (!table)
     return complain(llvm::toString(table.takeError()), failed);
   auto chart = drawChart(*table, {title, columnX, columnY, columnSeries});
@@ -61,7 +87,7 @@ static int drawSweep() {
 }
 
 static int run() {
-  if (!sweepFile.empty())
+  if (!sweepFiles.empty())
     return drawSweep();
   if (options.model.empty() || options.target.empty())
     return complain("report needs a model and --target with a machine", usage);

@@ -75,7 +75,7 @@ private:
         << workload.model << "\n"
         << readModel(workload.model) << "\n"
         << workload.context << " " << workload.length << " " << workload.skew
-        << " " << workload.fuses;
+        << " " << workload.fuses << " " << workload.chunk;
     for (const auto &changes : request.variations) {
       LoadedMachine loaded;
       if (int code =

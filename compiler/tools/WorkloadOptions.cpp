@@ -53,15 +53,23 @@ WorkloadOptions::WorkloadOptions(cl::SubCommand &command, llvm::StringRef set)
       fuses("fusion",
             cl::desc("whether kernels are fused (default: true); without, "
                      "each holds one op or a run of rows"),
-            cl::init(true), cl::sub(command)) {}
+            cl::init(true), cl::sub(command)),
+      chunk("chunk",
+            cl::desc("most tokens of one prefill call (default: 256, on GPUs "
+                     "2048)"),
+            cl::init(0), cl::sub(command)) {}
 
 Workload WorkloadOptions::getWorkload() const {
-  return {model, context, length, skew, activations.get(), fuses};
+  return {model, context, length, skew, activations.get(), fuses, chunk};
 }
 
 int WorkloadOptions::check() const {
   if (length < 1)
     return complain("--length is " + llvm::Twine(length) +
+                        "; at least one token is expected",
+                    usage);
+  if (chunk < 0)
+    return complain("--chunk is " + llvm::Twine(chunk) +
                         "; at least one token is expected",
                     usage);
   return done;

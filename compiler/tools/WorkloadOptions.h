@@ -33,6 +33,7 @@ struct WorkloadOptions {
   llvm::cl::opt<double> skew;
   ActivationsOption activations;
   llvm::cl::opt<bool> fuses;
+  llvm::cl::opt<int64_t> chunk;
 
   Workload getWorkload() const;
   /// Complains of what cannot be meant; returns an exit code.

@@ -45,10 +45,9 @@ public:
               op.getKey().getType().getDimSize(op.getHeadDim())),
         heads(getHeadsPerItem(group)) {
     int64_t most = tokenBound(kernel, op, op.getQuery());
-    bool isOnUnit = most > 1 && multipliesByUnit(kernel.core, op.getQuery());
-    tokens = roundUpRows(
-        most, std::max<int64_t>(1, (isOnUnit ? unitRows : queryRows) / heads));
-    keys = isOnUnit ? unitRows : most == 1 ? stepKeyRows : keyRows;
+    AttentionSizes sizes = chooseSizes(kernel, op);
+    tokens = roundUpRows(most, std::max<int64_t>(1, sizes.rows / heads));
+    keys = sizes.keys;
     isCopied = areCopied(kernel, op);
     if (isCopied && parts.count == 1) {
       heads = getCopiedHeads(group);

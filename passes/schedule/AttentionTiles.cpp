@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Remarks.h"
 
 using namespace mlir;
 
@@ -80,6 +81,33 @@ Box makeCacheBox(Program &program, seq::AttentionOp op, Value sequence, Value j,
 SmallVector<Value> getOffsets(Program &program, const Box &box) {
   return llvm::map_to_vector(
       box.offsets, [&](OpFoldResult offset) { return program.value(offset); });
+}
+
+AttentionSizes chooseSizes(KernelBuilder &kernel, seq::AttentionOp op) {
+  auto query = cast<RankedTensorType>(op.getQuery().getType());
+  auto key = cast<RankedTensorType>(op.getKey().getType());
+  int64_t most = tokenBound(kernel, op, op.getQuery());
+  if (most == 1)
+    return {queryRows, stepKeyRows};
+  if (kernel.core.getIsa() == "none" && kernel.core.getThreads() == 1 &&
+      most < std::numeric_limits<int64_t>::max()) {
+    auto keys = cast<RankedTensorType>(
+        op.hasState() ? op.getCachesAfter()[0].getType() : key);
+    int64_t context = keys.getDimSize(op.getTokenDim());
+    AttentionSizes sizes = getAttentionSizes(
+        kernel.core, most, ShapedType::isDynamic(context) ? most : context,
+        query.getDimSize(op.getHeadDim()), key.getDimSize(op.getHeadDim()),
+        query, op.getValueSize());
+    auto options =
+        remark::RemarkOpts::name("AttentionTiles").category("schedule");
+    remark::analysis(op.getLoc(), options)
+        << std::to_string(sizes.rows) + " rows by " +
+               std::to_string(sizes.keys) + " keys take least predicted time";
+    return sizes;
+  }
+  if (multipliesByUnit(kernel.core, op.getQuery()))
+    return {unitRows, unitRows};
+  return {queryRows, keyRows};
 }
 
 int64_t getHeadsPerItem(int64_t group) {

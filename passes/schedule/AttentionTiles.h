@@ -6,6 +6,7 @@
 
 #include "dialects/seq/Seq.h"
 #include "passes/schedule/Program.h"
+#include "passes/schedule/TileSizes.h"
 
 namespace sennit::schedule {
 
@@ -50,6 +51,11 @@ llvm::SmallVector<mlir::Value> openGrid(Program &program, seq::AttentionOp op,
 /// The most tokens of a tensor in one call.
 int64_t tokenBound(KernelBuilder &kernel, seq::AttentionOp op,
                    mlir::Value tensor);
+
+/// Rows of an item and keys of a step. Where no code will be emitted, those
+/// that the model finds fastest; else those that code was written for: 32 by
+/// 64, for a matrix unit 128 by 128, for one query 128 keys.
+AttentionSizes chooseSizes(KernelBuilder &kernel, seq::AttentionOp op);
 
 /// The box of `rows` rows from key j on of one key-value head in a cache.
 Box makeCacheBox(Program &program, seq::AttentionOp op, mlir::Value sequence,

@@ -200,6 +200,23 @@ int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width) {
   return known->second;
 }
 
+AttentionSizes getAttentionSizes(machine::CoreAttr core, int64_t queries,
+                                 int64_t context, int64_t heads,
+                                 int64_t keyHeads, RankedTensorType query,
+                                 int64_t valueWidth) {
+  cost::Attention problem;
+  problem.heads = double(heads);
+  problem.keyHeads = double(keyHeads);
+  problem.queries = double(queries);
+  problem.past = std::max(0.0, double(context) / 2 - problem.queries);
+  problem.width = double(query.getShape().back());
+  problem.valueWidth = double(valueWidth);
+  problem.element = getElement(query.getElementType());
+  cost::Tile tile =
+      cost::chooseAttentionTile(problem, *Answers::of(core).machine);
+  return {int64_t(tile.m), int64_t(tile.n)};
+}
+
 int64_t getConvBlock(machine::CoreAttr core, const ConvSizes &conv) {
   Answers &answers = Answers::of(core);
   auto [known, isNew] = answers.convs.try_emplace(

@@ -63,6 +63,18 @@ ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t count);
 /// hold.
 int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width);
 
+/// Rows (queries times heads of an item) and keys of a step of attention.
+struct AttentionSizes {
+  int64_t rows, keys;
+};
+
+/// The fastest of `cost::listAttentionTiles` for `queries` tokens in the middle
+/// of `context`.
+AttentionSizes getAttentionSizes(machine::CoreAttr core, int64_t queries,
+                                 int64_t context, int64_t heads,
+                                 int64_t keyHeads, mlir::RankedTensorType query,
+                                 int64_t valueWidth);
+
 /// A causal convolution as the choice of its form needs it.
 struct ConvSizes {
   int64_t sequences, rows, channels, taps;

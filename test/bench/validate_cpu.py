@@ -79,7 +79,8 @@ def layout(result):
 
 def measure(sennit, target, calibration, models, threads, lengths, seconds):
     command = [sennit, "validate", *map(str, models), "--target", target, "--threads", str(threads), "--json"]
-    command += ["--length", ",".join(map(str, lengths)), "--seconds", str(seconds)]
+    # Recorded rows are of unrounded activations.
+    command += ["--length", ",".join(map(str, lengths)), "--seconds", str(seconds), "--activations=f32"]
     if calibration:
         command += ["--calibration", str(calibration)]
     done = subprocess.run(command, text=True, capture_output=True, check=False)

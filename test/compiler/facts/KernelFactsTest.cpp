@@ -75,6 +75,21 @@ TEST_F(KernelFactsTest, AProductHasTheFactsOfItsFormula) {
   EXPECT_DOUBLE_EQ(facts->getTotal().moved, formula.getTotal().moved);
 }
 
+TEST_F(KernelFactsTest, AnOperandThatWasNarrowIsReadNarrow) {
+  std::string wide = matmul;
+  size_t at = wide.find("    %y = tile.mma nt %x");
+  ASSERT_NE(at, std::string::npos);
+  wide.replace(at, std::string("    %y = tile.mma nt %x").size(),
+               "    %f = arith.extf %x : vector<32x128xbf16> to "
+               "vector<32x128xf32>\n    %y = tile.mma nt %f");
+  at = wide.find("vector<32x128xbf16>, vector<64x128xbf16> ->");
+  wide.replace(at, std::string("vector<32x128xbf16>").size(),
+               "vector<32x128xf32>");
+  auto facts = read(wide, {0, 0, 0, 512});
+  ASSERT_TRUE(facts) << reason;
+  EXPECT_EQ(facts->items[0].work.products[0].a, cost::Element::bf16);
+}
+
 TEST_F(KernelFactsTest, RowsPastTheEndAreNotMoved) {
   auto facts = read(matmul, {0, 0, 0, 5});
   ASSERT_TRUE(facts) << reason;
