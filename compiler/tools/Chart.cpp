@@ -59,6 +59,10 @@ public:
     if (auto error = readPoints())
       return std::move(error);
     setAxes();
+    scaleTimes();
+    for (auto &[name, points] : series)
+      right = std::max(right, 30 + 6.0 * double(name.size()));
+    width = 570 + right;
     Drawing drawing(width, height);
     drawing.addTitle(left, 18, request.title);
     drawGrid(drawing);
@@ -69,8 +73,7 @@ public:
   }
 
 private:
-  static constexpr double width = 720, height = 400, left = 70, right = 150,
-                          top = 34, bottom = 52;
+  static constexpr double height = 400, left = 70, top = 52, bottom = 52;
 
   llvm::Expected<size_t> findColumn(llvm::StringRef name) {
     std::string known;
@@ -149,6 +152,25 @@ private:
     return series.emplace_back(name, std::vector<Point>()).second;
   }
 
+  /// Seconds and joules below one in thousandths or millionths.
+  void scaleTimes() {
+    llvm::StringRef name = nameY;
+    llvm::StringRef unit = name.ends_with("[s]")   ? "s]"
+                           : name.ends_with("[J]") ? "J]"
+                                                   : "";
+    if (unit.empty() || mostY >= 1 || mostY <= 0)
+      return;
+    bool isTiny = mostY < 1e-3;
+    double factor = isTiny ? 1e6 : 1e3;
+    for (auto &[series, points] : series)
+      for (Point &point : points)
+        point.y *= factor;
+    mostY *= factor;
+    stepY *= factor;
+    nameY =
+        name.drop_back(unit.size()).str() + (isTiny ? "u" : "m") + unit.str();
+  }
+
   /// Over logarithms where values spread over more than a factor of eight.
   void setAxes() {
     double least = HUGE_VAL;
@@ -213,7 +235,7 @@ private:
       drawing.addText(left - 8, getY(y) + 4, "end", format(y));
     }
     drawing.addText((left + width - right) / 2, height - 14, "middle", nameX);
-    drawing.addText(8, top - 4, "start", nameY);
+    drawing.addText(8, top - 12, "start", nameY);
   }
 
   void drawSeries(Drawing &drawing, llvm::StringRef name,
@@ -250,6 +272,7 @@ private:
   /// By name, in the order in which they come first.
   std::vector<std::pair<std::string, std::vector<Point>>> series;
   std::string nameX, nameY;
+  double width = 0, right = 40;
   double scaleX = 1, leastX = 0, mostX = 0, mostY = 0, stepY = 1;
   bool isLogarithmic = false, hasPareto = false;
 };
