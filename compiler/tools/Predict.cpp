@@ -156,10 +156,9 @@ std::vector<Saving> findSavings(llvm::ArrayRef<cost::EntryFacts> calls,
 int predictWorkload(const Workload &workload, llvm::StringRef target,
                     llvm::StringRef calibration,
                     llvm::ArrayRef<std::string> changes, LoadedMachine &loaded,
-                    std::vector<EntryRow> &entries) {
+                    WorkloadFacts &facts, std::vector<EntryRow> &entries) {
   if (int code = loadMachine(target, calibration, changes, loaded))
     return code;
-  WorkloadFacts facts;
   if (int code = runWithProgress([&](Progress progress) {
         return readWorkload(workload, loaded, facts, progress);
       }))

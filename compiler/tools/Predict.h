@@ -98,11 +98,12 @@ std::vector<Saving> findSavings(llvm::ArrayRef<cost::EntryFacts> calls,
                                 const machine::Machine &machine);
 
 /// Loads a machine and predicts the prefill and a step of a model on it, in
-/// that order; returns an exit code after printing the error.
+/// that order, from `facts` that it reads; returns an exit code after printing
+/// the error.
 int predictWorkload(const Workload &workload, llvm::StringRef target,
                     llvm::StringRef calibration,
                     llvm::ArrayRef<std::string> changes, LoadedMachine &loaded,
-                    std::vector<EntryRow> &entries);
+                    WorkloadFacts &facts, std::vector<EntryRow> &entries);
 
 } // namespace sennit::tools
 

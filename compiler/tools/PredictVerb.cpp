@@ -1,8 +1,10 @@
 // sennit predict: how long a model takes on a machine, kernel by kernel.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
+#include "compiler/tools/Trace.h"
 #include "compiler/tools/Verbs.h"
 #include "compiler/tools/WorkloadOptions.h"
+#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 
@@ -18,6 +20,9 @@ static cl::opt<std::string>
     kernelName("kernel",
                cl::desc("print what each resource takes of this kernel alone"),
                cl::value_desc("name"), cl::sub(command));
+static cl::opt<std::string>
+    trace("trace", cl::desc("also write a timeline, for Perfetto"),
+          cl::value_desc("file.json"), cl::sub(command));
 static cl::opt<bool> asJson("json", cl::desc("print JSON, in base units"),
                             cl::sub(command));
 
@@ -138,6 +143,18 @@ static llvm::json::Object toJson(const EntryRow &entry) {
                             {"kernels", std::move(kernels)}};
 }
 
+static int saveTrace(const WorkloadFacts &facts,
+                     const machine::Machine &machine) {
+  std::string reason;
+  bool isWhole = true;
+  if (auto error = llvm::writeToOutput(trace, [&](llvm::raw_ostream &os) {
+        isWhole = writeTrace(facts, machine, os, reason);
+        return llvm::Error::success();
+      }))
+    return complain(llvm::toString(std::move(error)), failed);
+  return isWhole ? done : complain(reason, unsupported);
+}
+
 static int run() {
   if (options.model.empty() || options.target.empty())
     return complain("predict needs a model and --target with a machine of "
@@ -147,10 +164,14 @@ static int run() {
     return code;
   Workload workload = options.getWorkload();
   LoadedMachine loaded;
+  WorkloadFacts facts;
   std::vector<EntryRow> entries;
   if (int code = predictWorkload(workload, options.target, options.calibration,
-                                 options.changes, loaded, entries))
+                                 options.changes, loaded, facts, entries))
     return code;
+  if (!trace.empty())
+    if (int code = saveTrace(facts, loaded.machine))
+      return code;
   if (!kernelName.empty())
     return printKernel(entries);
   if (asJson) {

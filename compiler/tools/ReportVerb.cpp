@@ -94,10 +94,11 @@ static int run() {
   if (int code = options.check())
     return code;
   LoadedMachine loaded;
+  WorkloadFacts facts;
   std::vector<EntryRow> entries;
   if (int code = predictWorkload(options.getWorkload(), options.target,
                                  options.calibration, options.changes, loaded,
-                                 entries))
+                                 facts, entries))
     return code;
   return write([&](llvm::raw_ostream &os) {
     writeReport(options.model, loaded, entries, os);
