@@ -223,3 +223,41 @@ TEST(Tiles, AMachineThatComputesNoneGetsTheFirst) {
   machine.units.push_back({});
   EXPECT_EQ(chooseFastest({getRowTileFacts(4, 64, 1)}, machine), 0u);
 }
+
+TEST(Tiles, AUnitForTransformsMovesConvolutionsFromTapsToSpectra) {
+  machine::Machine machine = loadMachine("x86-avx512");
+  // With fast vectors it is the points' way through memory that decides.
+  for (machine::Unit &unit : machine.units)
+    unit.rate[size_t(Element::f32)].value /= 32;
+  machine::Machine with = machine;
+  machine::Unit unit;
+  unit.name = "fft";
+  unit.kind = machine::UnitKind::fft;
+  unit.rate[size_t(Element::f32)] = {1e13, machine::Status::assumed};
+  with.units.push_back(unit);
+  int moved = 0;
+  for (double tokens = 2; tokens <= 512; tokens *= 1.5)
+    for (double taps = 17; taps <= 1024; taps *= 1.5) {
+      Convolution problem{
+          1, 512, std::floor(tokens), std::floor(taps), Element::f32, true};
+      double before = chooseConvolutionBlock(problem, machine);
+      double after = chooseConvolutionBlock(problem, with);
+      // A faster transform is no reason to go back to taps.
+      EXPECT_FALSE(before > 1 && after == 1) << tokens << " " << taps;
+      moved += before == 1 && after > 1;
+    }
+  EXPECT_GT(moved, 0);
+}
+
+TEST(Tiles, AttentionTakesTheFastestTileThatFits) {
+  machine::Machine machine = loadMachine("tpu-v5p");
+  Attention problem{1, 16, 16, 2048, 8192, 128, 128, Element::bf16, true};
+  Tile wide = chooseAttentionTile(problem, machine);
+  EXPECT_GE(wide.m * wide.n, 128 * 128);
+  machine.memories.front().capacity.value = 64 << 10;
+  Tile narrow = chooseAttentionTile(problem, machine);
+  EXPECT_LT(narrow.m + narrow.n, wide.m + wide.n);
+  // Queries, two steps of keys and values, and sums.
+  EXPECT_LE((narrow.m * 128 + 2 * narrow.n * 256) * 2 + narrow.m * 128 * 4,
+            64 << 10);
+}
