@@ -57,9 +57,11 @@ static std::vector<double> listDepths(const PanelProduct &problem,
   bool isGrouped = problem.group != 1;
   double step = isGrouped ? unit.fragmentK[size_t(problem.element)] : 1;
   double least = isGrouped ? 128 : 64;
+  // The excess holds zeros, so that parts may end past the depth's end.
+  double all = std::ceil(problem.k / step) * step;
   std::vector<double> depths = {problem.k};
-  for (double parts = 2; problem.k / parts >= least; ++parts) {
-    double depth = problem.k / parts;
+  for (double parts = 2; all / parts >= least; ++parts) {
+    double depth = all / parts;
     if (std::fmod(depth, step) == 0 && depth <= depths.back() / 2)
       depths.push_back(depth);
   }

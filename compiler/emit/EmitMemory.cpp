@@ -82,7 +82,7 @@ Emitter::Address Emitter::getAddress(OpTy op, ArrayRef<Value> at,
     address.laneStride = strides[laneViewDim];
   if (auto blocked = dyn_cast<tile::BlockedAttr>(view.getLayout())) {
     int64_t rows = blocked.getRows(), group = blocked.getGroup();
-    int64_t groups = llvm::divideCeil(view.getDimSize(rank - 1), group);
+    int64_t groups = blocked.getGroupCount(view.getDimSize(rank - 1));
     Value n = positions[rank - 2], k = positions[rank - 1];
     Value step = add(multiply(divide(n, rows), groups), divide(k, group));
     Value row = add(multiply(step, rows), remainder(n, rows));

@@ -237,14 +237,12 @@ bool Planner::isWantedInScratch(Value value, OpOperand &use) {
         isWidenedLoad(plan, value))
       return false;
     if (use.get() == mma.getA())
-      return true;
+      return !hasTurnedA(mma) || !usesMatrixUnit(mma);
     if (usesMatrixUnit(mma))
       return false;
-    bool turned = mma.getForm() == tile::MmaForm::NT ||
-                  mma.getForm() == tile::MmaForm::TT;
     // A turned operand is copied anyway, and one that many rows read is worth
     // it.
-    return use.get() == mma.getB() && !turned &&
+    return use.get() == mma.getB() && !hasTurnedB(mma) &&
            (!isWidenedLoad(plan, value) || getRows(mma) > options.productRows);
   }
   if (isa<tile::BroadcastOp>(user))

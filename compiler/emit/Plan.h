@@ -71,6 +71,10 @@ bool keepsLanes(tile::TransposeOp op, int64_t lanes);
 /// Whether the view's elements along the tile's last dimension are neighbours.
 bool hasContiguousLanes(mlir::MemRefType view, llvm::ArrayRef<int64_t> dims);
 
+/// Whether an operand is stored transposed.
+bool hasTurnedA(tile::MmaOp mma);
+bool hasTurnedB(tile::MmaOp mma);
+
 /// The load of blocked weights that a product reads panel by panel, or null.
 tile::LoadOp findPanels(tile::MmaOp mma,
                         llvm::function_ref<mlir::Value(mlir::Value)> resolve);

@@ -160,6 +160,16 @@ bool Planner::isPanelOfMatrixUnit(OpOperand &use) const {
          reachesOnly(stream.getFetchedArguments()[use.getOperandNumber()]);
 }
 
+// Whether the unit may read a tile of groups by whole steps: it is cut into
+// them, or it ends where the matrix does, whose excess holds zeros.
+static bool isReadBySteps(tile::LoadOp load) {
+  auto view = cast<MemRefType>(load.getView().getType());
+  int64_t size = cast<VectorType>(load.getResult().getType()).getDimSize(1);
+  return size % matrixUnitDepth == 0 ||
+         (size == view.getShape().back() &&
+          getDivisor(load.getIndices().back()) % size == 0);
+}
+
 // Groups are read by the matrix unit alone, a whole panel's step at a time.
 LogicalResult Planner::checkGroups() {
   WalkResult result = grid.walk([&](tile::LoadOp load) {
@@ -179,12 +189,11 @@ LogicalResult Planner::checkGroups() {
       load.emitOpError() << "reads " << view
                          << " for something other than the second operand of "
                             "`tile.mma nt`";
-    else if (type.getRank() != 2 || load.getBoundOf(1) ||
-             type.getDimSize(1) % matrixUnitDepth != 0)
+    else if (type.getRank() != 2 || load.getBoundOf(1) || !isReadBySteps(load))
       load.emitOpError() << "reads " << type << " of " << view
                          << "; the matrix unit takes matrices of whole steps "
                             "of "
-                         << matrixUnitDepth;
+                         << matrixUnitDepth << ", or up to the depth's end";
     else
       return WalkResult::advance();
     return WalkResult::interrupt();

@@ -213,16 +213,22 @@ bool Planner::holdsBFloats(Value tile) const {
   return getElementTypeOrSelf(tile.getType()).isBF16();
 }
 
-// Rows enough to be worth packing a second operand that lies otherwise, and
-// whole steps of depth.
+bool sennit::emit::hasTurnedA(tile::MmaOp mma) {
+  return mma.getForm() == tile::MmaForm::TN ||
+         mma.getForm() == tile::MmaForm::TT;
+}
+
+bool sennit::emit::hasTurnedB(tile::MmaOp mma) {
+  return mma.getForm() == tile::MmaForm::NT ||
+         mma.getForm() == tile::MmaForm::TT;
+}
+
+// Rows enough to be worth packing a second operand that lies otherwise.
 bool Planner::isPackedForUnit(tile::MmaOp mma) const {
-  auto a = cast<VectorType>(mma.getA().getType());
-  bool isRowMajor =
-      mma.getForm() == tile::MmaForm::NT || mma.getForm() == tile::MmaForm::NN;
+  auto result = cast<VectorType>(mma.getResult().getType());
   auto resolve = [&](Value value) { return plan.resolve(value); };
-  return options.hasMatrixUnit && isRowMajor && a.getRank() == 2 &&
-         a.getDimSize(0) >= matrixUnitRows &&
-         a.getDimSize(1) % matrixUnitDepth == 0 && holdsBFloats(mma.getA()) &&
+  return options.hasMatrixUnit && result.getRank() == 2 &&
+         result.getDimSize(0) >= matrixUnitRows && holdsBFloats(mma.getA()) &&
          holdsBFloats(mma.getB()) && !findPanels(mma, resolve);
 }
 
@@ -244,7 +250,7 @@ bool Planner::feedsMatrixUnitOnly(Value value) const {
            Operation *user = use.getOwner();
            if (auto mma = dyn_cast<tile::MmaOp>(user))
              return use.get() == mma.getA() && use.get() != mma.getB() &&
-                    usesMatrixUnit(mma);
+                    !hasTurnedA(mma) && usesMatrixUnit(mma);
            auto stream = dyn_cast<tile::StreamOp>(user->getParentOp());
            return stream && isa<tile::YieldOp>(user) &&
                   user->getParentRegion() == &stream.getFetch() &&
@@ -253,15 +259,18 @@ bool Planner::feedsMatrixUnitOnly(Value value) const {
          });
 }
 
-// Rows begin at cache lines, since the unit reads them line by line.
-size_t Planner::addPartsBuffer(Value tile) {
-  constexpr int64_t line = 32;
+// Rows begin at cache lines, since the unit reads them line by line, each line
+// a step of depth.
+size_t Planner::addPartsBuffer(Value tile, bool turned) {
+  constexpr int64_t line = matrixUnitDepth;
   auto type = cast<VectorType>(tile.getType());
   Buffer buffer;
   buffer.parts = holdsBFloats(tile) ? 1 : 2;
   buffer.element = IntegerType::get(type.getContext(), 16);
   buffer.shape.assign(type.getShape().begin(), type.getShape().end());
-  int64_t row = llvm::alignTo(type.getShape().back(), line);
+  if (turned)
+    std::swap(buffer.shape[0], buffer.shape[1]);
+  int64_t row = llvm::alignTo(buffer.shape.back(), line);
   row += row % 512 == 0 ? line : 0;
   buffer.strides = {row, 1};
   buffer.plane = row * buffer.shape.front() + getUnitSlack(buffer);
@@ -271,10 +280,12 @@ size_t Planner::addPartsBuffer(Value tile) {
   return plan.buffers.size() - 1;
 }
 
-/// [n / 16, k / 2, 16 x 2]
+/// [n / 16, k / 2, 16 x 2], the depth in whole steps.
 size_t Planner::addPackedBuffer(tile::MmaOp mma) {
-  int64_t columns = cast<VectorType>(mma.getResult().getType()).getShape()[1];
-  int64_t depth = cast<VectorType>(mma.getA().getType()).getShape()[1];
+  ArrayRef<int64_t> shape = cast<VectorType>(mma.getB().getType()).getShape();
+  bool turned = hasTurnedB(mma);
+  int64_t columns = shape[turned ? 0 : 1];
+  int64_t depth = llvm::alignTo(shape[turned ? 1 : 0], matrixUnitDepth);
   Buffer buffer;
   buffer.element = IntegerType::get(mma.getContext(), 16);
   buffer.shape = {(columns + matrixUnitRows - 1) / matrixUnitRows, depth / 2,
@@ -295,13 +306,11 @@ void Planner::placeTemporary(tile::MmaOp mma) {
     Value a = plan.resolve(mma.getA());
     Operation *op = a.getDefiningOp();
     if (!op || op->getNumRegions() != 0 || !feedsMatrixUnitOnly(a))
-      plan.temporaries[mma] = addPartsBuffer(a);
+      plan.temporaries[mma] = addPartsBuffer(a, hasTurnedA(mma));
     return;
   }
-  bool turned =
-      mma.getForm() == tile::MmaForm::NT || mma.getForm() == tile::MmaForm::TT;
   auto resolve = [&](Value value) { return plan.resolve(value); };
-  if (options.lanes == 1 || !turned || findPanels(mma, resolve) ||
+  if (options.lanes == 1 || !hasTurnedB(mma) || findPanels(mma, resolve) ||
       hasLanesAlongDepth(mma, options.lanes))
     return;
   ArrayRef<int64_t> shape = cast<VectorType>(mma.getB().getType()).getShape();

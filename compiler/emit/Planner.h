@@ -72,7 +72,7 @@ private:
   bool isPackedForUnit(tile::MmaOp mma) const;
   bool holdsBFloats(mlir::Value tile) const;
   bool feedsMatrixUnitOnly(mlir::Value value) const;
-  size_t addPartsBuffer(mlir::Value tile);
+  size_t addPartsBuffer(mlir::Value tile, bool turned = false);
   size_t addPackedBuffer(tile::MmaOp mma);
   void extend(Buffer &buffer, mlir::Value value);
   void measureLives();

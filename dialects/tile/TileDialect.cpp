@@ -72,8 +72,14 @@ BlockedAttr::getStridesAndOffset(ArrayRef<int64_t> shape,
   return failure();
 }
 
+int64_t BlockedAttr::getGroupCount(int64_t depth) const {
+  constexpr int64_t step = 16;
+  int64_t groups = llvm::divideCeil(depth, getGroup());
+  return getGroup() == 1 ? groups : llvm::alignTo(groups, step);
+}
+
 int64_t BlockedAttr::getStorageElements(ArrayRef<int64_t> shape) const {
-  int64_t elements = llvm::alignTo(shape.back(), getGroup());
+  int64_t elements = getGroupCount(shape.back()) * getGroup();
   elements *= llvm::alignTo(shape[shape.size() - 2], getRows());
   return elements * llvm::product_of(shape.drop_back(2));
 }

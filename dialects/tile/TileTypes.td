@@ -15,15 +15,15 @@ def BlockedAttr : AttrDef<TileDialect, "Blocked", [MemRefLayoutAttrInterface]> {
     Element (n, k) of the last two dimensions lies at
 
     ```
-      (((n / rows) * ceil(K / group) + k / group) * rows + n % rows) * group + k % group
+      (((n / rows) * groups + k / group) * rows + n % rows) * group + k % group
     ```
 
     elements from the matrix's start: panels of `rows` consecutive n, each panel
     k-major, so that a vector over n is contiguous for every group of k's. Groups
-    of two are what matrix units take of 16-bit elements (VNNI). N is rounded up
-    to whole panels and K to whole groups, and the excess holds zeros; leading
-    dimensions are outermost. Legal on memref types and as encoding of tensor
-    types.
+    of two are what matrix units take of 16-bit elements (VNNI), 16 of them at a
+    step: K is rounded up to whole steps where groups hold several elements, and
+    N to whole panels. The excess holds zeros; leading dimensions are outermost.
+    Legal on memref types and as encoding of tensor types.
   }];
   let parameters = (ins "int64_t":$rows, DefaultValuedParameter<"int64_t", "1">:$group);
   let assemblyFormat = "`<` $rows (`,` `group` `=` $group^)? `>`";
@@ -34,6 +34,8 @@ def BlockedAttr : AttrDef<TileDialect, "Blocked", [MemRefLayoutAttrInterface]> {
         ::llvm::function_ref<::mlir::InFlightDiagnostic()> emitError) const;
     ::llvm::LogicalResult getStridesAndOffset(::llvm::ArrayRef<int64_t> shape,
         ::llvm::SmallVectorImpl<int64_t> &strides, int64_t &offset) const;
+    /// Groups of a row of `depth` elements, the excess included.
+    int64_t getGroupCount(int64_t depth) const;
     /// Elements that a matrix of `shape` takes in memory, the excess included.
     int64_t getStorageElements(::llvm::ArrayRef<int64_t> shape) const;
   }];

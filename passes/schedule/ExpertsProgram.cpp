@@ -98,7 +98,8 @@ private:
     SmallVector<std::pair<int64_t, Value>> bounds;
     if (!tensor.getEncoding() && width % sizes.n != 0)
       bounds.push_back({0, program.index(width)});
-    if (depth % sizes.k != 0)
+    // Steps of groups are stored whole.
+    if (depth % sizes.k != 0 && getGroup(tensor) == 1)
       bounds.push_back({1, program.index(depth)});
     return tile::LoadOp::create(b, program.loc, type, program.view(matrix),
                                 ValueRange{expert, column, k},

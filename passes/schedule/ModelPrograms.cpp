@@ -58,6 +58,9 @@ struct PackModel
     int64_t rank = target.getRank(), rows = target.getDimSize(rank - 2),
             depth = target.getDimSize(rank - 1);
     auto blocked = dyn_cast_if_present<tile::BlockedAttr>(target.getEncoding());
+    // The excess is written too, and holds zeros.
+    if (blocked)
+      depth = blocked.getGroupCount(depth) * blocked.getGroup();
     int64_t panel = blocked ? blocked.getRows() : 32,
             step = std::min<int64_t>(depth, 128);
     SmallVector<Value> item = program.openGrid(

@@ -120,12 +120,17 @@ SmallVector<std::pair<int64_t, Value>> Program::boundsOf(Value tensor,
       continue;
     if (!type.isDynamicDim(dim)) {
       int64_t extent = type.getDimSize(dim);
-      // Panels are stored whole: the last one may be read past the matrix.
+      // Panels and their steps are stored whole: the last ones may be read past
+      // the matrix.
       if (auto blocked =
-              dyn_cast_if_present<tile::BlockedAttr>(type.getEncoding()))
+              dyn_cast_if_present<tile::BlockedAttr>(type.getEncoding())) {
         if (dim == type.getRank() - 2)
           extent = llvm::alignTo(extent, blocked.getRows());
-      bool isWhole = size == extent && isZeroInteger(box.offsets[dim]);
+        if (dim == type.getRank() - 1)
+          extent = blocked.getGroupCount(extent) * blocked.getGroup();
+      }
+      bool isWhole = (size == extent || size == type.getDimSize(dim)) &&
+                     isZeroInteger(box.offsets[dim]);
       if (isWhole || (box.aligned[dim] && extent % size == 0))
         continue;
     }

@@ -73,29 +73,25 @@ LogicalResult checkMachine(Operation *op, machine::CoreAttr core) {
          << format(answers.problems.front());
 }
 
-/// The matrix unit that takes rows of this many bf16, or null.
-static const machine::Unit *findUnit(machine::CoreAttr core, Type element,
-                                     int64_t depth) {
+/// The matrix unit that multiplies bf16, or null.
+static const machine::Unit *findUnit(machine::CoreAttr core, Type element) {
   if (!element.isBF16() || core.getThreads() > 1)
     return nullptr;
   for (const machine::Unit &unit : Answers::of(core).machine->units) {
-    auto step = int64_t(unit.fragmentK[size_t(machine::Element::bf16)]);
-    if (unit.kind == machine::UnitKind::matrix && unit.group > 1 && step > 0 &&
-        depth % step == 0)
+    if (unit.kind == machine::UnitKind::matrix && unit.group > 1 &&
+        unit.fragmentK[size_t(machine::Element::bf16)] > 0)
       return &unit;
   }
   return nullptr;
 }
 
 int64_t chooseGroup(machine::CoreAttr core, RankedTensorType matrix) {
-  const machine::Unit *unit =
-      findUnit(core, matrix.getElementType(), matrix.getShape().back());
+  const machine::Unit *unit = findUnit(core, matrix.getElementType());
   return unit ? int64_t(unit->group) : 1;
 }
 
 bool multipliesByUnit(machine::CoreAttr core, Value operand) {
-  auto type = cast<RankedTensorType>(operand.getType());
-  return findUnit(core, type.getElementType(), type.getShape().back());
+  return findUnit(core, getElementTypeOrSelf(operand.getType()));
 }
 
 int64_t getGroup(RankedTensorType matrix) {

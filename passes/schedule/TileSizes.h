@@ -37,8 +37,8 @@ llvm::LogicalResult checkMachine(mlir::Operation *op, machine::CoreAttr core);
 /// machine's matrix unit takes, where it takes the matrix, else one.
 int64_t chooseGroup(machine::CoreAttr core, mlir::RankedTensorType matrix);
 
-/// Whether the machine's matrix unit multiplies rows of this width and type by
-/// others, which the product packs for it.
+/// Whether the machine's matrix unit multiplies rows of this type by others,
+/// which the product packs for it.
 bool multipliesByUnit(machine::CoreAttr core, mlir::Value operand);
 
 /// Elements of a matrix's row that stand side by side.

@@ -18,21 +18,20 @@ void Emitter::emitProduct(tile::MmaOp mma) {
   ArrayRef<int64_t> result =
       cast<VectorType>(mma.getResult().getType()).getShape();
   ArrayRef<int64_t> a = cast<VectorType>(mma.getA().getType()).getShape();
-  tile::MmaForm form = mma.getForm();
-  product.turnedA = form == tile::MmaForm::TN || form == tile::MmaForm::TT;
+  product.turnedA = emit::hasTurnedA(mma);
   product.m = result[result.size() - 2];
   product.n = result.back();
   product.k = a[a.size() - 1 - product.turnedA];
   product.result = plan.find(mma.getResult());
   product.turnedB = plan.findTemporary(mma);
   auto resolve = [&](Value value) { return plan.resolve(value); };
-  if (form == tile::MmaForm::NT || form == tile::MmaForm::TT)
+  if (emit::hasTurnedB(mma))
     product.panels = emit::findPanels(mma, resolve);
   product.packed = plan.findPacked(mma);
   if (product.packed || emit::readsUnitPanels(mma, resolve)) {
     product.parts = product.turnedB;
     if (product.parts)
-      copyTo(*product.parts, product.a);
+      emitParts(product);
     else
       product.parts = plan.find(product.a);
     product.turnedB = nullptr;
@@ -40,9 +39,11 @@ void Emitter::emitProduct(tile::MmaOp mma) {
   emitScalarNest(result.drop_back(2), [&](const Point &batch) {
     product.batch = batch.at;
     if (product.packed)
-      emitPacked(product, form == tile::MmaForm::NT);
-    if (product.parts)
+      emitPacked(product, emit::hasTurnedB(mma));
+    if (product.parts) {
+      emitDepthEnd(product);
       return emitUnitProduct(product);
+    }
     if (product.turnedB)
       emitTurnedB(product);
     if (!product.panels && emit::hasLanesAlongDepth(mma, lanes))

@@ -65,7 +65,7 @@ private:
   mlir::Value emitProductB(const Product &product, mlir::Value k,
                            mlir::Value n);
 
-  // EmitMatrixUnit.cpp: products of bf16 panels by AMX.
+  // EmitMatrixUnit.cpp and EmitUnitOperands.cpp: products of bf16 by AMX.
   void emitUnitProduct(const Product &product);
   void emitPanelPrefetch(const Product &product, mlir::Value m, mlir::Value n,
                          mlir::Value k);
@@ -76,7 +76,13 @@ private:
                     llvm::SmallVectorImpl<mlir::Value> &sums);
   mlir::Value getPanelPointer(const Product &product, mlir::Value n,
                               mlir::Value k, int64_t &stride);
+  void emitParts(const Product &product);
+  void emitDepthEnd(const Product &product);
+  using StoreWords =
+      llvm::function_ref<void(mlir::Value, mlir::Value, mlir::Value)>;
   void emitPacked(const Product &product, bool isTurned);
+  void emitPackedTurned(const Product &product, StoreWords store);
+  void emitPackedRows(const Product &product, StoreWords store);
   void emitPairProduct(const Product &product);
   void emitPairColumns(const Product &product, mlir::Value n, int64_t vectors);
   mlir::Value loadUnitTile(mlir::Value pointer, int64_t rows, int64_t stride);

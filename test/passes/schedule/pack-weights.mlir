@@ -81,7 +81,7 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx2", ve
 
 // -----
 
-// A core with a matrix unit takes bf16 in groups of two, where the depth is whole steps.
+// A core with a matrix unit takes bf16 in groups of two, whatever the depth.
 #x = affine_map<(m, n, k) -> (m, k)>
 #w = affine_map<(m, n, k) -> (n, k)>
 #y = affine_map<(m, n, k) -> (m, n)>
@@ -90,7 +90,7 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "amx", vec
     description = "{sennit_machine: 1, name: small, summary: small, clock: {max: 1 GHz}, levels: {core: {count: 1, exec: {start: 100 ns}, memories: {l2: {kind: cache, capacity: 512 KiB, bandwidth: 32 B/clk}, l1: {kind: cache, capacity: 32 KiB, bandwidth: 64 B/clk}}, units: {fma: {kind: vector, rate: {f32: 32 flop/clk}}, amx: {kind: matrix, rate: {bf16: 1024 flop/clk}, fragment: {m: 16, n: 16, k: {bf16: 32}}, split: {f32: 2}, group: 2}}}}}">} {
   // CHECK-LABEL: rt.constant @whole : tensor<32x64xbf16, #tile.blocked<32, group = 2>>
   rt.constant @whole : tensor<32x64xbf16>
-  // CHECK: rt.constant @rest : tensor<32x72xbf16, #tile.blocked<32>>
+  // CHECK: rt.constant @rest : tensor<32x72xbf16, #tile.blocked<32, group = 2>>
   rt.constant @rest : tensor<32x72xbf16>
   // CHECK: rt.constant @wide : tensor<32x64xf32, #tile.blocked<32>>
   rt.constant @wide : tensor<32x64xf32>

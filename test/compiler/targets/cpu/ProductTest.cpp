@@ -62,13 +62,15 @@ TEST_P(ProductTest, MultipliesInAllForms) {
     }
 }
 
-// Element (n, k) of a matrix in panels of 32 rows, k's in groups.
+// Element (n, k) of a matrix in panels of 32 rows, k's in groups, and these in
+// whole steps of 16.
 static Array<uint16_t> pack(const Array<uint16_t> &w, int64_t n, int64_t k,
                             int64_t group = 1) {
-  Array<uint16_t> packed((n + 31) / 32 * 32 * k);
+  int64_t groups = group == 1 ? k : (k + 31) / 32 * 16;
+  Array<uint16_t> packed((n + 31) / 32 * 32 * groups * group);
   for (int64_t i = 0; i < n; ++i)
     for (int64_t p = 0; p < k; ++p)
-      packed[((i / 32 * (k / group) + p / group) * 32 + i % 32) * group +
+      packed[((i / 32 * groups + p / group) * 32 + i % 32) * group +
              p % group] = w[i * k + p];
   return packed;
 }
@@ -108,14 +110,16 @@ TEST_P(ProductTest, StreamsPackedWeights) {
   // A matrix unit splits its operand, which leaves 16 bits.
   int64_t group = GetParam() == "amx" ? 2 : 1;
   float tolerance = GetParam() == "amx" ? 1e-4 : 2e-5;
-  for (Case size :
-       {Case{50, 96, 64, 24, 32, 32}, Case{1, 128, 128, 1, 128, 64},
-        Case{7, 50, 32, 4, 64, 16}, Case{7, 50, 32, 4, 64, 32},
-        Case{17, 64, 48, 16, 32, 48}, Case{17, 64, 64, 16, 32, 64},
-        Case{30, 144, 64, 13, 48, 32}, Case{5, 96, 32, 2, 96, 32},
-        Case{130, 96, 1024, 70, 96, 512}, Case{33, 80, 96, 33, 80, 96},
-        Case{6, 80, 96, 3, 80, 32}, Case{12, 40, 64, 6, 64, 64}}) {
-    if (GetParam() == "amx" && size.tileK % 32 != 0)
+  for (Case size : {Case{50, 96, 64, 24, 32, 32}, Case{1, 128, 128, 1, 128, 64},
+                    Case{7, 50, 32, 4, 64, 16}, Case{7, 50, 32, 4, 64, 32},
+                    Case{17, 64, 48, 16, 32, 48}, Case{17, 64, 64, 16, 32, 64},
+                    Case{30, 144, 64, 13, 48, 32}, Case{5, 96, 32, 2, 96, 32},
+                    Case{130, 96, 1024, 70, 96, 512},
+                    Case{33, 80, 96, 33, 80, 96}, Case{6, 80, 96, 3, 80, 32},
+                    Case{12, 40, 64, 6, 64, 64}, Case{40, 64, 100, 33, 64, 100},
+                    Case{3, 64, 37, 3, 64, 37}, Case{20, 32, 7, 16, 32, 7}}) {
+    // A matrix unit takes whole steps, or all of the depth.
+    if (GetParam() == "amx" && size.tileK % 32 != 0 && size.tileK != size.k)
       continue;
     std::string program = fill(linear, {{"N", size.n},
                                         {"K", size.k},
@@ -178,7 +182,8 @@ TEST_P(ProductTest, MultipliesBFloatsAsTheyLie) {
   };
   for (Case size :
        {Case{16, 16, 32, 16}, Case{17, 48, 64, 9}, Case{40, 100, 96, 40},
-        Case{130, 64, 128, 77}, Case{33, 17, 32, 33}, Case{16, 64, 48, 16}})
+        Case{130, 64, 128, 77}, Case{33, 17, 32, 33}, Case{16, 64, 48, 16},
+        Case{17, 33, 37, 17}, Case{20, 40, 5, 20}, Case{16, 32, 127, 16}})
     for (const char *form : {"nn", "nt"}) {
       bool turned = form[1] == 't';
       std::string text = R"(
@@ -215,6 +220,52 @@ TEST_P(ProductTest, MultipliesBFloatsAsTheyLie) {
       for (size_t i = 0; i < c.size(); ++i)
         expected[i] += 2 * d[i];
       kernel.run({a.slot(), b.slot(), d.slot(), c.slot(), size.rows});
+      SCOPED_TRACE(form);
+      expectNear(expected.data(), c.data(), c.size(), 1e-5, 1e-5);
+    }
+}
+
+// Rows of the first operand that lie as columns are turned where they are
+// copied.
+TEST_P(ProductTest, MultipliesTurnedBFloats) {
+  struct Case {
+    int64_t m, n, k;
+  };
+  for (Case size : {Case{32, 32, 64}, Case{17, 48, 37}, Case{40, 20, 16}})
+    for (const char *form : {"tn", "tt"}) {
+      bool turned = form[1] == 't';
+      std::string text = R"(
+        func.func @k(%a: memref<$K$x$M$xf32>, %b: memref<$BR$x$BC$xf32>, %c: memref<$M$x$N$xf32>) {
+          %c0 = arith.constant 0 : index
+          %c1 = arith.constant 1 : index
+          tile.grid (%i) = (%c0) to (%c1) step [1] dims ["i"] {
+            %x = tile.load %a[%c0, %c0] : memref<$K$x$M$xf32> -> vector<$K$x$M$xf32>
+            %w = tile.load %b[%c0, %c0] : memref<$BR$x$BC$xf32> -> vector<$BR$x$BC$xf32>
+            %two = arith.addf %x, %x : vector<$K$x$M$xf32>
+            %h = arith.truncf %two : vector<$K$x$M$xf32> to vector<$K$x$M$xbf16>
+            %g = arith.truncf %w : vector<$BR$x$BC$xf32> to vector<$BR$x$BC$xbf16>
+            %y = tile.mma FORM %h, %g : vector<$K$x$M$xbf16>, vector<$BR$x$BC$xbf16> -> vector<$M$x$N$xf32>
+            tile.store %y, %c[%c0, %c0] : vector<$M$x$N$xf32>, memref<$M$x$N$xf32>
+          }
+          return
+        })";
+      text.replace(text.find("FORM"), 4, form);
+      TileKernel kernel(GetParam(),
+                        fill(text, {{"M", size.m},
+                                    {"N", size.n},
+                                    {"K", size.k},
+                                    {"BR", turned ? size.n : size.k},
+                                    {"BC", turned ? size.k : size.n}}));
+      Array<float> a = randomFloats(size.k * size.m),
+                   b = randomFloats(size.k * size.n), c(size.m * size.n);
+      Array<float> roundedA(a.size()), roundedB(b.size());
+      for (size_t i = 0; i < a.size(); ++i)
+        roundedA[i] = fromBFloat(toBFloat(2 * a[i]));
+      for (size_t i = 0; i < b.size(); ++i)
+        roundedB[i] = fromBFloat(toBFloat(b[i]));
+      Array<float> expected = multiply(roundedA.data(), roundedB.data(), size.m,
+                                       size.n, size.k, true, turned);
+      kernel.run({a.slot(), b.slot(), c.slot()});
       SCOPED_TRACE(form);
       expectNear(expected.data(), c.data(), c.size(), 1e-5, 1e-5);
     }
