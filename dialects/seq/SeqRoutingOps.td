@@ -138,7 +138,7 @@ def ExpertsOp : SeqRoutingOp<"experts"> {
     }
     ```
   }];
-  let arguments = (ins 2DTensorOf<[F32]>:$input,             // [token or pair, input width]
+  let arguments = (ins 2DTensorOf<[F32, BF16]>:$input,       // [token or pair, input width]
                        3DTensorOf<[F32, BF16, F16]>:$weight, // [expert, output width, input width]
                        1DTensorOf<[I32]>:$offsets,           // [experts + 1]
                        Optional<1DTensorOf<[I32]>>:$pairs,   // [pair]

@@ -24,12 +24,17 @@ public:
     auto weight = first.getWeight().getType();
     width = weight.getDimSize(1);
     depth = weight.getDimSize(2);
+    // An even share of the rows, or a block of a matrix unit's; a tile of many
+    // more rows than an expert has left computes rows of nobody.
+    constexpr int64_t fewest = 32, most = 128, mostOfVectors = 24;
+    int64_t share = llvm::divideCeil(kernel.rowBound(first.getOutput()),
+                                     weight.getDimSize(0));
     sizes = getProductSizes(kernel.core,
-                            {kernel.rowBound(first.getOutput()), width, depth,
+                            {std::max(share, fewest), width, depth,
                              first.getInput().getType().getElementType(),
-                             weight.getElementType(), getGroup(weight)});
-    // Few of the rows are one expert's.
-    sizes.m = std::min<int64_t>(sizes.m, getGroup(weight) == 1 ? 24 : 32);
+                             weight.getElementType(), getGroup(weight),
+                             int64_t(products.size())});
+    sizes.m = std::min(sizes.m, getGroup(weight) == 1 ? mostOfVectors : most);
     if (kernel.extents.bound(first.getInput()) == 1)
       sizes.m = 1;
   }

@@ -122,6 +122,7 @@ struct ExpertsShape {
   int64_t experts, topK, inputWidth, outputWidth;
   Element weight;
   bool gather;
+  Element input = Element::F32;
 };
 Specimen makeExperts(ExpertsShape shape);
 /// With pairs dropped where `capacity` bounds those of each of eight experts.

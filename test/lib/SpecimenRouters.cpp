@@ -291,7 +291,7 @@ static std::string spellExperts(const ExpertsShape &shape,
       return %y : {Y}
     })",
               {{"gather", shape.gather ? "gather(%p : {P}) top_k {k}" : ""},
-               {"X", "tensor<{x}x{m}xf32>"},
+               {"X", "tensor<{x}x{m}x{i}>"},
                {"W", "tensor<{e}x{n}x{m}x{w}>"},
                {"O", "tensor<{o}xi32>"},
                {"P", "tensor<{p}xi32>"},
@@ -303,12 +303,13 @@ static std::string spellExperts(const ExpertsShape &shape,
                {"k", str(shape.topK)},
                {"e", str(shape.experts)},
                {"o", str(shape.experts + 1)},
+               {"i", spell(shape.input)},
                {"w", spell(shape.weight)}});
 }
 
 Specimen sennit::test::makeExperts(ExpertsShape shape) {
   Specimen specimen;
-  specimen.name = "experts_" + spell(shape.weight) +
+  specimen.name = "experts_" + spell(shape.input) + "_" + spell(shape.weight) +
                   (shape.gather ? "_gathered" : "_in_order");
   specimen.text = [=](const std::string &tokens) {
     return spellExperts(shape, tokens);
@@ -319,7 +320,7 @@ Specimen sennit::test::makeExperts(ExpertsShape shape) {
         drawExperts(random, tokens, shape.experts, shape.topK), shape.experts);
     int64_t rows = shape.gather ? tokens : tokens * shape.topK;
     return Tensors{
-        random.normal({rows, shape.inputWidth}),
+        random.normal({rows, shape.inputWidth}, 1, shape.input),
         random.normal({shape.experts, shape.outputWidth, shape.inputWidth}, 1,
                       shape.weight),
         sorted[2], sorted[0]};
@@ -483,6 +484,8 @@ std::vector<Specimen> sennit::test::makeRouters() {
       makeExperts({8, 2, 11, 5, Element::BF16, true}),
       makeExperts({8, 2, 7, 9, Element::F32, false}),
       makeExperts({8, 1, 6, 5, Element::F16, true}),
+      makeExperts({3, 2, 37, 21, Element::BF16, true, Element::BF16}),
+      makeExperts({2, 1, 32, 9, Element::BF16, false, Element::BF16}),
       makeCombine(2, 9),
       makeCombine(1, 5),
       makeCombine(2, 7, 3),

@@ -24,6 +24,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 using namespace mlir;
 using namespace sennit::test;
@@ -42,6 +44,9 @@ static const DialectRegistry &getRegistry() {
   static DialectRegistry registry = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
+    // The kernel wants to be asked before a process uses AMX.
+    constexpr long askForPermission = 0x1023, tileData = 18;
+    (void)syscall(SYS_arch_prctl, askForPermission, tileData);
     sennit::registerPasses();
     DialectRegistry all;
     sennit::registerDialects(all);

@@ -17,7 +17,7 @@
 namespace sennit::test {
 
 /// The levels that this processor runs, less that of the matrix unit: programs
-/// without packed weights are the same there.
+/// that multiply no bf16 are the same there, and the forms are run there.
 std::vector<std::string> findVectorLevels();
 
 /// The kernels of one function, as machine code, and the function that

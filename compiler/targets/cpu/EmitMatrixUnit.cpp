@@ -97,7 +97,7 @@ void Emitter::emitPanelPrefetch(const Product &product, Value m, Value n,
                                 Value k) {
   constexpr int64_t blockRows = blockTiles * unitRows, line = 64;
   int64_t blocks = llvm::divideCeil(product.m, blockRows);
-  if (blocks == 1 || product.packed)
+  if (product.packed)
     return;
   tile::LoadOp panels = product.panels;
   auto view = cast<MemRefType>(panels.getView().getType());
