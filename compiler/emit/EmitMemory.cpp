@@ -165,6 +165,10 @@ Value Emitter::getPointer(tile::LoadOp load, ArrayRef<Value> at) {
   return getAddress(load, at, /*laneDim=*/-1, /*reach=*/0).pointer;
 }
 
+Value Emitter::getPointer(tile::StoreOp store, ArrayRef<Value> at) {
+  return getAddress(store, at, /*laneDim=*/-1, /*reach=*/0).pointer;
+}
+
 Value Emitter::emitGather(tile::LoadOp load, const Address &address,
                           Value mask) {
   TypedAttr pad = getRawPad(getPad(load));

@@ -148,6 +148,7 @@ protected:
   mlir::Value emitPairLoad(tile::LoadOp load, llvm::ArrayRef<mlir::Value> at,
                            int64_t laneDim);
   mlir::Value getPointer(tile::LoadOp load, llvm::ArrayRef<mlir::Value> at);
+  mlir::Value getPointer(tile::StoreOp store, llvm::ArrayRef<mlir::Value> at);
   mlir::Value emitMemrefLoad(mlir::memref::LoadOp load);
   mlir::Value emitGather(tile::LoadOp load, const Address &address,
                          mlir::Value mask);

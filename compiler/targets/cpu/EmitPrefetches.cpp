@@ -9,43 +9,70 @@ using namespace mlir;
 using namespace sennit;
 using namespace sennit::cpu;
 
-// Asks for the tile that starts `ahead` further along tile dimension `dim`,
-// line by line. What lies outside is asked for in vain.
-void Emitter::emitPrefetch(tile::LoadOp load, int64_t dim, int64_t ahead) {
-  auto type = cast<VectorType>(load.getResult().getType());
+/// The tile dimension along which a stream walks a tile of few short rows that
+/// lie far apart, which the processor does not foresee; none for other tiles.
+template <typename OpTy>
+static std::optional<int64_t> findWalkedRows(OpTy op, VectorType type,
+                                             Value position) {
+  // More at once would wait for each other.
+  constexpr int64_t longest = 1024, most = 8192;
+  auto view = cast<MemRefType>(op.getView().getType());
+  SmallVector<int64_t> strides;
+  int64_t offset, bytes = type.getElementTypeBitWidth() / 8;
+  int64_t run = type.getRank() == 0 ? 0 : type.getShape().back() * bytes;
+  if (run == 0 || run > longest || type.getNumElements() * bytes > most ||
+      !emit::hasContiguousLanes(view, op.getTileDims()) ||
+      failed(view.getStridesAndOffset(strides, offset)))
+    return std::nullopt;
+  std::optional<int64_t> walked;
+  for (int64_t dim = 0; dim + 1 < type.getRank(); ++dim)
+    if (op.getIndices()[op.getViewDim(dim)] == position)
+      walked = dim;
+    else if (type.getDimSize(dim) != 1)
+      return std::nullopt;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (op.isIndexed(dim))
+      return std::nullopt;
+  if (!walked || strides[op.getViewDim(*walked)] * bytes <= run)
+    return std::nullopt;
+  return walked;
+}
+
+// Asks for a tile line by line. What lies outside is asked for in vain.
+void Emitter::emitPrefetch(VectorType type, bool forWriting,
+                           function_ref<Value(ArrayRef<Value>)> getPointerAt) {
+  constexpr int64_t line = 64;
   int64_t bytes = type.getElementTypeBitWidth() / 8;
   SmallVector<int64_t> lines(type.getShape());
-  lines.back() = llvm::divideCeil(lines.back() * bytes, 64);
+  lines.back() = llvm::divideCeil(lines.back() * bytes, line);
   emitScalarNest(lines, [&](const Point &point) {
     SmallVector<Value> at(point.at);
-    at.back() = multiply(at.back(), 64 / bytes);
-    at[dim] = add(at[dim], ahead);
-    LLVM::Prefetch::create(builder, loc, getPointer(load, at), /*rw=*/0,
-                           /*hint=*/3,
-                           /*cache=*/1);
+    at.back() = multiply(at.back(), line / bytes);
+    LLVM::Prefetch::create(builder, loc, getPointerAt(at), /*rw=*/forWriting,
+                           /*hint=*/3, /*cache=*/1);
   });
 }
 
-// Rows far apart are not foreseen by the processor: the next tile is asked for
-// while this one is computed. `fetch` says which that is.
+// The next tile that is read, which `fetch` says, and the one that is written.
 void Emitter::emitPrefetches(tile::StreamOp stream) {
   for (auto load : stream.getFetch().getOps<tile::LoadOp>()) {
-    auto view = cast<MemRefType>(load.getView().getType());
     auto type = cast<VectorType>(load.getResult().getType());
-    SmallVector<int64_t> strides;
-    int64_t offset, bytes = type.getElementTypeBitWidth() / 8;
-    if (type.getRank() != 2 || bytes == 0 ||
-        !emit::hasContiguousLanes(view, load.getTileDims()) ||
-        load.isIndexed(0) || load.isIndexed(1) ||
-        failed(view.getStridesAndOffset(strides, offset)))
-      continue;
-    int64_t run = type.getShape().back() * bytes;
-    int64_t stride = strides[load.getViewDim(0)] * bytes;
-    bool walksStream =
-        load.getIndices()[load.getViewDim(0)] == stream.getFetchInductionVar();
-    // More at once would wait for each other.
-    bool isSmall = type.getNumElements() * bytes <= 64 * 64;
-    if (walksStream && run <= 1024 && stride > run && isSmall)
-      emitPrefetch(load, /*dim=*/0, stream.getStep());
+    auto dim = findWalkedRows(load, type, stream.getFetchInductionVar());
+    if (dim)
+      emitPrefetch(type, /*forWriting=*/false, [&](ArrayRef<Value> at) {
+        SmallVector<Value> next(at);
+        next[*dim] = add(next[*dim], stream.getStep());
+        return getPointer(load, next);
+      });
+  }
+  for (auto store : stream.getCompute().getOps<tile::StoreOp>()) {
+    auto type = cast<VectorType>(store.getValue().getType());
+    bool isKnown = llvm::all_of(store.getIndices(), [&](Value index) {
+      return index == stream.getComputeInductionVar() ||
+             index.getParentRegion() != &stream.getCompute();
+    });
+    if (isKnown && findWalkedRows(store, type, stream.getComputeInductionVar()))
+      emitPrefetch(type, /*forWriting=*/true,
+                   [&](ArrayRef<Value> at) { return getPointer(store, at); });
   }
 }

@@ -33,7 +33,9 @@ private:
 
   // EmitPrefetches.cpp.
   void emitPrefetches(tile::StreamOp stream) override;
-  void emitPrefetch(tile::LoadOp load, int64_t dim, int64_t ahead);
+  void emitPrefetch(mlir::VectorType type, bool forWriting,
+                    llvm::function_ref<mlir::Value(llvm::ArrayRef<mlir::Value>)>
+                        getPointerAt);
 
   // EmitTiles.cpp: tiles that only move elements.
   void emitTile(mlir::Operation *op) override;

@@ -122,6 +122,32 @@ func.func @distant_rows_are_asked_for(%x: memref<?x4x512xf32>, %w: memref<?x16xf
 
 // -----
 
+// So are rows that are written; heads of one are no rows in between.
+// CHECK-LABEL: llvm.func @rows_to_write_are_asked_for(
+// CHECK: scf.for
+// CHECK-COUNT-1: llvm.intr.prefetch{{.*}}rw = 0
+// CHECK-COUNT-1: llvm.intr.prefetch{{.*}}rw = 1
+// CHECK-NOT: llvm.intr.prefetch
+func.func @rows_to_write_are_asked_for(%x: memref<?x4x64xf32>, %y: memref<?x4x64xf32>, %t: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  tile.grid (%h) = (%c0) to (%c4) step [1] dims ["h"] {
+    tile.stream "t" %j = %c0 to %t step 8 fetch {
+      %a = tile.load %x[%j, %h, %c0] : memref<?x4x64xf32> -> vector<8x1x16xf32>
+      tile.yield %a : vector<8x1x16xf32>
+    } do {
+    ^bb0(%jj: index, %a: vector<8x1x16xf32>):
+      %n = arith.negf %a : vector<8x1x16xf32>
+      tile.store %n, %y[%jj, %h, %c0] : vector<8x1x16xf32>, memref<?x4x64xf32>
+      tile.yield
+    }
+  }
+  return
+}
+
+// -----
+
 // Without a grid it is no kernel.
 // CHECK-LABEL: func.func @not_a_kernel
 func.func @not_a_kernel(%t: index) {
