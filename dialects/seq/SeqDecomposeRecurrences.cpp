@@ -56,9 +56,9 @@ static Value repeatHeads(MeaningBuilder &b, Value rows, int64_t heads) {
   Extents extents = b.extents(rows);
   extents[0] = b.getIndexAttr(own);
   extents.insert(extents.begin() + 1, b.getIndexAttr(heads / own));
-  Value repeated = b.generic(
-      rank == 2 ? "gc->ghc" : "g->gh", rows, b.empty(extents, b.getF32Type()),
-      [&](ValueRange a) -> Value { return b.toF32(a[0]); });
+  Value repeated = b.generic(rank == 2 ? "gc->ghc" : "g->gh", rows,
+                             b.empty(extents, b.getF32Type()),
+                             [](ValueRange a) -> Value { return a[0]; });
   SmallVector<ReassociationIndices> joined{{0, 1}};
   if (rank == 2)
     joined.push_back({2});
@@ -76,11 +76,11 @@ static Value decayState(MeaningBuilder &b, Value decay, Value state) {
 /// S + k^T v, over S.
 static Value addOuterProduct(MeaningBuilder &b, Value key, Value value,
                              Value state) {
-  return b.generic(
-      "hk,hv->hkv", {key, value}, state, [&](ValueRange a) -> Value {
-        Value outer = arith::MulFOp::create(b, b.toF32(a[0]), b.toF32(a[1]));
-        return arith::AddFOp::create(b, a[2], outer);
-      });
+  return b.generic("hk,hv->hkv", {key, value}, state,
+                   [&](ValueRange a) -> Value {
+                     Value outer = arith::MulFOp::create(b, a[0], a[1]);
+                     return arith::AddFOp::create(b, a[2], outer);
+                   });
 }
 
 /// a S, [head, value width].
@@ -95,18 +95,26 @@ static Value correctValue(MeaningBuilder &b, Value key, Value value, Value beta,
                           Value state) {
   return b.generic("hv,h->hv", {value, beta}, readState(b, key, state),
                    [&](ValueRange a) -> Value {
-                     Value missing =
-                         arith::SubFOp::create(b, b.toF32(a[0]), a[2]);
+                     Value missing = arith::SubFOp::create(b, a[0], a[2]);
                      return arith::MulFOp::create(b, a[1], missing);
                    });
+}
+
+/// The heads of one token, in f32.
+static Value wideRow(MeaningBuilder &b, Value tensor, Value t) {
+  Value row = b.row(tensor, t);
+  if (typeOf(row).getElementType().isF32())
+    return row;
+  return b.generic("hk->hk", row, b.empty(b.extents(row), b.getF32Type()),
+                   [&](ValueRange a) -> Value { return b.toF32(a[0]); });
 }
 
 /// S + sum_r k_r^T v_r over the writers of each state, in their order.
 static Value addWriters(MeaningBuilder &b, LinearAttentionOp op, Value t,
                         Value state) {
   int64_t heads = op.getStateHeads();
-  Value keys = b.splitHeads(b.row(op.getKey(), t), heads, 0),
-        values = b.splitHeads(b.row(op.getValue(), t), heads, 0);
+  Value keys = b.splitHeads(wideRow(b, op.getKey(), t), heads, 0),
+        values = b.splitHeads(wideRow(b, op.getValue(), t), heads, 0);
   auto writerOf = [&](Value all, int64_t writer) {
     OpFoldResult zero = b.getIndexAttr(0);
     Extents sizes = b.extents(all);
@@ -124,7 +132,7 @@ static Value addWriters(MeaningBuilder &b, LinearAttentionOp op, Value t,
 static Value updateState(MeaningBuilder &b, LinearAttentionOp op, Value t,
                          Value state) {
   auto rowOf = [&](Value tensor) {
-    return repeatHeads(b, b.row(tensor, t), op.getStateHeads());
+    return repeatHeads(b, wideRow(b, tensor, t), op.getStateHeads());
   };
   if (op.getWriters() > 1)
     return addWriters(b, op, t,
@@ -147,7 +155,7 @@ static Value updateState(MeaningBuilder &b, LinearAttentionOp op, Value t,
 static Value readOutput(MeaningBuilder &b, LinearAttentionOp op, Value t,
                         Value state) {
   int64_t heads = op.getStateHeads();
-  Value query = b.row(op.getQuery(), t);
+  Value query = wideRow(b, op.getQuery(), t);
   int64_t readers = std::max(typeOf(query).getDimSize(0), heads) / heads;
   query = repeatHeads(b, query, heads * readers);
   SmallVector<ReassociationIndices> split{{0, 1}, {2}};

@@ -225,12 +225,6 @@ LogicalResult LinearAttentionOp::verify() {
       failed(verifyOperandsOfRule(*this)) || failed(verifyHeads(*this)) ||
       failed(verifyWidths(*this)))
     return failure();
-  Type element = getQuery().getType().getElementType();
-  for (auto [name, value] :
-       {std::pair<StringRef, Value>("key", getKey()), {"value", getValue()}})
-    if (typeOf(value).getElementType() != element)
-      return emitOpError() << "`query` has elements of " << element << ", `"
-                           << name << "` of " << typeOf(value).getElementType();
   if (getChunk() && *getChunk() < 1)
     return emitOpError() << "`chunk` is " << *getChunk() << ", fewer than 1";
   return success();

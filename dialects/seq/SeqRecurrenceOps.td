@@ -60,6 +60,7 @@ def SelectiveScanOp : SeqMixerOp<"selective_scan", [AllTypesMatch<["input", "out
 
 // AllTypesMatch cannot infer past an operand that may be absent, here and in conv.
 def LinearAttentionOp : SeqMixerOp<"linear_attention", [AttrSizedOperandSegments,
+                                                        AllElementTypesMatch<["query", "key", "value"]>,
                                                         DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
   let summary = "attention without softmax: a matrix state that each token decays, corrects and adds to";
   let description = [{
@@ -94,7 +95,9 @@ def LinearAttentionOp : SeqMixerOp<"linear_attention", [AttrSizedOperandSegments
     and queries rotated by the summed angles, which is the complex transition.
     ONNX `LinearAttention`, token-major.
 
-    `chunk` is a hint: tokens that a fast form takes at once; 1 is serial.
+    `chunk` is a hint: tokens that a fast form takes at once; 1 is serial. Of 16-bit
+    queries, keys and values a fast form multiplies what it computes of them
+    rounded to their type too; sums and the state are f32.
 
     Constraints:
     - `ranks`: every tensor has the batch dimension, or none has.

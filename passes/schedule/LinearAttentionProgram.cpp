@@ -24,22 +24,34 @@ using namespace mlir;
 
 namespace sennit::schedule {
 
-/// Tokens in a chunk where nothing else is said. A decay of each key component
-/// has no product form, so its chunks would cost more exponentials than they
-/// save, as would the four products of `rank_one`.
+/// A decay of each key component has no product form, so its chunks would cost
+/// more exponentials than they save, as would the four products of `rank_one`.
+static bool isSerial(seq::LinearAttentionOp op) {
+  return op.hasDecayOfComponents() || op.getEraseRead();
+}
+
+/// Tokens in a chunk where nothing else is said.
 static int64_t getChunk(KernelBuilder &kernel, seq::LinearAttentionOp op) {
-  bool isSerial = op.hasDecayOfComponents() || op.getEraseRead();
-  int64_t most = op.getChunk() ? llvm::bit_floor(uint64_t(*op.getChunk()))
-                 : isSerial    ? 1
-                               : 32;
+  int64_t most = op.getChunk()  ? llvm::bit_floor(uint64_t(*op.getChunk()))
+                 : isSerial(op) ? 1
+                 : multipliesByUnit(kernel.core, op.getQuery()) ? 64
+                                                                : 32;
   return roundUpRows(kernel.rowBound(op.getQuery(), op.getTokenDim()), most);
+}
+
+/// Whether a matrix unit multiplies: it takes chunks of rows that are bf16.
+static bool roundsOperands(KernelBuilder &kernel, seq::LinearAttentionOp op) {
+  constexpr int64_t fewest = 16;
+  return !isSerial(op) && getChunk(kernel, op) >= fewest &&
+         multipliesByUnit(kernel.core, op.getQuery());
 }
 
 namespace {
 class LinearAttention {
 public:
   LinearAttention(KernelBuilder &kernel, seq::LinearAttentionOp op)
-      : op(op), program(kernel, kernel.kernel.getKind()), tiles(program),
+      : op(op), program(kernel, kernel.kernel.getKind()),
+        rounds(roundsOperands(kernel, op)), tiles(program, rounds),
         heads(op.getStateHeads()), keyWidth(op.getKeyWidth()),
         valueWidth(op.getValueWidth()),
         readers(std::max<int64_t>(1, headsOf(op.getQuery()) / heads)),
@@ -106,6 +118,12 @@ private:
                                   program.index(heads / own));
   }
 
+  Value zeroPastEnd(Value rows, Value t) {
+    auto extent = getConstantIntValue(tokens);
+    bool isWhole = extent && *extent % chunk == 0;
+    return isWhole ? rows : zeroRowsPast(program, rows, t, tokens);
+  }
+
   /// `count` heads of the rows from `t` on, from the `from`-th of the head's
   /// own on, [chunk * count, width]; rows past the end are zero.
   FailureOr<Value> loadRows(Value tensor, Value t, int64_t count = 1,
@@ -115,12 +133,13 @@ private:
     if (from > 0)
       first = program.add(first, program.index(from));
     Box box = placeBox({t, first, zero()}, {chunk, count, width});
-    FailureOr<Value> tile = program.tileF32(tensor, box);
+    // What a matrix unit multiplies stays as narrow as it is.
+    FailureOr<Value> tile =
+        rounds ? program.tile(tensor, box) : program.tileF32(tensor, box);
     if (failed(tile))
       return failure();
     Value rows = program.reshape(*tile, {chunk, count * width});
-    return program.reshape(zeroRowsPast(program, rows, t, tokens),
-                           {chunk * count, width});
+    return program.reshape(zeroPastEnd(rows, t), {chunk * count, width});
   }
 
   /// A number for each of the rows from `t` on; zero past the end.
@@ -129,7 +148,7 @@ private:
         program.tileF32(tensor, placeBox({t, head}, {chunk, 1}));
     if (failed(tile))
       return failure();
-    return zeroRowsPast(program, program.reshape(*tile, {chunk}), t, tokens);
+    return zeroPastEnd(program.reshape(*tile, {chunk}), t);
   }
 
   /// Log2 of the decay from the chunk's start through each row, [chunk] or
@@ -155,17 +174,14 @@ private:
     if (failed(writers))
       return failure();
     Value decay = *g ? tiles.repeatRows(*g, readers) : Value();
-    Value output = multiply(program, tiles.decayRows(*q, decay), state, nullptr,
-                            tile::MmaForm::NN);
+    Value output = tiles.readState(*q, decay, state);
     Value next = *g ? tiles.decayRows(state, tiles.lastRow(*g)) : state;
     for (const Writer &writer : *writers) {
       Value weights = tiles.multiplyDecayed(*q, decay, writer.key, *g,
                                             /*strict=*/false);
-      output =
-          multiply(program, weights, writer.rows, output, tile::MmaForm::NN);
-      Value key =
-          *g ? tiles.decayRows(writer.key, tiles.untilLast(*g)) : writer.key;
-      next = multiply(program, key, writer.rows, next, tile::MmaForm::TN);
+      output = tiles.product(weights, writer.rows, output, tile::MmaForm::NN);
+      Value until = *g ? tiles.untilLast(*g) : Value();
+      next = tiles.writeState(writer.key, until, writer.rows, next);
     }
     if (failed(storeRows(t, output)))
       return failure();
@@ -214,14 +230,14 @@ private:
     FailureOr<Value> beta = loadNumbers(op.getBeta(), t);
     if (failed(beta))
       return failure();
-    Value known = multiply(program, tiles.decayRows(k, g), state, nullptr,
-                           tile::MmaForm::NN);
-    Value rows = tiles.scaleRows(tiles.subtract(v, known), *beta);
+    Value known = tiles.readState(k, g, state);
+    Value rows =
+        tiles.scaleRows(tiles.subtract(program.toF32(v), known), *beta);
     if (chunk > 1) {
       Value below = tiles.multiplyDecayed(k, g, k, g, /*strict=*/true);
       below = tiles.scaleRows(below, *beta);
-      rows = multiply(program, tiles.invertUnitLower(below), rows, nullptr,
-                      tile::MmaForm::NN);
+      rows = tiles.product(tiles.invertUnitLower(below), rows, nullptr,
+                           tile::MmaForm::NN);
     }
     return SmallVector<Writer>{{k, rows}};
   }
@@ -235,21 +251,22 @@ private:
     if (failed(a) || failed(b))
       return failure();
     Value before = g && chunk > 1 ? tiles.shiftRows(g) : Value();
-    Value rows = multiply(program, tiles.decayRows(*a, before), state, nullptr,
-                          tile::MmaForm::NN);
+    Value rows = tiles.readState(*a, before, state);
     if (chunk > 1) {
       Value below = tiles.multiplyDecayed(*a, before, k, g, /*strict=*/true);
-      rows = multiply(program, below, v, rows, tile::MmaForm::NN);
+      rows = tiles.product(below, v, rows, tile::MmaForm::NN);
       below = tiles.multiplyDecayed(*a, before, *b, g, /*strict=*/true);
       below = tiles.multiply(below, tiles.splatLike(below, -1));
-      rows = multiply(program, tiles.invertUnitLower(below), rows, nullptr,
-                      tile::MmaForm::NN);
+      rows = tiles.product(tiles.invertUnitLower(below), rows, nullptr,
+                           tile::MmaForm::NN);
     }
     return SmallVector<Writer>{{*b, rows}, {k, v}};
   }
 
   seq::LinearAttentionOp op;
   Program program;
+  /// Whether operands of products are bf16.
+  bool rounds;
   RecurrenceTiles tiles;
   int64_t heads, keyWidth, valueWidth, readers, chunk;
   Value tokens, head, sequence;

@@ -81,6 +81,7 @@ Value RecurrenceTiles::scaleRows(Value x, Value numbers) {
 Value RecurrenceTiles::decayRows(Value x, Value g) {
   if (!g)
     return x;
+  x = program.toF32(x);
   SmallVector<int64_t> dims =
       llvm::to_vector(llvm::seq<int64_t>(0, typeOf(g).getRank()));
   return multiply(x, program.broadcast(exp2(g), typeOf(x).getShape(), dims));
@@ -142,6 +143,36 @@ Value RecurrenceTiles::untilLast(Value g) {
 // Products
 //===----------------------------------------------------------------------===//
 
+Value RecurrenceTiles::narrow(Value tile) {
+  if (typeOf(tile).getElementType().isBF16())
+    return tile;
+  return arith::TruncFOp::create(
+      builder, loc, typeOf(tile).clone(builder.getBF16Type()), tile);
+}
+
+Value RecurrenceTiles::product(Value a, Value b, Value acc,
+                               tile::MmaForm form) {
+  if (rounds) {
+    a = narrow(a);
+    b = narrow(b);
+  }
+  return schedule::multiply(program, a, b, acc, form);
+}
+
+// What decays whole rows does so behind the product, where they are as wide as
+// values, and rounding comes before.
+Value RecurrenceTiles::readState(Value x, Value g, Value state) {
+  if (isOfRows(g))
+    return decayRows(product(x, state, nullptr, tile::MmaForm::NN), g);
+  return product(decayRows(x, g), state, nullptr, tile::MmaForm::NN);
+}
+
+Value RecurrenceTiles::writeState(Value key, Value g, Value rows, Value state) {
+  if (isOfRows(g))
+    return product(key, decayRows(rows, g), state, tile::MmaForm::TN);
+  return product(decayRows(key, g), rows, state, tile::MmaForm::TN);
+}
+
 Value RecurrenceTiles::seen(ArrayRef<int64_t> shape, int64_t rows,
                             int64_t columns, bool strict) {
   int64_t each = shape[rows] / shape[columns];
@@ -155,9 +186,7 @@ Value RecurrenceTiles::multiplyDecayed(Value x, Value gx, Value y, Value g,
                                        bool strict) {
   if (g && typeOf(g).getRank() == 2 && typeOf(y).getDimSize(0) > 1)
     return multiplyDecayedComponents(x, gx, y, g, strict);
-  Value products =
-      schedule::multiply(program, x, y, nullptr, tile::MmaForm::NT);
-  return weighDecayed(products, gx, g, strict);
+  return weighDecayed(product(x, y, nullptr, tile::MmaForm::NT), gx, g, strict);
 }
 
 Value RecurrenceTiles::weighDecayed(Value products, Value gx, Value g,

@@ -16,8 +16,11 @@ Box addSequence(Box box, mlir::Value sequence);
 /// the end of the sequence are zero, and decay by nothing.
 class RecurrenceTiles {
 public:
-  explicit RecurrenceTiles(Program &program)
-      : program(program), builder(program.builder), loc(program.loc) {}
+  /// With `rounds`, products round what they multiply to bf16, for a matrix
+  /// unit.
+  explicit RecurrenceTiles(Program &program, bool rounds = false)
+      : program(program), builder(program.builder), loc(program.loc),
+        rounds(rounds) {}
 
   mlir::Value add(mlir::Value a, mlir::Value b);
   mlir::Value subtract(mlir::Value a, mlir::Value b);
@@ -26,10 +29,18 @@ public:
   mlir::Value splatLike(mlir::Value tile, double value);
   mlir::Value transpose(mlir::Value tile);
 
+  /// a b, on top of `acc` where there is one.
+  mlir::Value product(mlir::Value a, mlir::Value b, mlir::Value acc,
+                      tile::MmaForm form);
   /// x_i * numbers_i.
   mlir::Value scaleRows(mlir::Value x, mlir::Value numbers);
   /// x 2^g.
   mlir::Value decayRows(mlir::Value x, mlir::Value g);
+  /// (x 2^g) state.
+  mlir::Value readState(mlir::Value x, mlir::Value g, mlir::Value state);
+  /// state + (key 2^g)^T rows.
+  mlir::Value writeState(mlir::Value key, mlir::Value g, mlir::Value rows,
+                         mlir::Value state);
   /// Sums of all rows through each.
   mlir::Value sumRows(mlir::Value tile);
   /// The last row, without the dimension of rows.
@@ -58,6 +69,8 @@ private:
   mlir::VectorType typeOf(mlir::Value tile) {
     return llvm::cast<mlir::VectorType>(tile.getType());
   }
+  bool isOfRows(mlir::Value g) { return g && typeOf(g).getRank() == 1; }
+  mlir::Value narrow(mlir::Value tile);
   mlir::Value slice(mlir::Value tile, llvm::ArrayRef<int64_t> offsets,
                     llvm::ArrayRef<int64_t> sizes);
   mlir::Value concat(mlir::Value first, mlir::Value second, int64_t dim);
@@ -79,6 +92,7 @@ private:
   Program &program;
   mlir::OpBuilder &builder;
   mlir::Location loc;
+  bool rounds;
 };
 
 } // namespace sennit::schedule

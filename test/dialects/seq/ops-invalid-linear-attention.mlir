@@ -155,7 +155,7 @@ func.func @linear_writers(%q: tensor<?x2x8xf32>, %k: tensor<?x4x8xf32>, %v: tens
 // -----
 
 func.func @linear_elements(%q: tensor<?x4x8xbf16>, %k: tensor<?x4x8xf32>, %s: tensor<4x8x8xf32>) {
-  // expected-error@+1 {{`query` has elements of 'bf16', `key` of 'f32'}}
+  // expected-error@+1 {{failed to verify that all of {query, key, value} have same element type}}
   %o, %n = seq.linear_attention linear %q, %k, %k state(%s) {scale = 1.0 : f32}
     : tensor<?x4x8xbf16>, tensor<?x4x8xf32>, tensor<?x4x8xf32>, tensor<4x8x8xf32>
   return
