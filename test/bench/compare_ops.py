@@ -28,6 +28,9 @@ import torch
 import torch.nn.functional as functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+import mixer_ops
+import row_ops
+
 TRANSPOSED = "indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]"
 
 
@@ -36,49 +39,53 @@ def normal(*shape):
 
 
 class Matmul:
-    """matmul:MxNxK, the rows of bf16 by a weight that the module may pack once."""
+    """matmul:MxNxK[:f32], the rows of bf16 by a weight that the module may pack once."""
 
     def __init__(self, sizes, flags, folder, name):
         self.m, self.n, self.k = sizes
+        self.element, self.number, self.size = ("f32", torch.float32, 4) if "f32" in flags else ("bf16", torch.bfloat16, 2)
         self.work = 2 * self.m * self.n * self.k
-        self.bytes = 2 * self.n * self.k
+        self.bytes = self.size * self.n * self.k
         self.weight = folder / f"{name}.bin"
 
     def text(self):
-        m, n, k = self.m, self.n, self.k
+        m, n, k, element = self.m, self.n, self.k, self.element
+        rounding = f"""
+  %y = arith.truncf %p : tensor<{m}x{n}xf32> to tensor<{m}x{n}xbf16>"""
+        rounding, result = (rounding, "%y") if element == "bf16" else ("", "%p")
         return f"""
-seq.parameter @w : tensor<{n}x{k}xbf16> from "{self.weight}" at 0
-func.func @run(%x: tensor<{m}x{k}xbf16> {{seq.name = "x"}}) -> (tensor<{m}x{n}xbf16> {{seq.name = "y"}}) {{
-  %w = seq.weight @w : tensor<{n}x{k}xbf16>
+seq.parameter @w : tensor<{n}x{k}x{element}> from "{self.weight}" at 0
+func.func @run(%x: tensor<{m}x{k}x{element}> {{seq.name = "x"}}) -> (tensor<{m}x{n}x{element}> {{seq.name = "y"}}) {{
+  %w = seq.weight @w : tensor<{n}x{k}x{element}>
   %zero = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<{m}x{n}xf32>
   %z = linalg.fill ins(%zero : f32) outs(%e : tensor<{m}x{n}xf32>) -> tensor<{m}x{n}xf32>
-  %p = linalg.matmul {TRANSPOSED} ins(%x, %w : tensor<{m}x{k}xbf16>, tensor<{n}x{k}xbf16>)
-      outs(%z : tensor<{m}x{n}xf32>) -> tensor<{m}x{n}xf32>
-  %y = arith.truncf %p : tensor<{m}x{n}xf32> to tensor<{m}x{n}xbf16>
-  return %y : tensor<{m}x{n}xbf16>
+  %p = linalg.matmul {TRANSPOSED} ins(%x, %w : tensor<{m}x{k}x{element}>, tensor<{n}x{k}x{element}>)
+      outs(%z : tensor<{m}x{n}xf32>) -> tensor<{m}x{n}xf32>{rounding}
+  return {result} : tensor<{m}x{n}x{element}>
 }}"""
 
     def write(self):
         """The weight, the same bytes wherever it is written: rotations of one block of numbers."""
         torch.manual_seed(1)
-        block, count = torch.randn(1 << 22).bfloat16(), self.n * self.k
+        block, count = torch.randn(1 << 22).to(self.number), self.n * self.k
         matrix = torch.cat([block.roll(7919 * i) for i in range(-(-count // block.numel()))])
-        self.weight.write_bytes(ctypes.string_at(matrix.data_ptr(), 2 * count))
+        self.weight.write_bytes(ctypes.string_at(matrix.data_ptr(), self.size * count))
 
     def make(self, device):
         if not self.weight.exists():
             self.write()
-        data = torch.frombuffer(bytearray(self.weight.read_bytes()), dtype=torch.bfloat16)
+        data = torch.frombuffer(bytearray(self.weight.read_bytes()), dtype=self.number)
         self.matrix = data.reshape(self.n, self.k).to(device)
-        self.inputs = [normal(self.m, self.k)]
+        self.inputs = [torch.randn(self.m, self.k, dtype=self.number)]
         self.given = [self.inputs[0].to(device)]
 
     def peer(self):
         return functional.linear(self.given[0], self.matrix)
 
     def reference(self):
-        return functional.linear(self.given[0].float(), self.matrix.float())
+        exact = torch.float64 if self.number == torch.float32 else torch.float32
+        return functional.linear(self.given[0].to(exact), self.matrix.to(exact))
 
 
 class Attention:
@@ -169,104 +176,7 @@ class Decode(Attention):
         self.bytes = 4 * self.b * self.s * self.g * self.d
 
 
-class Rows:
-    """Elementwise work on rows of bf16, R by W."""
-
-    def __init__(self, sizes, flags, folder, name):
-        self.r, self.w = sizes
-        self.work = 0
-        self.bytes = 2 * (self.count + 1) * self.r * self.w
-
-    count = 1
-
-    def write(self):
-        pass
-
-    def make(self, device):
-        self.inputs = [normal(self.r, self.w) for _ in range(self.count)]
-        self.given = [tensor.to(device) for tensor in self.inputs]
-        self.compiled = torch.compile(self.formula) if device == "cuda" else self.formula
-
-    def peer(self):
-        return self.compiled(*self.given)
-
-    def reference(self):
-        return self.formula(*(tensor.float() for tensor in self.given))
-
-    def spell(self, names, body):
-        """A function of rows; `body` computes %y from %x0, %x1 .. as f32."""
-        half, wide = f"tensor<{self.r}x{self.w}xbf16>", f"tensor<{self.r}x{self.w}xf32>"
-        arguments = ", ".join(f'%{name}: {half} {{seq.name = "{name}"}}' for name in names)
-        widen = "\n".join(f"  %x{i} = arith.extf %{name} : {half} to {wide}" for i, name in enumerate(names))
-        return f"""
-func.func @run({arguments}) -> ({half} {{seq.name = "y"}}) {{
-{widen}
-{body}
-  %z = arith.truncf %y : {wide} to {half}
-  return %z : {half}
-}}"""
-
-
-class RmsNorm(Rows):
-    """rms_norm:RxW; torch.compile of functional.rms_norm on a GPU, functional.rms_norm on a CPU."""
-
-    def formula(self, x):
-        return functional.rms_norm(x, (self.w,), eps=1e-6)
-
-    def text(self):
-        row, one = "affine_map<(r, w) -> (r, w)>", "affine_map<(r, w) -> (r)>"
-        wide, thin = f"tensor<{self.r}x{self.w}xf32>", f"tensor<{self.r}xf32>"
-        return self.spell(["x"], f"""
-  %zero = arith.constant 0.0 : f32
-  %share = arith.constant {1 / self.w:.9e} : f32
-  %least = arith.constant 1.0e-6 : f32
-  %e = tensor.empty() : {thin}
-  %none = linalg.fill ins(%zero : f32) outs(%e : {thin}) -> {thin}
-  %sum = linalg.generic {{indexing_maps = [{row}, {one}], iterator_types = ["parallel", "reduction"]}}
-      ins(%x0 : {wide}) outs(%none : {thin}) {{
-  ^bb0(%a: f32, %s: f32):
-    %aa = arith.mulf %a, %a : f32
-    %t = arith.addf %s, %aa : f32
-    linalg.yield %t : f32
-  }} -> {thin}
-  %o = tensor.empty() : {wide}
-  %y = linalg.generic {{indexing_maps = [{row}, {one}, {row}], iterator_types = ["parallel", "parallel"]}}
-      ins(%x0, %sum : {wide}, {thin}) outs(%o : {wide}) {{
-  ^bb0(%a: f32, %s: f32, %unused: f32):
-    %mean = arith.mulf %s, %share : f32
-    %more = arith.addf %mean, %least : f32
-    %scale = math.rsqrt %more : f32
-    %scaled = arith.mulf %a, %scale : f32
-    linalg.yield %scaled : f32
-  }} -> {wide}""")
-
-
-class Swiglu(Rows):
-    """swiglu:RxW, silu(a) b."""
-
-    count = 2
-
-    def formula(self, a, b):
-        return functional.silu(a) * b
-
-    def text(self):
-        row, wide = "affine_map<(r, w) -> (r, w)>", f"tensor<{self.r}x{self.w}xf32>"
-        return self.spell(["a", "b"], f"""
-  %one = arith.constant 1.0 : f32
-  %o = tensor.empty() : {wide}
-  %y = linalg.generic {{indexing_maps = [{row}, {row}, {row}], iterator_types = ["parallel", "parallel"]}}
-      ins(%x0, %x1 : {wide}, {wide}) outs(%o : {wide}) {{
-  ^bb0(%p: f32, %q: f32, %unused: f32):
-    %minus = arith.negf %p : f32
-    %exp = math.exp %minus : f32
-    %sum = arith.addf %exp, %one : f32
-    %silu = arith.divf %p, %sum : f32
-    %pair = arith.mulf %silu, %q : f32
-    linalg.yield %pair : f32
-  }} -> {wide}""")
-
-
-FAMILIES = {"matmul": Matmul, "attention": Attention, "decode": Decode, "rms_norm": RmsNorm, "swiglu": Swiglu}
+FAMILIES = {"matmul": Matmul, "attention": Attention, "decode": Decode} | row_ops.FAMILIES | mixer_ops.FAMILIES
 
 
 def parse(spelled, folder):
@@ -397,7 +307,7 @@ def run_row(options, library, spelled):
     module = Module(library, options.folder / f"{name}.snt", options.threads)
     with torch.no_grad():
         expected = work.peer()
-        output = torch.empty(expected.shape, dtype=torch.bfloat16)
+        output = torch.empty(expected.shape, dtype=expected.dtype)
         module.call(work.inputs, [output])
         reference = work.reference()
         row = {"work": spelled, "error": relative_error(output, reference), "peer_error": relative_error(expected, reference)}

@@ -72,7 +72,8 @@ def ops_table(result):
         + ("the peer's is under a CUDA graph, on both sides after a pause. "
            if result["gpu"] else "the machine is shared and has slow spells, which the ratio meets on both sides. ")
         + "Peers: `linear`, `scaled_dot_product_attention` (cuDNN on a GPU; flex_attention with a window), `rms_norm` and "
-        "`silu(a) * b` (on a GPU by torch.compile). The ratio is the peer's time over Sennit's, best that of the least times.",
+        "`silu(a) * b` (on a GPU by torch.compile), of mixers and experts the plain forms in `mixer_ops.py`. "
+        "The ratio is the peer's time over Sennit's, best that of the least times.",
         "",
         "| work | Sennit, us | peer, us | ratio | best | Sennit, TFLOP/s | GB/s | error | peer's |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
