@@ -30,12 +30,12 @@ static bool isSerial(seq::LinearAttentionOp op) {
   return op.hasDecayOfComponents() || op.getEraseRead();
 }
 
-/// Tokens in a chunk where nothing else is said.
+/// Tokens in a chunk where nothing else is said. On a CPU's matrix unit as well
+/// 64 were measured 1.05 times as slow, 128 1.3 times.
 static int64_t getChunk(KernelBuilder &kernel, seq::LinearAttentionOp op) {
   int64_t most = op.getChunk()  ? llvm::bit_floor(uint64_t(*op.getChunk()))
                  : isSerial(op) ? 1
-                 : multipliesByUnit(kernel.core, op.getQuery()) ? 64
-                                                                : 32;
+                                : 32;
   return roundUpRows(kernel.rowBound(op.getQuery(), op.getTokenDim()), most);
 }
 
