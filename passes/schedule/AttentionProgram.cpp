@@ -298,52 +298,6 @@ private:
                                        ArrayRef<int64_t>{0, 0}));
   }
 
-  /// A tile of one value a query, or a query head, of the item.
-  Value perRow(Value tile, int64_t dim) {
-    return program.reshape(program.broadcast(tile, {tokens, heads}, {dim}),
-                           {rows});
-  }
-
-  Value compare(arith::CmpIPredicate predicate, Value a, Value b) {
-    return arith::CmpIOp::create(program.builder, program.loc, predicate, a, b);
-  }
-
-  /// Which keys each query sees.
-  Value visible(Value j) {
-    OpBuilder &b = program.builder;
-    SmallVector<int64_t> shape{rows, keys};
-    Value key = program.broadcast(program.iota(j, keys), shape, {1});
-    Value position =
-        tokens == 1 ? program.broadcast(first, shape, {})
-                    : program.broadcast(perRow(program.iota(first, tokens), 0),
-                                        shape, {0});
-    auto type = cast<VectorType>(key.getType());
-    auto shifted = [&](Value tile, int64_t by) -> Value {
-      if (by == 0)
-        return tile;
-      return arith::AddIOp::create(b, program.loc, tile,
-                                   program.splatInt(type, by));
-    };
-    Value seen;
-    auto require = [&](Value condition) {
-      seen = seen
-                 ? Value(arith::AndIOp::create(b, program.loc, seen, condition))
-                 : condition;
-    };
-    if (auto right = op.getWindowRight())
-      require(
-          compare(arith::CmpIPredicate::sle, key, shifted(position, *right)));
-    if (auto left = op.getWindowLeft())
-      require(
-          compare(arith::CmpIPredicate::sge, shifted(key, *left), position));
-    // A causal query with a state sees nothing that does not exist.
-    bool isBounded = op.hasState() && op.getWindowRight() == 0;
-    if (!isBounded || op.getLengths())
-      require(compare(arith::CmpIPredicate::slt, key,
-                      program.broadcast(existing, shape, {})));
-    return seen;
-  }
-
   /// What a score is multiplied by to count in powers of two. Positive.
   double getFactor() {
     double scale = op.getScale().convertToDouble();
@@ -364,16 +318,17 @@ private:
       product = arith::MulFOp::create(
           program.builder, program.loc, product,
           program.splat(type, op.getScale().convertToDouble()));
+    ScorePlace place{sequence, head, token, j, tokens, heads, keys};
     if (!op.getScore().empty()) {
-      ScorePlace place{sequence, head, token, j, tokens, heads, keys};
       FailureOr<Value> scored = emitScore(program, op, product, place);
       if (failed(scored))
         return failure();
       product = *scored;
     }
     // Hidden before the exponential: above the diagonal it could overflow.
-    return arith::SelectOp::create(program.builder, program.loc, visible(j),
-                                   product, program.splat(type, -INFINITY))
+    Value seen = findSeen(program, op, place, rows, first, existing);
+    return arith::SelectOp::create(program.builder, program.loc, seen, product,
+                                   program.splat(type, -INFINITY))
         .getResult();
   }
 
@@ -445,7 +400,8 @@ private:
         ArrayRef<int64_t>{0}, ArrayRef<std::pair<int64_t, Value>>{});
     sinks = arith::MulFOp::create(b, program.loc, sinks,
                                   program.splat(type, M_LOG2E));
-    return perRow(sinks, 1);
+    return program.reshape(program.broadcast(sinks, {tokens, heads}, {1}),
+                           {rows});
   }
 
   /// output / sum, and zero for a row that saw no key. A sink joins the sum: it

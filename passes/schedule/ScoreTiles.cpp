@@ -197,4 +197,44 @@ FailureOr<Value> emitScore(Program &program, seq::AttentionOp op,
   return ScoreTiles(program, op, place).emit(products);
 }
 
+Value findSeen(Program &program, seq::AttentionOp op, const ScorePlace &place,
+               int64_t rows, Value first, Value existing) {
+  OpBuilder &b = program.builder;
+  SmallVector<int64_t> shape{rows, place.keys};
+  Value key =
+      program.broadcast(program.iota(place.key, place.keys), shape, {1});
+  Value position;
+  if (place.tokens == 1) {
+    position = program.broadcast(first, shape, {});
+  } else {
+    Value each = program.broadcast(program.iota(first, place.tokens),
+                                   {place.tokens, place.heads}, {0});
+    position = program.broadcast(program.reshape(each, {rows}), shape, {0});
+  }
+  auto type = cast<VectorType>(key.getType());
+  auto shifted = [&](Value tile, int64_t by) -> Value {
+    if (by == 0)
+      return tile;
+    return arith::AddIOp::create(b, program.loc, tile,
+                                 program.splatInt(type, by));
+  };
+  Value seen;
+  auto require = [&](arith::CmpIPredicate predicate, Value left, Value right) {
+    Value condition =
+        arith::CmpIOp::create(b, program.loc, predicate, left, right);
+    seen = seen ? Value(arith::AndIOp::create(b, program.loc, seen, condition))
+                : condition;
+  };
+  if (auto right = op.getWindowRight())
+    require(arith::CmpIPredicate::sle, key, shifted(position, *right));
+  if (auto left = op.getWindowLeft())
+    require(arith::CmpIPredicate::sge, shifted(key, *left), position);
+  // A causal query with a state sees nothing that does not exist.
+  bool isBounded = op.hasState() && op.getWindowRight() == 0;
+  if (!isBounded || op.getLengths())
+    require(arith::CmpIPredicate::slt, key,
+            program.broadcast(existing, shape, {}));
+  return seen;
+}
+
 } // namespace sennit::schedule

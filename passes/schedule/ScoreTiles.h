@@ -23,6 +23,13 @@ llvm::FailureOr<mlir::Value> emitScore(Program &program, seq::AttentionOp op,
                                        mlir::Value products,
                                        const ScorePlace &place);
 
+/// Which of the place's keys each query sees, in `rows` rows: by windows, where
+/// the first query stands at position `first` of the keys, and none from
+/// `existing` on.
+mlir::Value findSeen(Program &program, seq::AttentionOp op,
+                     const ScorePlace &place, int64_t rows, mlir::Value first,
+                     mlir::Value existing);
+
 } // namespace sennit::schedule
 
 #endif // SENNIT_PASSES_SCHEDULE_SCORETILES_H

@@ -41,21 +41,12 @@ def tensors(size):
         yield "lm_head.weight", (size["vocabulary"], width)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=pathlib.Path, help="the folder to write")
-    parser.add_argument("--preset", choices=PRESETS, default="128m")
-    options = parser.parse_args()
-    size = PRESETS[options.preset]
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "config.json").write_text(json.dumps({
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "torch_dtype": "bfloat16",
-        "hidden_size": size["width"], "intermediate_size": size["inner"], "num_hidden_layers": size["layers"],
-        "num_attention_heads": size["heads"], "num_key_value_heads": size["groups"], "rms_norm_eps": 1e-6,
-        "vocab_size": size["vocabulary"], "max_position_embeddings": 16384, "rope_theta": 500000.0,
-        "tie_word_embeddings": size["tied"]}, indent=2))
+def write_model(folder, config, weights):
+    """Writes config.json and the weights, `weights()` being names and shapes: matrices random, vectors ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config, indent=2))
     header, offset = {}, 0
-    for name, shape in tensors(size):
+    for name, shape in weights():
         end = offset + 2 * torch.Size(shape).numel()
         header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [offset, end]}
         offset = end
@@ -64,17 +55,31 @@ def main():
     # Rotations of one block of numbers: no two matrices are alike, and a gigabyte takes seconds.
     torch.manual_seed(0)
     block = (torch.randn(1 << 22) * 0.02).bfloat16()
-    part = options.out / "model.safetensors.part"
+    part = folder / "model.safetensors.part"
     with part.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        for number, (name, shape) in enumerate(tensors(size)):
+        for number, (name, shape) in enumerate(weights()):
             count = torch.Size(shape).numel()
             values = torch.ones(count, dtype=torch.bfloat16)
-            if len(shape) == 2:
+            if len(shape) >= 2:
                 rotated = block.roll(7919 * number)
                 values = rotated.repeat(-(-count // block.numel()))[:count]
             file.write(ctypes.string_at(values.data_ptr(), 2 * count))
-    part.rename(options.out / "model.safetensors")
+    part.rename(folder / "model.safetensors")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=pathlib.Path, help="the folder to write")
+    parser.add_argument("--preset", choices=PRESETS, default="128m")
+    options = parser.parse_args()
+    size = PRESETS[options.preset]
+    write_model(options.out, {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "torch_dtype": "bfloat16",
+        "hidden_size": size["width"], "intermediate_size": size["inner"], "num_hidden_layers": size["layers"],
+        "num_attention_heads": size["heads"], "num_key_value_heads": size["groups"], "rms_norm_eps": 1e-6,
+        "vocab_size": size["vocabulary"], "max_position_embeddings": 16384, "rope_theta": 500000.0,
+        "tie_word_embeddings": size["tied"]}, lambda: tensors(size))
 
 
 if __name__ == "__main__":

@@ -20,10 +20,16 @@ def flag(flags, name, default=0):
 
 def fastest(forms):
     """The call among `forms` that takes least, each tried once after one to warm up."""
+    def wait():
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
     def seconds(form):
         form()
+        wait()
         start = time.perf_counter()
         form()
+        wait()
         return time.perf_counter() - start
 
     return min(forms, key=seconds)
@@ -66,7 +72,7 @@ class LinearAttention(Mixer):
     def spell(self, rule, more, tensors):
         """`tensors` name shapes of q, k, v and, in f32, of the others."""
         kind = {name: half(*shape) if name in "qkv" else wide(*shape) for name, shape in tensors.items()}
-        arguments = ", ".join(argument(name, each) for name, each in kind.items())
+        arguments = ", ".join(argument(name, each) for name, each in kind.items() if name != "s")
         output = self.output
         names, body = {name: f"%{name}" for name in "qkv"}, ""
         operand = {name: wide(*tensors[name]) if self.widens else kind[name] for name in "qkv"}
@@ -77,6 +83,9 @@ class LinearAttention(Mixer):
         chunk = f", chunk = {self.chunk} : i64" if self.chunk else ""
         return f"""
 func.func @run({arguments}) -> ({half(*output)} {{seq.name = "o"}}) {{
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : {kind["s"]}
+  %s = linalg.fill ins(%zero : f32) outs(%empty : {kind["s"]}) -> {kind["s"]}
 {body}  %y, %after = seq.linear_attention {rule} {names["q"]}, {names["k"]}, {names["v"]} {more} state(%s)
     {{scale = {self.scale:.9f} : f32{chunk}}} : {operand["q"]}, {operand["k"]}, {operand["v"]}, {kind["s"]}
   %o = arith.truncf %y : {wide(*output)} to {half(*output)}
@@ -89,7 +98,7 @@ func.func @run({arguments}) -> ({half(*output)} {{seq.name = "o"}}) {{
 
 def decay_in(total, strict=False):
     """e^(G_i - G_j) below the diagonal, [.., C, C], of decays summed up to each row, [.., C]."""
-    seen = torch.ones(total.shape[-1], total.shape[-1], dtype=torch.bool).tril(-1 if strict else 0)
+    seen = torch.ones(total.shape[-1], total.shape[-1], dtype=torch.bool, device=total.device).tril(-1 if strict else 0)
     return (total[..., :, None] - total[..., None, :]).masked_fill(~seen, -torch.inf).exp()
 
 
@@ -115,10 +124,31 @@ class Mamba2(LinearAttention):
         l, h, p, n = self.l, self.h, self.p, self.n
         step = functional.softplus(torch.randn(l, h) - 3)
         return [torch.randn(l, 1, n).bfloat16(), (torch.randn(l, 1, n) / n**0.5).bfloat16(),
-                (torch.randn(l, h, p) * step[..., None]).bfloat16(), -step * torch.rand(h) * 4, torch.zeros(h, n, p)]
+                (torch.randn(l, h, p) * step[..., None]).bfloat16(), -step * torch.rand(h) * 4]
+
+    def forms(self):
+        if not self.given[0].is_cuda:
+            return super().forms()
+        compiled = torch.compile(self.whole, dynamic=False)
+        return [lambda chunk=chunk: compiled(*self.given, chunk) for chunk in (128, 256) if self.l % chunk == 0]
+
+    @staticmethod
+    def whole(q, k, v, g, chunk):
+        """All chunks at once, the states between them by one product too (Dao and Gu 2024, listing 1)."""
+        cut = lambda x: x.unflatten(0, (-1, chunk))
+        q, k, v, total = cut(q)[:, :, 0], cut(k)[:, :, 0], cut(v), cut(g).permute(2, 0, 1).cumsum(-1)
+        scores = torch.einsum("cin,cjn->cij", q, k)
+        within = torch.einsum("cij,hcij,cjhp->cihp", scores, decay_in(total).to(v.dtype), v)
+        added = torch.einsum("cjn,hcj,cjhp->chnp", k, (total[..., -1:] - total).exp().to(v.dtype), v)
+        ends = total[..., -1].cumsum(-1)
+        passed = (functional.pad(ends, (1, -1))[..., :, None] - ends[..., None, :]).tril(-1).exp().tril(-1)
+        before = torch.einsum("hzc,chnp->zhnp", passed.to(v.dtype), added)
+        across = torch.einsum("cin,chnp,hci->cihp", q, before, total.exp().to(v.dtype))
+        return (within + across).flatten(0, 1)
 
     def chunked(self, chunk):
-        q, k, v, g, state = self.given
+        q, k, v, g = self.given
+        state = torch.zeros(self.h, self.n, self.p)
         cut = lambda x: x.unflatten(0, (-1, chunk)).transpose(1, 2)  # [chunks, heads, C, ..]
         q, k, v, total = cut(q), cut(k), cut(v), cut(g).cumsum(-1)
         within = ((q @ k.transpose(-1, -2)) * decay_in(total)).bfloat16() @ v
@@ -131,7 +161,8 @@ class Mamba2(LinearAttention):
         return (within + across).transpose(1, 2).flatten(0, 1)
 
     def reference(self):
-        q, k, v, g, state = (tensor.float() for tensor in self.given)
+        q, k, v, g = (tensor.float() for tensor in self.given)
+        state = torch.zeros(self.h, self.n, self.p, device=q.device)
         rows = []
         for t in range(self.l):
             state = state * g[t].exp()[:, None, None] + k[t, :, :, None] * v[t, :, None]
@@ -159,10 +190,11 @@ class Delta(LinearAttention):
         l, h, d = self.l, self.h, self.d
         q, k = (functional.normalize(torch.randn(l, h, d), dim=-1).bfloat16() for _ in range(2))
         return [q, k, torch.randn(l, h, d).bfloat16(), -functional.softplus(torch.randn(l, h) - 3),
-                torch.rand(l, h), torch.zeros(h, d, d)]
+                torch.rand(l, h)]
 
     def chunked(self, chunk):
-        q, k, v, g, beta, state = self.given
+        q, k, v, g, beta = self.given
+        state = torch.zeros(self.h, self.d, self.d)
         cut = lambda x: x.unflatten(0, (-1, chunk)).transpose(1, 2)
         q, k, v, total, beta = cut(q), cut(k), cut(v), cut(g).cumsum(-1), cut(beta)[..., None]
         below = (k @ k.transpose(-1, -2)) * decay_in(total, strict=True) * beta
@@ -180,7 +212,8 @@ class Delta(LinearAttention):
         return torch.stack(outputs).transpose(1, 2).flatten(0, 1) * self.scale
 
     def reference(self):
-        q, k, v, g, beta, state = (tensor.float() for tensor in self.given)
+        q, k, v, g, beta = (tensor.float() for tensor in self.given)
+        state = torch.zeros(self.h, self.d, self.d, device=q.device)
         rows = []
         for t in range(self.l):
             state = state * g[t].exp()[:, None, None]
