@@ -224,7 +224,21 @@ void StreamRoles::emitStore(Emission &emission, const Stored &stored) {
                                 ValueRange(), ValueRange());
 }
 
+/// Clones the load behind a fetched tile, once.
+void StreamRoles::load(Emission &emission,
+                       std::pair<Value, Operation *> fetched) {
+  auto [argument, made] = fetched;
+  if (!emission.mapping.contains(argument))
+    emission.mapping.map(
+        argument,
+        emission.builder.clone(*made, emission.mapping)->getResult(0));
+}
+
 void StreamRoles::emit(Emission &emission, Operation *op) {
+  for (auto fetched : emission.loads)
+    if (isa<tile::StoreOp>(op) ||
+        llvm::is_contained(op->getOperands(), fetched.first))
+      load(emission, fetched);
   for (Value operand : op->getOperands())
     for (Group &group : emission.groups)
       if (group.product == operand)
@@ -261,13 +275,16 @@ scf::ForOp StreamRoles::buildSteps(RoleBuilder &builder, IRMapping &mapping,
   own.map(stream.getCarriedArguments(), steps.getRegionIterArgs());
   Block &fetch = stream.getFetch().front();
   cloneNumbers(builder, own, fetch);
-  // Loads that threads do themselves are on their way while they wait.
+  Emission emission(builder, own, use);
+  // What threads load themselves is on its way while they wait; matrices take
+  // many registers until they are read.
   for (auto [argument, tile] : llvm::zip_equal(
            stream.getFetchedArguments(), fetch.getTerminator()->getOperands()))
-    if (!isCopied(argument))
-      own.map(argument,
-              builder.clone(*tile.getDefiningOp(), own)->getResult(0));
-  Emission emission(builder, own, use);
+    if (!isCopied(argument)) {
+      emission.loads.push_back({argument, tile.getDefiningOp()});
+      if (cast<VectorType>(tile.getType()).getRank() < 2)
+        load(emission, emission.loads.back());
+    }
   auto open = builder.create<tile::OpenOp>(inType.getTiles(), SlotAccess::Read,
                                            in, use);
   for (auto [one, tile] : llvm::zip_equal(copied, open.getResults()))

@@ -69,6 +69,8 @@ private:
     /// Operands that the item computed and has put where products read.
     llvm::DenseMap<mlir::Value, mlir::Value> opened;
     llvm::SmallVector<Group> groups;
+    /// Fetched tiles that threads load, and the ops behind them.
+    llvm::SmallVector<std::pair<mlir::Value, mlir::Operation *>> loads;
   };
 
   std::string matchOps();
@@ -81,6 +83,8 @@ private:
   mlir::scf::ForOp buildSteps(RoleBuilder &builder, mlir::IRMapping &mapping,
                               mlir::Value first);
   void emit(Emission &emission, mlir::Operation *op);
+  void load(Emission &emission,
+            std::pair<mlir::Value, mlir::Operation *> fetched);
   void emitProduct(Emission &emission, tile::MmaOp product);
   void emitStore(Emission &emission, const Stored &stored);
   void finish(Emission &emission, const Group &last);
