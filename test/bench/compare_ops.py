@@ -342,7 +342,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="of a round, of either side")
-    parser.add_argument("--out", help="JSON file, replaced at the end")
+    parser.add_argument("--out", help="JSON file, replaced after every work")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     if options.compile:
@@ -353,17 +353,17 @@ def main():
     if not options.gpu:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     library = ctypes.CDLL(os.path.abspath(options.library))
-    rows = []
-    for spelled in options.works:
-        rows.append(run_row(options, library, spelled))
-        print(json.dumps(rows[-1]), flush=True)
     result = {"command": f"compare_ops.py {'--gpu ' if options.gpu else f'--threads {options.threads} '}" + " ".join(options.works),
               "device": torch.cuda.get_device_name() if options.gpu else processor(), "torch": torch.__version__,
-              "threads": options.threads, "rounds": options.rounds, "gpu": options.gpu, "rows": rows}
-    with open(options.out + ".new", "w", encoding="utf-8") as file:
-        json.dump(result, file, indent=1)
-        file.write("\n")
-    os.replace(options.out + ".new", options.out)
+              "threads": options.threads, "rounds": options.rounds, "gpu": options.gpu, "rows": []}
+    for spelled in options.works:
+        result["rows"].append(run_row(options, library, spelled))
+        print(json.dumps(result["rows"][-1]), flush=True)
+        # What is measured stays, whatever the next work does.
+        with open(options.out + ".new", "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=1)
+            file.write("\n")
+        os.replace(options.out + ".new", options.out)
 
 
 if __name__ == "__main__":

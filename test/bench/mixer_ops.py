@@ -129,18 +129,21 @@ class Mamba2(LinearAttention):
     def forms(self):
         if not self.given[0].is_cuda:
             return super().forms()
-        compiled = torch.compile(self.whole, dynamic=False)
-        return [lambda chunk=chunk: compiled(*self.given, chunk) for chunk in (128, 256) if self.l % chunk == 0]
+        compiled = torch.compile(self.multiply_chunks, dynamic=False)
+        return [lambda chunk=chunk: self.whole(compiled, chunk) for chunk in (125, 128, 256) if self.l % chunk == 0]
+
+    def whole(self, multiply, chunk):
+        """All chunks at once, the states between them by one product too (Dao and Gu 2024, listing 1). Inductor has no
+        sums along two dimensions of this length, so they stand before what it compiles."""
+        q, k, v, g = (tensor.unflatten(0, (-1, chunk)) for tensor in self.given)
+        total = g.permute(2, 0, 1).cumsum(-1)
+        return multiply(q[:, :, 0], k[:, :, 0], v, total, total[..., -1].cumsum(-1))
 
     @staticmethod
-    def whole(q, k, v, g, chunk):
-        """All chunks at once, the states between them by one product too (Dao and Gu 2024, listing 1)."""
-        cut = lambda x: x.unflatten(0, (-1, chunk))
-        q, k, v, total = cut(q)[:, :, 0], cut(k)[:, :, 0], cut(v), cut(g).permute(2, 0, 1).cumsum(-1)
+    def multiply_chunks(q, k, v, total, ends):
         scores = torch.einsum("cin,cjn->cij", q, k)
         within = torch.einsum("cij,hcij,cjhp->cihp", scores, decay_in(total).to(v.dtype), v)
         added = torch.einsum("cjn,hcj,cjhp->chnp", k, (total[..., -1:] - total).exp().to(v.dtype), v)
-        ends = total[..., -1].cumsum(-1)
         passed = (functional.pad(ends, (1, -1))[..., :, None] - ends[..., None, :]).tril(-1).exp().tril(-1)
         before = torch.einsum("hzc,chnp->zhnp", passed.to(v.dtype), added)
         across = torch.einsum("cin,chnp,hci->cihp", q, before, total.exp().to(v.dtype))

@@ -20,6 +20,7 @@ COLUMNS = [
     ("steps", "sennit-kernel-tests", "KeepTheFormulaInTheFormOfAStep"),
     ("pieces", "sennit-kernel-tests", "GiveWhatOneCallGives"),
     ("forms", "sennit-forms-tests", "Agree"),
+    ("parts", "sennit-kernel-tests", "KeepTheFormulaInParts"),
 ]
 # Ops without numbers of their own.
 SCAFFOLDS = {"kernel", "yield", "weight", "parameter", "pack"}
@@ -34,9 +35,10 @@ says otherwise, or when an op has no line. Every line is a setting with odd size
   of a token count (`sennit-kernel-tests`);
 - **steps**: so does its machine code in the form of a step, one token after the other;
 - **pieces**: calls of several lengths give what one call gives;
-- **forms**: decomposition, interpreter in f64, prefill, splits and steps agree (`sennit-forms-tests`).
+- **forms**: decomposition, interpreter in f64, prefill, splits and steps agree (`sennit-forms-tests`);
+- **parts**: its programs for a matrix unit beside the threads keep the formula, whether parts share a sequence or not.
 
-`-`: the setting has no such form, being without a state or without tokens.
+`-`: the setting has no such form, being without a state, without tokens, or nothing for such a unit.
 """
 
 

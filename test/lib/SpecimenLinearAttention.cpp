@@ -197,7 +197,7 @@ Specimen sennit::test::makeLinearAttention(Shape shape) {
 }
 
 std::vector<Specimen> sennit::test::makeLinearAttentions() {
-  return {
+  std::vector<Specimen> all{
       makeLinearAttention({"gated", 1, 3, 3, 9, 9, 7, 5}),
       makeLinearAttention({"gated", 1, 1, 1, 5, 5, 16, 8}),
       makeLinearAttention({"gated", 1, 2, 1, 4, 4, 7, 5, 16, Element::BF16}),
@@ -233,6 +233,9 @@ std::vector<Specimen> sennit::test::makeLinearAttentions() {
                 {}),
       makeBatch(makeLinearAttention({"rank_one", 1, 2, 2, 2, 2, 6, 5, 8}), 2,
                 {})};
+  for (Specimen &copied : makeCopiedLinearAttentions())
+    all.push_back(copied);
+  return all;
 }
 
 std::vector<Specimen> sennit::test::makeCopiedLinearAttentions() {

@@ -139,7 +139,6 @@ void StreamRoles::finishAll(Emission &emission) {
 /// What a product reads: a tile that was copied, or one that the item computed
 /// and puts where products read.
 Value StreamRoles::openOperand(Emission &emission, Group &group, Value tile) {
-  RoleBuilder &builder = emission.builder;
   if (isCopied(tile)) {
     group.reads.push_back({in, tile});
     return emission.mapping.lookup(tile);
