@@ -134,9 +134,9 @@ IRMapping ItemWalk::enter(RoleBuilder &builder, Value item) {
 /// Registers of a thread that copies, in steps of 8.
 constexpr int64_t copyRegisters = 24;
 
-int64_t sennit::cuda::getComputeRegisters(int64_t copies) {
+int64_t sennit::cuda::getComputeRegisters(int64_t copies, int64_t blocks) {
   return std::min<int64_t>(
-      (65536 / groupThreads - copyRegisters) / copies / 8 * 8, 240);
+      (65536 / blocks / groupThreads - copyRegisters) / copies / 8 * 8, 240);
 }
 
 tile::RolesOp sennit::cuda::openRoles(RoleBuilder &builder, int64_t registers,

@@ -57,8 +57,9 @@ tile::RolesOp openRoles(RoleBuilder &builder, int64_t registers, int64_t copies,
 /// At the end of a role.
 RoleBuilder enterRole(tile::RolesOp roles, unsigned role);
 
-/// Registers that a thread of `copies` computing roles can have.
-int64_t getComputeRegisters(int64_t copies);
+/// Registers that a thread of `copies` computing roles can have, where `blocks`
+/// share a processor.
+int64_t getComputeRegisters(int64_t copies, int64_t blocks = 1);
 
 /// A memory op's view as the copy engine sees it: dimensions that it walks
 /// last, each as long as the op's bound says.

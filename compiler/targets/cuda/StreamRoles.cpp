@@ -121,16 +121,16 @@ std::string StreamRoles::matchOperand(Value tile, bool mayBeInRegisters) {
   if (isCopied(tile))
     return "";
   auto type = cast<VectorType>(tile.getType());
-  for (const Computed &known : computed)
-    if (known.tile == tile &&
-        (mayBeInRegisters || known.place == tile::Place::Shared))
-      return "";
   if (!mayBeInRegisters && !isStorable(type))
     return "an operand that is computed has no swizzled rows";
-  computed.push_back(
-      {tile,
-       mayBeInRegisters ? tile::Place::Registers : tile::Place::Shared,
-       {}});
+  auto place = mayBeInRegisters ? tile::Place::Registers : tile::Place::Shared;
+  auto known = llvm::find_if(
+      computed, [&](const Computed &one) { return one.tile == tile; });
+  // All products read shared memory, only first operands registers.
+  if (known == computed.end())
+    computed.push_back({tile, place, {}});
+  else if (!mayBeInRegisters)
+    known->place = place;
   return "";
 }
 
@@ -182,7 +182,7 @@ std::string StreamRoles::plan() {
   if (depth < 2)
     return "shared memory holds less than two steps";
   inType = tile::RingType::get(context, depth, tile::Place::Shared, tiles);
-  registers = blocks == 2 ? 232 : getComputeRegisters(1);
+  registers = getComputeRegisters(/*copies=*/1, blocks);
   return "";
 }
 
