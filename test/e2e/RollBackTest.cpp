@@ -117,7 +117,7 @@ TEST_P(RollBack, AnyPrefixIsAsIfTheRestWereNeverSeen) {
       // the same code ran on the same values.
       if (kept == 0 || (kept != kOffered && hasRecurrence()))
         EXPECT_EQ(got, want);
-      EXPECT_LT(distance(got.data(), want.data(), info.vocabulary), 1e-5);
+      EXPECT_LT(distance(got.data(), want.data(), info.vocabulary), 3e-5);
     }
   }
 }
@@ -131,7 +131,7 @@ TEST_P(RollBack, OfferedTokensGetTheLogitsOfSteps) {
     Logits want = decode(plain, tokens[i]);
     EXPECT_LT(
         distance(&rows[i * info.vocabulary], want.data(), info.vocabulary),
-        1e-5);
+        3e-5);
   }
 }
 
