@@ -29,11 +29,10 @@ struct UnitTimes {
 /// operations for two pieces, which are written before they are read. Special
 /// functions go to the unit that has the fewest of them, and become vector
 /// operations without one; so do tasks without a unit of their kind. A product
-/// goes by blocks
-/// of sums, columns outside and rows inside; where a core works in a cache,
-/// each block waits for the unit's latency and its sums pass the cache twice,
-/// for a product that goes on or a reader. False, and a reason, where no unit
-/// can.
+/// goes by blocks of sums, columns outside and rows inside; where a core works
+/// in a cache, each block waits for the unit's latency and its sums pass the
+/// cache twice, for a product that goes on or a reader. False, and a reason,
+/// where no unit can.
 bool timeUnits(const Work &work, const machine::Machine &machine,
                UnitTimes &times, std::string &reason);
 

@@ -68,13 +68,18 @@ def write_model(folder, config, weights):
     part.rename(folder / "model.safetensors")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parse(description, presets):
+    """The folder to write, and the sizes of a preset; the first unless another is asked for."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("out", type=pathlib.Path, help="the folder to write")
-    parser.add_argument("--preset", choices=PRESETS, default="128m")
+    parser.add_argument("--preset", choices=presets, default=next(iter(presets)))
     options = parser.parse_args()
-    size = PRESETS[options.preset]
-    write_model(options.out, {
+    return options.out, presets[options.preset]
+
+
+def main():
+    out, size = parse(__doc__, PRESETS)
+    write_model(out, {
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "torch_dtype": "bfloat16",
         "hidden_size": size["width"], "intermediate_size": size["inner"], "num_hidden_layers": size["layers"],
         "num_attention_heads": size["heads"], "num_key_value_heads": size["groups"], "rms_norm_eps": 1e-6,

@@ -9,10 +9,7 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 Needs torch alone, and writes the same bytes wherever it runs.
 """
 
-import argparse
-import pathlib
-
-from make_llama import write_model
+from make_llama import parse, write_model
 
 PRESETS = {"130m": dict(layers=24, width=768), "1.3b": dict(layers=48, width=2048)}
 VOCABULARY, STATE, HEAD, TAPS = 50288, 128, 64, 4
@@ -34,12 +31,8 @@ def tensors(size):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=pathlib.Path, help="the folder to write")
-    parser.add_argument("--preset", choices=PRESETS, default="130m")
-    options = parser.parse_args()
-    size = PRESETS[options.preset]
-    write_model(options.out, {
+    out, size = parse(__doc__, PRESETS)
+    write_model(out, {
         "architectures": ["Mamba2ForCausalLM"], "model_type": "mamba2", "torch_dtype": "bfloat16", "hidden_act": "silu",
         "hidden_size": size["width"], "num_hidden_layers": size["layers"], "state_size": STATE, "expand": 2,
         "head_dim": HEAD, "num_heads": 2 * size["width"] // HEAD, "n_groups": 1, "conv_kernel": TAPS, "chunk_size": 256,

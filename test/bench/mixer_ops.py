@@ -13,6 +13,8 @@ import time
 import torch
 import torch.nn.functional as functional
 
+from row_ops import SILU_PAIR
+
 
 def flag(flags, name, default=0):
     return next((int(each.split("=")[1]) for each in flags if each.startswith(name + "=")), default)
@@ -340,11 +342,7 @@ func.func @run({argument("x", half(t, d))}, {argument("e", chosen)}, {argument("
   %h = linalg.generic {{indexing_maps = [#rows, #rows, #rows], iterator_types = ["parallel", "parallel"]}}
       ins(%a, %b : {wide(pairs, f)}, {wide(pairs, f)}) outs(%none : {half(pairs, f)}) {{
   ^bb0(%p: f32, %q: f32, %unused: bf16):
-    %minus = arith.negf %p : f32
-    %exp = math.exp %minus : f32
-    %sum = arith.addf %exp, %one : f32
-    %silu = arith.divf %p, %sum : f32
-    %pair = arith.mulf %silu, %q : f32
+{SILU_PAIR}
     %r = arith.truncf %pair : f32 to bf16
     linalg.yield %r : bf16
   }} -> {half(pairs, f)}

@@ -6,6 +6,13 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 import torch
 import torch.nn.functional as functional
 
+# %pair = silu(%p) %q, where %one is 1.
+SILU_PAIR = """    %minus = arith.negf %p : f32
+    %exp = math.exp %minus : f32
+    %sum = arith.addf %exp, %one : f32
+    %silu = arith.divf %p, %sum : f32
+    %pair = arith.mulf %silu, %q : f32"""
+
 
 class Rows:
     """Elementwise work on rows of bf16, R by W."""
@@ -95,11 +102,7 @@ class Swiglu(Rows):
   %y = linalg.generic {{indexing_maps = [{row}, {row}, {row}], iterator_types = ["parallel", "parallel"]}}
       ins(%x0, %x1 : {wide}, {wide}) outs(%o : {wide}) {{
   ^bb0(%p: f32, %q: f32, %unused: f32):
-    %minus = arith.negf %p : f32
-    %exp = math.exp %minus : f32
-    %sum = arith.addf %exp, %one : f32
-    %silu = arith.divf %p, %sum : f32
-    %pair = arith.mulf %silu, %q : f32
+{SILU_PAIR}
     linalg.yield %pair : f32
   }} -> {wide}""")
 

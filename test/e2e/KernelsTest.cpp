@@ -176,7 +176,7 @@ TEST_P(CopiedKernels, KeepTheFormulaInParts) {
                                          "cpu:" + std::get<1>(GetParam()),
                                          /*asyncRows=*/8);
     ASSERT_TRUE(bool(program)) << llvm::toString(program.takeError());
-    for (int64_t tokens : {1, 3, 64, 127, 200, 333}) {
+    for (int64_t tokens : {0, 1, 3, 64, 127, 200, 333}) {
       if (tokens > most || (specimen().hasStaticTokens && tokens != most))
         continue;
       SCOPED_TRACE(testing::Message() << tokens << " of " << most);

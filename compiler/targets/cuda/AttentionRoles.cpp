@@ -11,12 +11,11 @@ std::optional<AttentionRoles> AttentionRoles::match(tile::GridOp grid,
                                                     std::string &reason) {
   AttentionRoles roles;
   roles.grid = grid;
-  auto streams = grid.getBody().getOps<tile::StreamOp>();
-  if (!llvm::hasSingleElement(streams)) {
+  roles.stream = getOnlyStream(grid);
+  if (!roles.stream) {
     reason = "an item has other than one stream";
     return std::nullopt;
   }
-  roles.stream = *streams.begin();
   reason = roles.matchProducts();
   if (reason.empty())
     reason = roles.matchFixed();

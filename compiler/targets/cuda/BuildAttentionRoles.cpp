@@ -36,20 +36,6 @@ void AttentionRoles::build() {
   grid.erase();
 }
 
-static Value openToRead(RoleBuilder &builder, Value ring, Value use) {
-  auto type = cast<tile::RingType>(ring.getType());
-  return builder
-      .create<tile::OpenOp>(type.getTiles(), SlotAccess::Read, ring, use)
-      .getResult(0);
-}
-
-static Value openToWrite(RoleBuilder &builder, Value ring, Value use) {
-  auto type = cast<tile::RingType>(ring.getType());
-  Type slot = tile::SlotType::get(builder.getContext(), type.getTiles());
-  return builder.create<tile::OpenOp>(slot, SlotAccess::Write, ring, use)
-      .getResult(0);
-}
-
 static void close(RoleBuilder &builder, SlotAccess access, Value ring,
                   Value use, ValueRange after = {}, ValueRange tiles = {}) {
   builder.create<tile::CloseOp>(access, ring, use, after, tiles);
@@ -62,13 +48,6 @@ static Value countSteps(RoleBuilder &builder, IRMapping &mapping,
       count(builder, mapping.lookupOrDefault(stream.getLower()),
             mapping.lookupOrDefault(stream.getUpper()), stream.getStep());
   return builder.create<arith::MaxSIOp>(steps, index(builder, 1));
-}
-
-/// The stream's position in a step.
-static Value locate(RoleBuilder &builder, IRMapping &mapping,
-                    tile::StreamOp stream, Value step) {
-  return add(builder, mapping.lookupOrDefault(stream.getLower()),
-             multiply(builder, step, index(builder, stream.getStep())));
 }
 
 //===----------------------------------------------------------------------===//
@@ -101,7 +80,7 @@ void AttentionRoles::buildCopies(RoleBuilder builder, ItemWalk &walk) {
   builder.setInsertionPoint(steps.getBody()->getTerminator());
   Value step = steps.getInductionVar(), use = add(builder, first, step);
   mapping.map(stream.getFetchInductionVar(),
-              locate(builder, mapping, stream, step));
+              locateStep(builder, mapping, stream, step));
   for (Operation &op : stream.getFetch().front().without_terminator())
     if (!isa<tile::LoadOp>(op))
       builder.clone(op, mapping);
@@ -189,7 +168,7 @@ AttentionRoles::Step AttentionRoles::buildFirst(RoleBuilder &builder,
   close(builder, SlotAccess::Read, in[0], use, start.getToken());
   mapping.map(stream.getCarriedArguments(), stream.getInits());
   mapping.map(stream.getCompute().getArgument(0),
-              locate(builder, mapping, stream, index(builder, 0)));
+              locateStep(builder, mapping, stream, index(builder, 0)));
   mapping.map(scores.getResult(), finish.getResult(0));
   cloneArithmetic(builder, mapping, /*waitsForSum=*/false);
   cloneArithmetic(builder, mapping, /*waitsForSum=*/true);
@@ -210,7 +189,7 @@ AttentionRoles::Step AttentionRoles::buildNext(RoleBuilder &builder,
   close(builder, SlotAccess::Read, in[0], use, start.getToken());
   mapping.map(stream.getCarriedArguments(), carried);
   mapping.map(stream.getCompute().getArgument(0),
-              locate(builder, mapping, stream, step));
+              locateStep(builder, mapping, stream, step));
   mapping.map(scores.getResult(), finish.getResult(0));
   cloneArithmetic(builder, mapping, /*waitsForSum=*/false, mask);
   // The weights go into registers that the sum's products read.

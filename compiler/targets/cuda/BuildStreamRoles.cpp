@@ -57,12 +57,6 @@ static Value countSteps(RoleBuilder &builder, IRMapping &mapping,
   return count(builder, lower, upper, stream.getStep());
 }
 
-static Value locate(RoleBuilder &builder, IRMapping &mapping,
-                    tile::StreamOp stream, Value step) {
-  return add(builder, mapping.lookupOrDefault(stream.getLower()),
-             multiply(builder, step, index(builder, stream.getStep())));
-}
-
 //===----------------------------------------------------------------------===//
 // The role that copies
 //===----------------------------------------------------------------------===//
@@ -78,12 +72,9 @@ void StreamRoles::buildCopies(RoleBuilder builder, ItemWalk &walk) {
   builder.setInsertionPoint(steps.getBody()->getTerminator());
   Value step = steps.getInductionVar(), use = add(builder, first, step);
   mapping.map(stream.getFetchInductionVar(),
-              locate(builder, mapping, stream, step));
+              locateStep(builder, mapping, stream, step));
   cloneNumbers(builder, mapping, stream.getFetch().front());
-  Type slotType = tile::SlotType::get(builder.getContext(), inType.getTiles());
-  Value slot =
-      builder.create<tile::OpenOp>(slotType, SlotAccess::Write, in, use)
-          .getResult(0);
+  Value slot = openToWrite(builder, in, use);
   for (auto [part, one] : llvm::enumerate(copied)) {
     SmallVector<Value> indices =
         llvm::map_to_vector(one.load.getIndices(), [&](Value position) {
@@ -156,18 +147,11 @@ Value StreamRoles::openOperand(Emission &emission, Group &group, Value tile) {
 /// Puts a computed operand where products read it.
 void StreamRoles::fill(Emission &emission, const Computed &one) {
   RoleBuilder &builder = emission.builder;
-  auto type = cast<tile::RingType>(one.ring.getType());
-  builder.create<tile::OpenOp>(
-      tile::SlotType::get(builder.getContext(), type.getTiles()),
-      SlotAccess::Write, one.ring, emission.use);
+  openToWrite(builder, one.ring, emission.use);
   builder.create<tile::CloseOp>(SlotAccess::Write, one.ring, emission.use,
                                 ValueRange(),
                                 emission.mapping.lookupOrDefault(one.tile));
-  emission.opened[one.tile] =
-      builder
-          .create<tile::OpenOp>(type.getTiles(), SlotAccess::Read, one.ring,
-                                emission.use)
-          .getResult(0);
+  emission.opened[one.tile] = openToRead(builder, one.ring, emission.use);
 }
 
 void StreamRoles::emitProduct(Emission &emission, tile::MmaOp product) {
@@ -202,16 +186,11 @@ void StreamRoles::emitStore(Emission &emission, const Stored &stored) {
   RoleBuilder &builder = emission.builder;
   tile::StoreOp store = stored.store;
   auto type = cast<VectorType>(store.getValue().getType());
-  builder.create<tile::OpenOp>(
-      tile::SlotType::get(builder.getContext(), {Type(type)}),
-      SlotAccess::Write, stored.ring, emission.use);
+  openToWrite(builder, stored.ring, emission.use);
   builder.create<tile::CloseOp>(
       SlotAccess::Write, stored.ring, emission.use, ValueRange(),
       emission.mapping.lookupOrDefault(store.getValue()));
-  Value tile = builder
-                   .create<tile::OpenOp>(type, SlotAccess::Read, stored.ring,
-                                         emission.use)
-                   .getResult(0);
+  Value tile = openToRead(builder, stored.ring, emission.use);
   SmallVector<Value> indices =
       llvm::map_to_vector(store.getIndices(), [&](Value position) {
         return emission.mapping.lookupOrDefault(position);
@@ -268,7 +247,7 @@ scf::ForOp StreamRoles::buildSteps(RoleBuilder &builder, IRMapping &mapping,
   builder.setInsertionPointToStart(steps.getBody());
   Value step = steps.getInductionVar(), use = add(builder, first, step);
   IRMapping own = mapping;
-  Value position = locate(builder, own, stream, step);
+  Value position = locateStep(builder, own, stream, step);
   own.map(stream.getFetchInductionVar(), position);
   own.map(stream.getCompute().getArgument(0), position);
   own.map(stream.getCarriedArguments(), steps.getRegionIterArgs());

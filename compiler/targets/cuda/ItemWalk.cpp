@@ -30,6 +30,31 @@ Value sennit::cuda::count(RoleBuilder &builder, Value lower, Value upper,
   return builder.create<arith::CeilDivUIOp>(length, index(builder, step));
 }
 
+tile::StreamOp sennit::cuda::getOnlyStream(tile::GridOp grid) {
+  auto streams = grid.getBody().getOps<tile::StreamOp>();
+  return llvm::hasSingleElement(streams) ? *streams.begin() : tile::StreamOp();
+}
+
+Value sennit::cuda::locateStep(RoleBuilder &builder, const IRMapping &mapping,
+                               tile::StreamOp stream, Value step) {
+  return add(builder, mapping.lookupOrDefault(stream.getLower()),
+             multiply(builder, step, index(builder, stream.getStep())));
+}
+
+Value sennit::cuda::openToRead(RoleBuilder &builder, Value ring, Value use) {
+  auto type = cast<tile::RingType>(ring.getType());
+  return builder
+      .create<tile::OpenOp>(type.getTiles(), tile::SlotAccess::Read, ring, use)
+      .getResult(0);
+}
+
+Value sennit::cuda::openToWrite(RoleBuilder &builder, Value ring, Value use) {
+  auto type = cast<tile::RingType>(ring.getType());
+  Type slot = tile::SlotType::get(builder.getContext(), type.getTiles());
+  return builder.create<tile::OpenOp>(slot, tile::SlotAccess::Write, ring, use)
+      .getResult(0);
+}
+
 //===----------------------------------------------------------------------===//
 // The walk
 //===----------------------------------------------------------------------===//

@@ -22,6 +22,16 @@ mlir::Value multiply(RoleBuilder &builder, mlir::Value a, mlir::Value b);
 mlir::Value count(RoleBuilder &builder, mlir::Value lower, mlir::Value upper,
                   int64_t step);
 
+/// The one stream of an item; null where there are none or several.
+tile::StreamOp getOnlyStream(tile::GridOp grid);
+/// The stream's position in a step of the item that `mapping` knows.
+mlir::Value locateStep(RoleBuilder &builder, const mlir::IRMapping &mapping,
+                       tile::StreamOp stream, mlir::Value step);
+/// Opens a slot of a ring of one tile, to read that or to write it.
+mlir::Value openToRead(RoleBuilder &builder, mlir::Value ring, mlir::Value use);
+mlir::Value openToWrite(RoleBuilder &builder, mlir::Value ring,
+                        mlir::Value use);
+
 /// The persistent walk of blocks over the items of a grid.
 class ItemWalk {
 public:

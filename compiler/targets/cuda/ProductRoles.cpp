@@ -21,13 +21,12 @@ std::optional<ProductRoles> ProductRoles::match(tile::GridOp grid,
                                                 std::string &reason) {
   ProductRoles roles;
   roles.grid = grid;
-  auto streams = grid.getBody().getOps<tile::StreamOp>();
+  roles.stream = getOnlyStream(grid);
   auto stores = grid.getBody().getOps<tile::StoreOp>();
-  if (!llvm::hasSingleElement(streams) || !llvm::hasSingleElement(stores)) {
+  if (!roles.stream || !llvm::hasSingleElement(stores)) {
     reason = "an item has other than one stream and one store";
     return std::nullopt;
   }
-  roles.stream = *streams.begin();
   roles.store = *stores.begin();
   reason = roles.matchStream();
   if (reason.empty())

@@ -13,12 +13,11 @@ std::optional<StreamRoles> StreamRoles::match(tile::GridOp grid,
                                               std::string &reason) {
   StreamRoles roles;
   roles.grid = grid;
-  auto streams = grid.getBody().getOps<tile::StreamOp>();
-  if (!llvm::hasSingleElement(streams)) {
+  roles.stream = getOnlyStream(grid);
+  if (!roles.stream) {
     reason = "an item has other than one stream";
     return std::nullopt;
   }
-  roles.stream = *streams.begin();
   reason = dropUnitDims(grid);
   if (reason.empty())
     reason = roles.matchOps();
@@ -97,6 +96,14 @@ bool StreamRoles::isCopied(Value tile) const {
                       [&](const Copied &one) { return one.tile == tile; });
 }
 
+static bool isStoredTo(tile::GridOp grid, Value view) {
+  WalkResult walk = grid->walk([&](tile::StoreOp store) {
+    return store.getView() == view ? WalkResult::interrupt()
+                                   : WalkResult::advance();
+  });
+  return walk.wasInterrupted();
+}
+
 /// Tiles that the copy engine can bring; threads load the others. The reason
 /// where there are none.
 std::string StreamRoles::matchCopies() {
@@ -107,6 +114,9 @@ std::string StreamRoles::matchCopies() {
     auto load = tile.getDefiningOp<tile::LoadOp>();
     if (!load || load.getPad())
       continue;
+    // What is stored in one step may be read in the next, and copies run ahead.
+    if (isStoredTo(grid, load.getView()))
+      return "the stream reads a view that the item stores to";
     Copied one{load, {}, argument, {}};
     reason = isStorable(load.getType()) ? one.view.match(load)
                                         : "a tile has no swizzled rows";

@@ -117,6 +117,35 @@ func.func @wide_operands(%x: memref<?x64xf32>, %y: memref<?x64xf32>, %n: index) 
 
 // -----
 
+!t = vector<64x64xbf16>
+!f = vector<64x64xf32>
+
+// What one step stores the next may read: copies would run ahead of it.
+// REMARK: as a stream: the stream reads a view that the item stores to
+// CHECK-LABEL: @in_place
+// CHECK: tile.grid
+func.func @in_place(%x: memref<512x64xbf16>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c512 = arith.constant 512 : index
+  %one = arith.constant dense<1.0> : !f
+  tile.grid (%i) = (%c0) to (%c1) step [1] dims ["m"] {
+    %sum = tile.stream "k" %d = %c0 to %c512 step 64 carry(%one : !f) fetch {
+      %a = tile.load %x[%d, %c0] : memref<512x64xbf16> -> !t
+      tile.yield %a : !t
+    } do {
+    ^bb0(%d: index, %a: !t, %s: !f):
+      %p = tile.mma nt %a, %a acc %s : !t, !t acc !f -> !f
+      %h = arith.truncf %p : !f to !t
+      tile.store %h, %x[%d, %c0] : !t, memref<512x64xbf16>
+      tile.yield %p : !f
+    }
+  }
+  return
+}
+
+// -----
+
 !t = vector<96x64xbf16>
 !f = vector<96x64xf32>
 
