@@ -302,8 +302,8 @@ static Value expandLog2(const Floats &f, Value x) {
   return f.mul(expandLog(f, x), f.number(1.44269504f));
 }
 
-/// `compute` of `x`, of a long vector part by part: what a polynomial has on the
-/// way is as wide as a part, not as the vector.
+/// `compute` of `x`, of a long vector part by part: what a polynomial has on
+/// the way is as wide as a part, not as the vector.
 static Value inParts(OpBuilder &builder, Location loc, Value x, int64_t lanes,
                      function_ref<Value(Value)> compute) {
   auto type = dyn_cast<VectorType>(x.getType());
@@ -315,9 +315,9 @@ static Value inParts(OpBuilder &builder, Location loc, Value x, int64_t lanes,
     Value part = vector::ExtractStridedSliceOp::create(
         builder, loc, x, ArrayRef<int64_t>{at}, ArrayRef<int64_t>{lanes},
         ArrayRef<int64_t>{1});
-    whole = vector::InsertStridedSliceOp::create(
-        builder, loc, compute(part), whole, ArrayRef<int64_t>{at},
-        ArrayRef<int64_t>{1});
+    whole = vector::InsertStridedSliceOp::create(builder, loc, compute(part),
+                                                 whole, ArrayRef<int64_t>{at},
+                                                 ArrayRef<int64_t>{1});
   }
   return whole;
 }
@@ -339,9 +339,8 @@ struct Expand : OpRewritePattern<OpTy> {
     if (isApproximate && approximates)
       return rewriter.notifyMatchFailure(op, "an instruction approximates it");
     auto expandPart = [&](Value x) {
-      return expand({rewriter, op.getLoc(), x.getType(), hasScale,
-                     isApproximate},
-                    x);
+      return expand(
+          {rewriter, op.getLoc(), x.getType(), hasScale, isApproximate}, x);
     };
     rewriter.replaceOp(
         op, inParts(rewriter, op.getLoc(), op.getOperand(), lanes, expandPart));
@@ -397,8 +396,8 @@ struct ExpandMath : sennit::impl::ExpandMathBase<ExpandMath> {
         Expand<math::ExpM1Op, expandExpm1>, Expand<math::LogOp, expandLog>,
         Expand<math::Log2Op, expandLog2>, Expand<math::Log1pOp, expandLog1p>,
         Expand<math::TanhOp, expandTanh>, Expand<math::ErfOp, expandErf>,
-        Expand<math::RsqrtOp, expandRsqrt>>(&getContext(), scales,
-                                            approximates, lanes);
+        Expand<math::RsqrtOp, expandRsqrt>>(&getContext(), scales, approximates,
+                                            lanes);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

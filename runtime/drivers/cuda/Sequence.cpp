@@ -64,16 +64,32 @@ Status Sequence::launchSite(Site &site, const Kernel &kernel,
   return isSame ? Status() : kernel.setNode(executable, site.node, site.values);
 }
 
-Status Sequence::finish() {
+Status Sequence::launchGraph(uint64_t *out_nanoseconds) {
+  const Device &device = accelerator->cudaDevice();
+  const char *first = sites[0].values.kernel->name();
+  Stopwatch watch;
+  if (out_nanoseconds) {
+    SENNIT_RETURN_IF_ERROR(watch.create(device));
+    SENNIT_RETURN_IF_ERROR(watch.start());
+  }
+  SENNIT_RETURN_IF_ERROR(device.driver().check(
+      device.driver().launchGraph(executable, device.stream()),
+      "launch of the graph from kernel", first));
+  if (!out_nanoseconds)
+    return {};
+  float milliseconds = 0;
+  SENNIT_RETURN_IF_ERROR(watch.stop(first, milliseconds));
+  *out_nanoseconds = static_cast<uint64_t>(double(milliseconds) * 1e6);
+  return {};
+}
+
+Status Sequence::finish(uint64_t *out_nanoseconds) {
   if (count != lastCount)
     isRepeated = false;
   if (!isRepeated) {
     SENNIT_RETURN_IF_ERROR(leaveGraph(count));
   } else if (executable) {
-    const Device &device = accelerator->cudaDevice();
-    SENNIT_RETURN_IF_ERROR(device.driver().check(
-        device.driver().launchGraph(executable, device.stream()),
-        "launch of the graph from kernel", sites[0].values.kernel->name()));
+    SENNIT_RETURN_IF_ERROR(launchGraph(out_nanoseconds));
   } else if (!isRefused) {
     isRefused = !buildGraph();
   }
