@@ -140,7 +140,7 @@ TEST_F(CudaModule, MeasuresACallWhereItIsOneGraph) {
   sennit_context_profile_enable(context, SENNIT_PROFILE_CALLS);
   sennit_kernel_profile profile;
   for (uint64_t counted : {0, 0, 1, 2}) {
-    decode();
+    EXPECT_EQ(select(decode(), "hold").size(), counted != 0);
     ASSERT_EQ(sennit_context_profile_get(context, 4, &profile, &error),
               SENNIT_STATUS_OK);
     EXPECT_STREQ(profile.name, "call");
