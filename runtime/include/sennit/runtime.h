@@ -331,7 +331,8 @@ SENNIT_API sennit_status sennit_context_accept(sennit_context *context,
 
 /* What is counted. Kernels: each by itself, so that a device waits after it.
  * Calls: all kernels of a call together, as they run without a profile; a
- * device counts calls from the second repetition on, when it has their graph. */
+ * device counts calls from the second repetition on, when it has their graph.
+ */
 typedef enum sennit_profile {
   SENNIT_PROFILE_NOTHING = 0,
   SENNIT_PROFILE_KERNELS = 1,
