@@ -44,34 +44,59 @@ struct WeightRange {
   int64_t file, offset, bytes;
 };
 
-class ArtifactWriter {
+/// The members of an artifact, each once, and what is known of weight files,
+/// which programs share.
+class Container {
 public:
-  ArtifactWriter(ModuleOp module, const Code &code,
-                 const TargetMachineInfo &machine,
-                 const ArtifactOptions &options)
-      : module(module), code(code), machine(machine), options(options) {}
+  explicit Container(const ArtifactOptions &options) : options(options) {}
 
+  /// How a manifest names a weight file.
+  llvm::Expected<json::Object> describeFile(StringRef path);
+  void add(StringRef name, StringRef content) { zip.add(name, content); }
   llvm::Error write(int64_t &bytes) {
-    collectTables();
-    if (auto error = collectParameters())
-      return error;
-    std::string manifest;
-    llvm::raw_string_ostream(manifest)
-        << llvm::formatv("{0:2}", json::Value(describe()));
-    ZipWriter zip;
-    zip.add("manifest.json", manifest);
-    for (const CodeSection &section : code.sections)
-      zip.add(section.name,
-              StringRef(section.bytes.data(), section.bytes.size()));
-    for (auto &[name, content] : embedded)
-      zip.add(name, content);
     bytes = zip.size();
     return zip.write(options.path);
   }
 
 private:
+  std::string relativePath(StringRef path);
+
+  const ArtifactOptions &options;
+  ZipWriter zip;
+  /// By path; embedded ones have become members.
+  llvm::StringMap<json::Object> files;
+};
+
+/// Adds a program whose members' names begin with `folder`.
+class ProgramWriter {
+public:
+  ProgramWriter(const Program &program, StringRef folder, Container &container)
+      : module(program.module), code(program.code), machine(program.machine),
+        folder(folder), container(container) {}
+
+  llvm::Error write() {
+    std::string tables = collectTables();
+    if (auto error = collectParameters())
+      return error;
+    container.add(manifestName(folder),
+                  llvm::formatv("{0:2}", json::Value(describe())).str());
+    for (const CodeSection &section : code.sections)
+      container.add(folder + section.name,
+                    StringRef(section.bytes.data(), section.bytes.size()));
+    if (!tables.empty())
+      container.add(folder + tablesName, tables);
+    return llvm::Error::success();
+  }
+
+  static std::string manifestName(const Twine &folder) {
+    return (folder + "manifest.json").str();
+  }
+
+private:
+  static constexpr const char *tablesName = "weights/tables.bin";
+
   /// Tables that the compiler computed travel in one member.
-  void collectTables() {
+  std::string collectTables() {
     std::string data;
     for (auto table : module.getOps<rt::DataOp>()) {
       auto value = cast<DenseElementsAttr>(table.getValue());
@@ -82,15 +107,11 @@ private:
       data.append(raw.begin(), raw.end());
     }
     if (!data.empty())
-      addFile("weights/tables.bin", std::move(data));
-  }
-
-  void addFile(std::string name, std::string content) {
-    files.push_back(json::Object{{"path", name},
-                                 {"bytes", int64_t(content.size())},
-                                 {"sha256", hashOf(content)},
-                                 {"embedded", true}});
-    embedded.push_back({std::move(name), std::move(content)});
+      files.push_back(json::Object{{"path", folder + tablesName},
+                                   {"bytes", int64_t(data.size())},
+                                   {"sha256", hashOf(data)},
+                                   {"embedded", true}});
+    return data;
   }
 
   llvm::Error collectParameters() {
@@ -98,9 +119,12 @@ private:
     for (auto parameter : module.getOps<seq::ParameterOp>()) {
       auto [number, isNew] =
           numbers.try_emplace(parameter.getFile(), files.size());
-      if (isNew)
-        if (auto error = addWeightFile(parameter.getFile()))
-          return error;
+      if (isNew) {
+        auto file = container.describeFile(parameter.getFile());
+        if (!file)
+          return file.takeError();
+        files.push_back(std::move(*file));
+      }
       auto type = cast<RankedTensorType>(parameter.getType());
       ranges[parameter.getSymName()] = {
           number->second, int64_t(parameter.getOffset()),
@@ -109,54 +133,12 @@ private:
     return llvm::Error::success();
   }
 
-  llvm::Error addWeightFile(StringRef path) {
-    auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
-    if (!file)
-      return llvm::createStringError("`" + path +
-                                     "`: " + file.getError().message());
-    StringRef content = (*file)->getBuffer();
-    if (options.embedWeights) {
-      addFile(("weights/" + llvm::sys::path::filename(path)).str(),
-              content.str());
-      return llvm::Error::success();
-    }
-    files.push_back(json::Object{{"path", relativePath(path)},
-                                 {"bytes", int64_t(content.size())},
-                                 {"sha256", hashOf(content)}});
-    return llvm::Error::success();
-  }
-
-  /// The path from the artifact's directory to a weight file.
-  std::string relativePath(StringRef path) {
-    SmallString<256> from(options.path), to(path);
-    llvm::sys::path::remove_filename(from);
-    if (from.empty())
-      from = ".";
-    SmallString<256> realFrom, realTo;
-    if (llvm::sys::fs::real_path(from, realFrom) ||
-        llvm::sys::fs::real_path(to, realTo))
-      return path.str();
-    auto a = llvm::sys::path::begin(realFrom),
-         aEnd = llvm::sys::path::end(realFrom);
-    auto b = llvm::sys::path::begin(realTo),
-         bEnd = llvm::sys::path::end(realTo);
-    while (a != aEnd && b != bEnd && *a == *b)
-      ++a, ++b;
-    SmallString<256> result;
-    for (; a != aEnd; ++a)
-      llvm::sys::path::append(result, "..");
-    for (; b != bEnd; ++b)
-      llvm::sys::path::append(result, *b);
-    return result.str().str();
-  }
-
   json::Object describe() {
     json::Array features(machine.features), sections, kernels(code.kernels),
         entries;
     for (const CodeSection &section : code.sections)
       sections.push_back(json::Object{
-          {"name", section.name},
+          {"name", folder + section.name},
           {"bytes", int64_t(section.bytes.size())},
           {"sha256",
            hashOf(StringRef(section.bytes.data(), section.bytes.size()))}});
@@ -271,24 +253,90 @@ private:
   ModuleOp module;
   const Code &code;
   const TargetMachineInfo &machine;
-  const ArtifactOptions &options;
+  std::string folder;
+  Container &container;
   json::Array files;
-  std::vector<std::pair<std::string, std::string>> embedded;
   llvm::StringMap<WeightRange> ranges;
 };
 } // namespace
 
-llvm::Error writeArtifact(ModuleOp module, const Code &code,
-                          const TargetMachineInfo &machine,
+llvm::Expected<json::Object> Container::describeFile(StringRef path) {
+  auto [known, isNew] = files.try_emplace(path);
+  if (!isNew)
+    return known->second;
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                          /*RequiresNullTerminator=*/false);
+  if (!file)
+    return llvm::createStringError("`" + path +
+                                   "`: " + file.getError().message());
+  StringRef content = (*file)->getBuffer();
+  json::Object described{{"path", relativePath(path)},
+                         {"bytes", int64_t(content.size())},
+                         {"sha256", hashOf(content)}};
+  if (options.embedWeights) {
+    std::string name = ("weights/" + llvm::sys::path::filename(path)).str();
+    zip.add(name, content);
+    described["path"] = name;
+    described["embedded"] = true;
+  }
+  return known->second = std::move(described);
+}
+
+/// The path from the artifact's directory to a weight file.
+std::string Container::relativePath(StringRef path) {
+  SmallString<256> from(options.path), to(path);
+  llvm::sys::path::remove_filename(from);
+  if (from.empty())
+    from = ".";
+  SmallString<256> realFrom, realTo;
+  if (llvm::sys::fs::real_path(from, realFrom) ||
+      llvm::sys::fs::real_path(to, realTo))
+    return path.str();
+  auto a = llvm::sys::path::begin(realFrom),
+       aEnd = llvm::sys::path::end(realFrom);
+  auto b = llvm::sys::path::begin(realTo), bEnd = llvm::sys::path::end(realTo);
+  while (a != aEnd && b != bEnd && *a == *b)
+    ++a, ++b;
+  SmallString<256> result;
+  for (; a != aEnd; ++a)
+    llvm::sys::path::append(result, "..");
+  for (; b != bEnd; ++b)
+    llvm::sys::path::append(result, *b);
+  return result.str().str();
+}
+
+llvm::Error writeArtifact(ArrayRef<Program> programs,
                           const ArtifactOptions &options, int64_t &bytes) {
-  bool isCallable = llvm::any_of(code.entries, [](const EntryInfo &entry) {
-    return entry.name != "initialize";
-  });
-  if (!module->hasAttr("rt.memory") || !isCallable)
-    return llvm::createStringError(
-        "the module has no public function, so there "
-        "is nothing that an artifact could run");
-  return ArtifactWriter(module, code, machine, options).write(bytes);
+  Container container(options);
+  // A container of one program has no folders.
+  bool isOne = programs.size() == 1;
+  auto folderOf = [&](size_t i) {
+    return isOne ? std::string() : std::to_string(i) + "/";
+  };
+  if (!isOne) {
+    json::Array manifests;
+    for (size_t i = 0; i != programs.size(); ++i)
+      manifests.push_back(ProgramWriter::manifestName(folderOf(i)));
+    json::Object list{{"format", "sennit-artifact"},
+                      {"version", 1},
+                      {"programs", std::move(manifests)}};
+    container.add(ProgramWriter::manifestName(""),
+                  llvm::formatv("{0:2}", json::Value(std::move(list))).str());
+  }
+  for (auto [i, program] : llvm::enumerate(programs)) {
+    ModuleOp module = program.module;
+    bool isCallable =
+        llvm::any_of(program.code.entries, [](const EntryInfo &entry) {
+          return entry.name != "initialize";
+        });
+    if (!module->hasAttr("rt.memory") || !isCallable)
+      return llvm::createStringError(
+          "the module has no public function, so there "
+          "is nothing that an artifact could run");
+    if (auto error = ProgramWriter(program, folderOf(i), container).write())
+      return error;
+  }
+  return container.write(bytes);
 }
 
 } // namespace sennit

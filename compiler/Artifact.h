@@ -15,10 +15,16 @@ struct ArtifactOptions {
   bool embedWeights = false;
 };
 
-/// Writes the artifact of a placed module and its code. `bytes` receives its
-/// size.
-llvm::Error writeArtifact(mlir::ModuleOp module, const Code &code,
-                          const TargetMachineInfo &machine,
+/// A placed module and its code for one machine.
+struct Program {
+  mlir::ModuleOp module;
+  const Code &code;
+  const TargetMachineInfo &machine;
+};
+
+/// Writes the artifact of programs that compute the same, of which the runtime
+/// takes the first that can run. `bytes` receives its size.
+llvm::Error writeArtifact(llvm::ArrayRef<Program> programs,
                           const ArtifactOptions &options, int64_t &bytes);
 
 } // namespace sennit

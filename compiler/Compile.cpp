@@ -29,13 +29,30 @@ static llvm::Error fail(const Twine &message, int exitCode = 1) {
   return llvm::make_error<CompileError>(message.str(), exitCode);
 }
 
+static llvm::Error timePhase(CompileReport &report, Progress progress,
+                             StringRef name,
+                             llvm::function_ref<llvm::Error()> body) {
+  progress(name, 0, 0);
+  auto start = std::chrono::steady_clock::now();
+  llvm::Error error = body();
+  std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - start;
+  auto known = llvm::find_if(
+      report.phases, [&](const auto &phase) { return phase.first == name; });
+  if (known == report.phases.end())
+    known = report.phases.insert(known, {name.str(), 0});
+  known->second += seconds.count();
+  return error;
+}
+
 namespace {
-/// One compilation; `run` goes from top to bottom.
+/// The compilation for one target; `run` goes from top to bottom.
 class Compilation {
 public:
-  Compilation(const CompileOptions &options, CompileReport &report,
-              Progress progress)
-      : options(options), report(report), progress(progress),
+  Compilation(const CompileOptions &options, StringRef targetName,
+              CompileReport &report, Progress progress)
+      : options(options), targetName(targetName), report(report),
+        progress(progress),
         handler(context.getDiagEngine().registerHandler([&](Diagnostic &d) {
           if (d.getSeverity() == DiagnosticSeverity::Error &&
               diagnostics.empty())
@@ -55,8 +72,8 @@ public:
       return error;
     if (auto error = requestSegments())
       return error;
-    (*module)->setAttr("machine.target", report.machine.core);
-    if (options.roundsOperands.value_or(report.machine.roundsOperands))
+    (*module)->setAttr("machine.target", machine.core);
+    if (options.roundsOperands.value_or(machine.roundsOperands))
       (*module)->setAttr(seq::kRoundsOperandsAttrName, UnitAttr::get(&context));
     if (auto error = dump("import"))
       return error;
@@ -78,6 +95,8 @@ public:
     return emit();
   }
 
+  Program getProgram() { return {*module, code, machine}; }
+
 private:
   void prepare() {
     DialectRegistry registry;
@@ -93,26 +112,22 @@ private:
   llvm::Error chooseMachine() {
     // A machine that nobody emits code for is scheduled for only.
     if (options.makeCore && !options.stopAfter.empty()) {
-      report.machine.core = options.makeCore(context);
+      machine.core = options.makeCore(context);
       return llvm::Error::success();
     }
-    auto machine = resolveTarget(options.target, context);
-    if (!machine)
-      return machine.takeError();
-    std::tie(target, report.machine) = *machine;
+    auto resolved = resolveTarget(targetName, context);
+    if (!resolved)
+      return resolved.takeError();
+    std::tie(target, machine) = *resolved;
     if (options.makeCore)
-      report.machine.core = options.makeCore(context);
+      machine.core = options.makeCore(context);
+    report.targets.push_back(
+        (machine.core.getName() + ":" + machine.core.getIsa()).str());
     return llvm::Error::success();
   }
 
   llvm::Error phase(StringRef name, llvm::function_ref<llvm::Error()> body) {
-    progress(name, 0, 0);
-    auto start = std::chrono::steady_clock::now();
-    llvm::Error error = body();
-    std::chrono::duration<double> seconds =
-        std::chrono::steady_clock::now() - start;
-    report.phases.push_back({name.str(), seconds.count()});
-    return error;
+    return timePhase(report, progress, name, body);
   }
 
   llvm::Error importOnnx() {
@@ -144,7 +159,7 @@ private:
     hf::ImportOptions import;
     import.context = options.context;
     import.imaginesWeights = options.imaginesWeights;
-    if (int64_t chunk = options.chunk ? options.chunk : report.machine.chunk)
+    if (int64_t chunk = options.chunk ? options.chunk : machine.chunk)
       import.chunk = chunk;
     auto imported = hf::importHuggingFace(options.input, import, context);
     if (!imported)
@@ -234,13 +249,11 @@ private:
 
   llvm::Error emit() {
     context.enableMultithreading();
-    Code code;
     if (auto error = phase("code", [&]() -> llvm::Error {
-          auto emitted =
-              generateCode(*module, *target, report.machine, options.jobs,
-                           [&](int64_t done, int64_t total) {
-                             progress("code", done, total);
-                           });
+          auto emitted = generateCode(*module, *target, machine, options.jobs,
+                                      [&](int64_t done, int64_t total) {
+                                        progress("code", done, total);
+                                      });
           if (!emitted)
             return llvm::handleErrors(
                 emitted.takeError(), [&](const llvm::ErrorInfoBase &error) {
@@ -253,20 +266,15 @@ private:
           return llvm::Error::success();
         }))
       return error;
-    report.kernels = code.kernels.size();
-    report.launches = code.launches;
+    report.kernels += code.kernels.size();
+    report.launches += code.launches;
     for (const CodeSection &section : code.sections)
       report.codeBytes += section.bytes.size();
-    if (options.output.empty())
-      return llvm::Error::success();
-    return phase("write", [&]() -> llvm::Error {
-      ArtifactOptions artifact{options.output, options.embedWeights};
-      return writeArtifact(*module, code, report.machine, artifact,
-                           report.artifactBytes);
-    });
+    return llvm::Error::success();
   }
 
   const CompileOptions &options;
+  std::string targetName;
   CompileReport &report;
   Progress progress;
   MLIRContext context;
@@ -274,6 +282,8 @@ private:
   DiagnosticEngine::HandlerID handler;
   OwningOpRef<ModuleOp> module;
   const Target *target = nullptr;
+  TargetMachineInfo machine;
+  Code code;
   int64_t dumped = 0;
 };
 } // namespace
@@ -285,7 +295,29 @@ llvm::Error compile(const CompileOptions &options, CompileReport &report,
     return fail("no stage is called `" + options.stopAfter +
                     "`; --print-stages lists them",
                 2);
-  return Compilation(options, report, progress).run();
+  SmallVector<StringRef> targets;
+  StringRef(options.target).split(targets, ',');
+  if (targets.size() > 1 &&
+      (!options.stopAfter.empty() || !options.dumpStagesTo.empty()))
+    return fail("the IR of a stage is that of one target, and `" +
+                    options.target + "` names several",
+                2);
+  std::vector<std::unique_ptr<Compilation>> compilations;
+  for (StringRef target : targets) {
+    compilations.push_back(
+        std::make_unique<Compilation>(options, target, report, progress));
+    if (auto error = compilations.back()->run())
+      return error;
+  }
+  if (!options.stopAfter.empty() || options.output.empty())
+    return llvm::Error::success();
+  return timePhase(report, progress, "write", [&]() -> llvm::Error {
+    std::vector<Program> programs;
+    for (auto &compilation : compilations)
+      programs.push_back(compilation->getProgram());
+    return writeArtifact(programs, {options.output, options.embedWeights},
+                         report.artifactBytes);
+  });
 }
 
 } // namespace sennit

@@ -33,6 +33,8 @@ struct CompileOptions {
   std::vector<std::string> inputTensors;
   /// The artifact; written to a temporary name and renamed. Empty: none.
   std::string output;
+  /// Several by commas: a program for each, of which the runtime takes the
+  /// first that can run.
   std::string target = "cpu:host";
   /// Tokens that the state holds and most tokens of one call; 0: the model's
   /// own.
@@ -67,11 +69,13 @@ struct CompileOptions {
   std::function<llvm::Error(mlir::ModuleOp)> inspect;
 };
 
-/// What a compilation did.
+/// What a compilation did, for all its targets.
 struct CompileReport {
-  TargetMachineInfo machine;
+  /// As `--target` spells them, with the level that was found.
+  std::vector<std::string> targets;
   Decisions decisions;
-  /// Phases with their seconds, in order.
+  /// Phases with their seconds, in the order in which the first target had
+  /// them.
   std::vector<std::pair<std::string, double>> phases;
   int64_t kernels = 0, launches = 0, codeBytes = 0, artifactBytes = 0;
   /// The IR at the end when `stopAfter` was given.

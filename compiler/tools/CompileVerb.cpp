@@ -5,6 +5,7 @@
 #include "compiler/machine/Library.h"
 #include "compiler/tools/Verbs.h"
 #include "compiler/tools/WorkloadOptions.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
 
@@ -27,7 +28,8 @@ static cl::opt<std::string>
     target("target",
            cl::desc("cpu:host, cpu:avx2, cpu:avx512, cpu:amx, cuda:sm_80, "
                     "cuda:sm_89, cuda:sm_90a, or a machine that runs such code "
-                    "(default: cpu:host)"),
+                    "(default: cpu:host); several targets by commas make one "
+                    "artifact, of which the first that can run does"),
            cl::value_desc("target | machine | file.yaml"), cl::init("cpu:host"),
            cl::sub(command));
 static cl::opt<std::string>
@@ -97,8 +99,8 @@ static void printSummary(const CompileReport &report) {
   double total = 0;
   for (auto &[name, seconds] : report.phases)
     total += seconds;
-  llvm::errs() << "target   " << report.machine.core.getName() << ":"
-               << report.machine.core.getIsa() << "\nphases  ";
+  llvm::errs() << "target   " << llvm::join(report.targets, ", ")
+               << "\nphases  ";
   for (auto &[name, seconds] : report.phases)
     llvm::errs() << llvm::format(" %s %.2fs", name.c_str(), seconds);
   llvm::errs() << llvm::format("  (%.2fs)\n", total) << "kernels  "

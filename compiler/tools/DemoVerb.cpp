@@ -30,8 +30,8 @@ static void heading(const llvm::Twine &text) {
 }
 
 static void describe(const CompileReport &report, const std::string &artifact) {
-  llvm::outs() << "target     " << report.machine.core.getName() << ":"
-               << report.machine.core.getIsa() << " (this machine)\n";
+  llvm::outs() << "target     " << report.targets.front()
+               << " (this machine)\n";
   for (auto &[name, seconds] : report.phases)
     llvm::outs() << llvm::format("%-10s %6.2f s\n", name.c_str(), seconds);
   llvm::outs()

@@ -185,10 +185,11 @@ int generate(Session &session, const GenerateOptions &options) {
   llvm::outs().flush();
   llvm::errs() << llvm::format(
       "prefill %zu tokens, %.0f tokens/s; generated %lld, %.0f tokens/s; %llu "
-      "threads\n",
+      "threads of %s:%s\n",
       options.prompt.size(), options.prompt.size() / prefill.count(),
       (long long)made, made / std::max(steps.count(), 1e-9),
-      (unsigned long long)session.info.threads);
+      (unsigned long long)session.info.threads, session.info.machine,
+      session.info.isa);
   return done;
 }
 

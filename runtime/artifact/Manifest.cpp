@@ -20,6 +20,7 @@ static constexpr int64_t contextLimit = int64_t(1) << 40;
 static constexpr uint32_t listLimit = 1 << 20;
 /// Names are compared pairwise; real modules have a handful.
 static constexpr uint32_t sectionLimit = 4096, fileLimit = 4096;
+static constexpr uint32_t programLimit = 64;
 
 const ManifestEntry *Manifest::findEntry(std::string_view name) const {
   for (const ManifestEntry &entry : entries)
@@ -46,7 +47,7 @@ static Status readHash(const JsonField &field, Sha256 &out_hash) {
              : member.refuse("no hash", "64 lower-case hexadecimal digits");
 }
 
-static Status checkVersions(const JsonField &root, Manifest &manifest) {
+static Status checkFormat(const JsonField &root) {
   std::string_view format;
   int64_t version;
   SENNIT_RETURN_IF_ERROR(root.readString("format", format));
@@ -61,6 +62,11 @@ static Status checkVersions(const JsonField &root, Manifest &manifest) {
                      "the artifact has version %lld, this runtime reads %lld",
                      static_cast<long long>(version),
                      static_cast<long long>(artifactVersion));
+  return {};
+}
+
+static Status checkVersions(const JsonField &root, Manifest &manifest) {
+  SENNIT_RETURN_IF_ERROR(checkFormat(root));
   SENNIT_RETURN_IF_ERROR(root.readInteger("abi", 1, INT32_MAX, manifest.abi));
   if (manifest.abi != SENNIT_ABI_VERSION)
     return makeError(SENNIT_STATUS_UNSUPPORTED,
@@ -179,6 +185,29 @@ static Status readStateElement(const JsonField &element, Manifest &manifest) {
     return element.refuse("a range past the end of the state",
                           "one inside `memory.state`");
   return manifest.state.append(state);
+}
+
+Status readPrograms(const JsonDocument &document,
+                    Array<std::string_view> &out_names) {
+  JsonField root(document), list = root;
+  bool isList = false;
+  SENNIT_RETURN_IF_ERROR(checkFormat(root));
+  SENNIT_RETURN_IF_ERROR(root.optionalMember("programs", list, isList));
+  if (!isList)
+    return {};
+  return list.forEach(1, programLimit, [&](const JsonField &element) {
+    std::string_view name;
+    SENNIT_RETURN_IF_ERROR(element.readString(name));
+    size_t slash = name.find('/');
+    bool isFree = true;
+    for (std::string_view other : out_names)
+      isFree &= other != name;
+    if (slash == 0 || slash == name.npos ||
+        name.substr(slash + 1) != "manifest.json" || !isFree)
+      return element.refuse("another name",
+                            "`FOLDER/manifest.json`, each folder once");
+    return out_names.append(name);
+  });
 }
 
 Status readManifest(const JsonDocument &document, Manifest &out_manifest) {

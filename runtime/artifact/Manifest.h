@@ -94,6 +94,12 @@ struct Manifest {
   const ManifestEntry *findEntry(std::string_view name) const;
 };
 
+/// The manifests of a container of several programs, by their members' names,
+/// in the order in which they are tried; empty where |document| is itself that
+/// of the one program. Each lies in a folder of its own.
+Status readPrograms(const JsonDocument &document,
+                    Array<std::string_view> &out_names);
+
 /// Reads |document| into |out_manifest| and checks every field: kinds, ranges,
 /// references, that there is an entry `initialize`, and that `prefill`,
 /// `decode` and `score`, where present, are a language model's. Unknown members

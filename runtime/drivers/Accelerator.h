@@ -70,6 +70,9 @@ public:
   virtual Status finish() = 0;
 };
 
+/// Whether the code of machine |name| runs on a device.
+bool isDevice(std::string_view name);
+
 /// Opens the device that runs the code of machine |name| at |isa|; null, and
 /// OK, where this processor runs it itself. UNSUPPORTED where there is no such
 /// device or driver.

@@ -5,10 +5,12 @@
 
 namespace sennit {
 
+bool isDevice(std::string_view name) { return name == "cuda"; }
+
 Status openAccelerator(std::string_view name, std::string_view isa,
                        Accelerator *&out_accelerator) {
   out_accelerator = nullptr;
-  if (name != "cuda")
+  if (!isDevice(name))
     return {};
   auto *accelerator = createObject<cuda::CudaAccelerator>();
   if (!accelerator)

@@ -8,8 +8,9 @@
 
 using namespace sennit;
 
-static constexpr uint32_t knownFlags =
-    SENNIT_LOAD_NO_PINNING | SENNIT_LOAD_SKIP_WEIGHT_HASHES;
+static constexpr uint32_t knownFlags = SENNIT_LOAD_NO_PINNING |
+                                       SENNIT_LOAD_SKIP_WEIGHT_HASHES |
+                                       SENNIT_LOAD_NO_DEVICE;
 static constexpr uint32_t threadLimit = 1024;
 
 static Status readLoadOptions(const sennit_load_options *given,

@@ -6,42 +6,106 @@
 #include "runtime/code/CpuFeatures.h"
 #include "runtime/model/BoundEntry.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 namespace sennit {
 
 static constexpr std::string_view manifestName = "manifest.json";
+static constexpr std::string_view codeFolder = "code/";
 static constexpr uint64_t manifestLimit = 256 << 20;
 
 using ull = unsigned long long;
 
-Status ModuleLoader::readManifestMember() {
-  const ZipMember *member =
-      zip.members().isEmpty() ? nullptr : &zip.members()[0];
-  if (!member || member->name != manifestName)
+Status ModuleLoader::readText(std::string_view name, Array<char> &text,
+                              JsonDocument &document) {
+  const ZipMember *member = zip.find(name);
+  if (!member)
     return makeError(SENNIT_STATUS_MALFORMED,
-                     "the first member is `%.*s`, expected `manifest.json`",
-                     SENNIT_VIEW(member ? member->name : "none"));
+                     "the manifest `%.*s` is not in the container",
+                     SENNIT_VIEW(name));
   if (member->bytes > manifestLimit)
     return makeError(SENNIT_STATUS_MALFORMED,
                      "the manifest has %llu bytes, more than %llu",
                      ull(member->bytes), ull(manifestLimit));
-  SENNIT_RETURN_IF_ERROR(module.manifestText.grow(member->bytes));
-  char *text = module.manifestText.data();
+  SENNIT_RETURN_IF_ERROR(text.grow(member->bytes));
   if (member->bytes)
-    memcpy(text, member->data, member->bytes);
-  uint32_t crc = computeCrc32(text, member->bytes);
+    memcpy(text.data(), member->data, member->bytes);
+  uint32_t crc = computeCrc32(text.data(), member->bytes);
   if (crc != member->crc)
     return makeError(SENNIT_STATUS_INTEGRITY,
                      "the manifest has CRC-32 %08x where the container says "
                      "%08x",
                      crc, member->crc);
-  JsonDocument document;
-  Status status = document.parse(text, member->bytes);
+  Status status = document.parse(text.data(), member->bytes);
   if (!status.isOk())
     return makeError(status.code(), "the manifest is not the JSON expected: %s",
                      status.message());
+  return {};
+}
+
+Status ModuleLoader::readProgram(std::string_view name) {
+  JsonDocument document;
+  module.manifestText = Array<char>();
+  module.manifest = Manifest();
+  SENNIT_RETURN_IF_ERROR(readText(name, module.manifestText, document));
+  folder = name.substr(0, name.size() - manifestName.size());
   return readManifest(document, module.manifest);
+}
+
+Status ModuleLoader::enterMachine() {
+  const Manifest &manifest = module.manifest;
+  if ((options.flags & SENNIT_LOAD_NO_DEVICE) && isDevice(manifest.machine))
+    return makeError(SENNIT_STATUS_UNSUPPORTED,
+                     "the program is for a device, and none is wanted");
+  SENNIT_RETURN_IF_ERROR(enableCpuFeatures(manifest.features));
+  Status status =
+      openAccelerator(manifest.machine, manifest.isa, module.accelerator);
+  if (!status.isOk())
+    destroyObject(std::exchange(module.accelerator, nullptr));
+  return status;
+}
+
+Status ModuleLoader::chooseProgram() {
+  if (zip.members().isEmpty() || zip.members()[0].name != manifestName)
+    return makeError(
+        SENNIT_STATUS_MALFORMED,
+        "the first member is `%.*s`, expected `manifest.json`",
+        SENNIT_VIEW(zip.members().isEmpty() ? "none" : zip.members()[0].name));
+  JsonDocument list;
+  SENNIT_RETURN_IF_ERROR(readText(manifestName, listText, list));
+  Status status = readPrograms(list, programs);
+  if (!status.isOk())
+    return status;
+  if (programs.isEmpty()) {
+    SENNIT_RETURN_IF_ERROR(readProgram(manifestName));
+    return enterMachine();
+  }
+  char reasons[1024] = "";
+  size_t used = 0;
+  for (std::string_view name : programs) {
+    SENNIT_RETURN_IF_ERROR(readProgram(name));
+    status = enterMachine();
+    if (status.code() != SENNIT_STATUS_UNSUPPORTED)
+      return status;
+    used += static_cast<size_t>(
+        snprintf(reasons + used, sizeof(reasons) - used, "%s%.*s:%.*s: %s",
+                 used ? "; " : "", SENNIT_VIEW(module.manifest.machine),
+                 SENNIT_VIEW(module.manifest.isa), status.message()));
+    used = std::min(used, sizeof(reasons) - 1);
+  }
+  return makeError(SENNIT_STATUS_UNSUPPORTED,
+                   "none of the artifact's programs can run here: %s", reasons);
+}
+
+bool ModuleLoader::isOfOther(std::string_view member) const {
+  for (std::string_view name : programs) {
+    std::string_view other = name.substr(0, name.size() - manifestName.size());
+    if (member == name || (other != folder && member.starts_with(other)))
+      return true;
+  }
+  return false;
 }
 
 /// Container and manifest must speak of the same members, all of them.
@@ -60,7 +124,7 @@ Status ModuleLoader::checkMembers() {
                        ull(section.bytes));
   }
   for (const ZipMember &member : zip.members()) {
-    bool isListed = member.name == manifestName;
+    bool isListed = member.name == manifestName || isOfOther(member.name);
     for (const ManifestSection &section : module.manifest.sections)
       isListed |= section.name == member.name;
     for (const ManifestFile &file : module.manifest.files)
@@ -78,7 +142,8 @@ Status ModuleLoader::copyObjects() {
   for (const ManifestSection &section : module.manifest.sections) {
     const ZipMember *member = zip.find(section.name);
     const uint8_t *data = member->data;
-    if (section.name.starts_with("code/")) {
+    if (section.name.starts_with(folder) &&
+        section.name.substr(folder.size()).starts_with(codeFolder)) {
       Array<uint8_t> copy;
       SENNIT_RETURN_IF_ERROR(copy.grow(member->bytes));
       if (member->bytes)
@@ -210,14 +275,11 @@ Status ModuleLoader::initialize() {
   return module.constants.freeze();
 }
 
-/// Opens the device that the manifest names, and gives it the kernels.
+/// Gives the device the kernels.
 Status ModuleLoader::loadKernels() {
-  const Manifest &manifest = module.manifest;
-  SENNIT_RETURN_IF_ERROR(
-      openAccelerator(manifest.machine, manifest.isa, module.accelerator));
   if (!module.accelerator)
     return {};
-  for (std::string_view kernel : manifest.kernels) {
+  for (std::string_view kernel : module.manifest.kernels) {
     KernelCode code = {kernel, findCode(kernel, ".ptx"),
                        findCode(kernel, ".cubin")};
     if (code.text.empty())
@@ -229,16 +291,15 @@ Status ModuleLoader::loadKernels() {
   return {};
 }
 
-/// The section `code/KERNEL` + |suffix|, which has been verified; empty where
-/// there is none.
+/// The section `code/KERNEL` + |suffix| of the program, which has been
+/// verified; empty where there is none.
 std::string_view ModuleLoader::findCode(std::string_view kernel,
                                         std::string_view suffix) {
-  constexpr std::string_view folder = "code/";
+  size_t start = folder.size() + codeFolder.size();
   for (const ObjectBytes &section : deviceCode) {
     std::string_view name = section.name;
-    if (name.size() != folder.size() + kernel.size() + suffix.size() ||
-        !name.starts_with(folder) || !name.ends_with(suffix) ||
-        name.substr(folder.size(), kernel.size()) != kernel)
+    if (name.size() != start + kernel.size() + suffix.size() ||
+        !name.ends_with(suffix) || name.substr(start, kernel.size()) != kernel)
       continue;
     return {reinterpret_cast<const char *>(section.data), section.bytes};
   }
@@ -249,9 +310,8 @@ Status ModuleLoader::load() {
   SENNIT_RETURN_IF_ERROR(artifact.open(path));
   module.artifactBytes = artifact.size();
   SENNIT_RETURN_IF_ERROR(zip.open(artifact.data(), artifact.size()));
-  SENNIT_RETURN_IF_ERROR(readManifestMember());
+  SENNIT_RETURN_IF_ERROR(chooseProgram());
   SENNIT_RETURN_IF_ERROR(checkMembers());
-  SENNIT_RETURN_IF_ERROR(enableCpuFeatures(module.manifest.features));
   SENNIT_RETURN_IF_ERROR(copyObjects());
   SENNIT_RETURN_IF_ERROR(openFiles());
   int threads =

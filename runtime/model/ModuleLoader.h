@@ -30,7 +30,17 @@ private:
     Sha256 expected, found;
   };
 
-  Status readManifestMember();
+  /// Copies and parses a manifest.
+  Status readText(std::string_view name, Array<char> &text,
+                  JsonDocument &document);
+  Status readProgram(std::string_view name);
+  /// Makes processor and device ready for the program; UNSUPPORTED where they
+  /// are not what it is for.
+  Status enterMachine();
+  /// Reads the manifest of the first program that can run here.
+  Status chooseProgram();
+  /// Whether a member is part of a program that is not loaded.
+  bool isOfOther(std::string_view member) const;
   Status checkMembers();
   Status copyObjects();
   Status openFiles();
@@ -49,6 +59,12 @@ private:
   sennit_module &module;
   MappedFile artifact;
   ZipReader zip;
+  /// The list of programs, where there are several, and the text that holds
+  /// their names.
+  Array<char> listText;
+  Array<std::string_view> programs;
+  /// With which the names of the program's members begin.
+  std::string_view folder;
   /// The objects' bytes: copied first, then hashed and loaded, so that what
   /// was checked is what runs, whoever writes to the file meanwhile.
   Array<Array<uint8_t>> copies;

@@ -101,6 +101,8 @@ SENNIT_API uint32_t sennit_runtime_abi_version(void);
 /* Trust the weight files' bytes (their sizes are still checked); code is
  * verified always. For repeated loads of the same large local files. */
 #define SENNIT_LOAD_SKIP_WEIGHT_HASHES 2u
+/* Pass over programs for devices: of several the first for a processor. */
+#define SENNIT_LOAD_NO_DEVICE 4u
 
 /* Zero-initialise, set |size|, then what is wanted. */
 typedef struct sennit_load_options {
@@ -115,9 +117,10 @@ typedef struct sennit_load_options {
 } sennit_load_options;
 
 /* Loads the artifact at |path|, checks every hash, maps its weights, packs them
- * into the module's constants and unmaps them. |options| may be NULL. The
- * caller owns |*out_module|. The message names the file, section or tensor at
- * fault and what was expected. */
+ * into the module's constants and unmaps them. Of several programs it takes the
+ * first that this machine can run. |options| may be NULL. The caller owns
+ * |*out_module|. The message names the file, section or tensor at fault and
+ * what was expected. */
 SENNIT_API sennit_status sennit_module_load(const char *path,
                                             const sennit_load_options *options,
                                             sennit_module **out_module,
