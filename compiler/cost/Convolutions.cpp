@@ -242,7 +242,7 @@ double chooseConvolutionBlock(const Convolution &problem,
   for (double block : blocks)
     facts.push_back(block == 1 ? getTapFacts(problem)
                                : getSpectralFacts(problem, block));
-  return blocks[chooseFastest(facts, machine)];
+  return blocks[chooseFastest(facts, machine).chosen];
 }
 
 } // namespace sennit::cost
