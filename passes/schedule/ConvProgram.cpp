@@ -5,6 +5,7 @@
 #include "passes/schedule/RecurrenceTiles.h"
 #include "passes/schedule/TileSizes.h"
 
+#include "dialects/seq/SeqForms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Remarks.h"
@@ -15,7 +16,7 @@ using namespace mlir;
 namespace sennit::schedule {
 
 /// More taps than this are walked block by block.
-static constexpr int64_t tapBlock = 16;
+static constexpr int64_t tapBlock = seq::mostTapsAtOnce;
 
 /// The rows before row `t` that its taps reach.
 static Value loadRowsBefore(Program &program, seq::ConvOp op, Value t,
