@@ -43,7 +43,7 @@ struct Answers {
   std::vector<machine::Problem> problems;
   std::map<std::array<int64_t, 8>, ProductSizes> products;
   std::map<std::pair<int64_t, int64_t>, int64_t> rows;
-  std::map<std::array<int64_t, 5>, int64_t> convs;
+  std::map<std::array<int64_t, 6>, int64_t> convs;
   std::map<std::array<double, 13>, ChunkSizes> chunks;
 
   static Answers &of(machine::CoreAttr core) {
@@ -215,13 +215,14 @@ AttentionSizes getAttentionSizes(machine::CoreAttr core, int64_t queries,
 
 int64_t getConvBlock(machine::CoreAttr core, const ConvSizes &conv) {
   Answers &answers = Answers::of(core);
-  auto [known, isNew] = answers.convs.try_emplace(
-      {conv.sequences, conv.rows, conv.channels, conv.taps, conv.hasWindow});
+  auto [known, isNew] =
+      answers.convs.try_emplace({conv.sequences, conv.rows, conv.channels,
+                                 conv.taps, conv.hasWindow, conv.areTapsKnown});
   if (isNew)
     known->second = int64_t(cost::chooseConvolutionBlock(
         {double(conv.sequences), double(conv.channels),
          double(std::max<int64_t>(conv.rows, 1)), double(conv.taps),
-         machine::Element::f32, conv.hasWindow},
+         machine::Element::f32, conv.hasWindow, conv.areTapsKnown},
         *answers.machine));
   return known->second;
 }

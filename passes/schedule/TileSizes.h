@@ -79,7 +79,7 @@ AttentionSizes getAttentionSizes(machine::CoreAttr core, int64_t queries,
 /// A causal convolution as the choice of its form needs it.
 struct ConvSizes {
   int64_t sequences, rows, channels, taps;
-  bool hasWindow;
+  bool hasWindow, areTapsKnown;
 };
 
 /// Rows of the blocks whose spectra a convolution multiplies, or 1 where its
