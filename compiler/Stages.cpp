@@ -33,7 +33,7 @@ static const Stage stages[] = {
     {"schedule",
      "kernels are tile programs, the host dispatches them on tensors",
      "sennit-pack-weights,sennit-build-tile-programs,sennit-hoist-dispatches,"
-     "canonicalize,cse,sennit-verify-scheduled"},
+     "canonicalize,cse,sennit-join-dispatches,sennit-verify-scheduled"},
     {"place", "every tensor has its place in one of the runtime's memories",
      "sennit-plan-memory,canonicalize,cse,sennit-verify-placed"},
 };

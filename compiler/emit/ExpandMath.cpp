@@ -12,6 +12,7 @@
 #include "compiler/emit/Passes.h"
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
@@ -301,13 +302,33 @@ static Value expandLog2(const Floats &f, Value x) {
   return f.mul(expandLog(f, x), f.number(1.44269504f));
 }
 
+/// `compute` of `x`, of a long vector part by part: what a polynomial has on
+/// the way is as wide as a part, not as the vector.
+static Value inParts(OpBuilder &builder, Location loc, Value x, int64_t lanes,
+                     function_ref<Value(Value)> compute) {
+  auto type = dyn_cast<VectorType>(x.getType());
+  if (lanes == 0 || !type || type.getRank() != 1 ||
+      type.getNumElements() <= lanes || type.getNumElements() % lanes)
+    return compute(x);
+  Value whole = x;
+  for (int64_t at = 0; at < type.getNumElements(); at += lanes) {
+    Value part = vector::ExtractStridedSliceOp::create(
+        builder, loc, x, ArrayRef<int64_t>{at}, ArrayRef<int64_t>{lanes},
+        ArrayRef<int64_t>{1});
+    whole = vector::InsertStridedSliceOp::create(builder, loc, compute(part),
+                                                 whole, ArrayRef<int64_t>{at},
+                                                 ArrayRef<int64_t>{1});
+  }
+  return whole;
+}
+
 namespace {
 /// Replaces one function of f32 by its expansion.
 template <typename OpTy, Value (*expand)(const Floats &, Value)>
 struct Expand : OpRewritePattern<OpTy> {
-  Expand(MLIRContext *context, bool hasScale, bool approximates)
+  Expand(MLIRContext *context, bool hasScale, bool approximates, int64_t lanes)
       : OpRewritePattern<OpTy>(context), hasScale(hasScale),
-        approximates(approximates) {}
+        approximates(approximates), lanes(lanes) {}
 
   LogicalResult matchAndRewrite(OpTy op,
                                 PatternRewriter &rewriter) const override {
@@ -317,11 +338,16 @@ struct Expand : OpRewritePattern<OpTy> {
         arith::bitEnumContainsAny(op.getFastmath(), arith::FastMathFlags::afn);
     if (isApproximate && approximates)
       return rewriter.notifyMatchFailure(op, "an instruction approximates it");
-    Floats floats{rewriter, op.getLoc(), op.getType(), hasScale, isApproximate};
-    rewriter.replaceOp(op, expand(floats, op.getOperand()));
+    auto expandPart = [&](Value x) {
+      return expand(
+          {rewriter, op.getLoc(), x.getType(), hasScale, isApproximate}, x);
+    };
+    rewriter.replaceOp(
+        op, inParts(rewriter, op.getLoc(), op.getOperand(), lanes, expandPart));
     return success();
   }
   bool hasScale, approximates;
+  int64_t lanes;
 };
 
 /// Lets an instruction compute a function of f32: powers of two, roots and
@@ -370,8 +396,8 @@ struct ExpandMath : sennit::impl::ExpandMathBase<ExpandMath> {
         Expand<math::ExpM1Op, expandExpm1>, Expand<math::LogOp, expandLog>,
         Expand<math::Log2Op, expandLog2>, Expand<math::Log1pOp, expandLog1p>,
         Expand<math::TanhOp, expandTanh>, Expand<math::ErfOp, expandErf>,
-        Expand<math::RsqrtOp, expandRsqrt>>(&getContext(), scales,
-                                            approximates);
+        Expand<math::RsqrtOp, expandRsqrt>>(&getContext(), scales, approximates,
+                                            lanes);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };

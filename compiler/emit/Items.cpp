@@ -3,20 +3,20 @@
 #include "compiler/emit/Items.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace sennit;
 using namespace sennit::emit;
 
-FailureOr<tile::GridOp> sennit::emit::getGrid(func::FuncOp kernel) {
-  auto grids = kernel.getBody().getOps<tile::GridOp>();
-  tile::GridOp grid = *grids.begin();
-  for (tile::GridOp other : grids)
-    if (other != grid)
-      return other.emitOpError() << "is the second grid of its kernel";
-  if (!llvm::hasSingleElement(kernel.getBody()) ||
-      grid->getNextNode() != kernel.getBody().front().getTerminator())
-    return grid.emitOpError() << "is not the last op of its kernel";
+FailureOr<SmallVector<tile::GridOp>>
+sennit::emit::getGrids(func::FuncOp kernel) {
+  SmallVector<tile::GridOp> grids(kernel.getBody().getOps<tile::GridOp>());
+  for (tile::GridOp grid : grids)
+    if (!llvm::hasSingleElement(kernel.getBody()) ||
+        !(isa<tile::GridOp>(grid->getNextNode()) ||
+          grid->getNextNode() == kernel.getBody().front().getTerminator()))
+      return grid.emitOpError() << "does not stand last in its kernel";
   if (kernel.getNumResults() != 0)
     return kernel.emitOpError() << "returns " << kernel.getNumResults()
                                 << " values, but a kernel writes to views";
@@ -24,7 +24,7 @@ FailureOr<tile::GridOp> sennit::emit::getGrid(func::FuncOp kernel) {
     if (!isa<MemRefType>(type) && !type.isIndex())
       return kernel.emitOpError()
              << "takes " << type << ", but a kernel takes views and indices";
-  return grid;
+  return grids;
 }
 
 Value Items::integer(int64_t value) {
@@ -36,7 +36,7 @@ Value Items::toInteger(Value index) {
   return arith::IndexCastOp::create(builder, loc, builder.getI64Type(), index);
 }
 
-SmallVector<Value> Items::emitExtents() {
+SmallVector<Value> Items::emitExtents(tile::GridOp grid) {
   SmallVector<Value> extents;
   for (auto [lower, upper, step] :
        llvm::zip_equal(grid.getLower(), grid.getUpper(), grid.getSteps())) {
@@ -51,14 +51,39 @@ SmallVector<Value> Items::emitExtents() {
   return extents;
 }
 
-Value Items::emitCount(ValueRange extents) {
-  Value count = integer(1);
-  for (Value extent : extents)
-    count = arith::MulIOp::create(builder, loc, count, extent);
-  return count;
+Value Items::emitCounts() {
+  Value total;
+  for (tile::GridOp grid : grids) {
+    extents.push_back(emitExtents(grid));
+    Value count = integer(1);
+    for (Value extent : extents.back())
+      count = arith::MulIOp::create(builder, loc, count, extent);
+    counts.push_back(count);
+    total = total ? arith::AddIOp::create(builder, loc, total, count) : count;
+  }
+  return total;
 }
 
-void Items::emitIndices(Value item, ValueRange extents) {
+void Items::emitItem(Value item, function_ref<void(size_t i)> emitBody) {
+  OpBuilder::InsertionGuard guard(builder);
+  for (auto [i, grid] : llvm::enumerate(grids)) {
+    if (i + 1 == grids.size()) {
+      emitIndices(grid, item, extents[i]);
+      emitBody(i);
+      return;
+    }
+    Value isMine = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ult, item, counts[i]);
+    auto branch = scf::IfOp::create(builder, loc, isMine, /*withElse=*/true);
+    builder.setInsertionPointToStart(branch.thenBlock());
+    emitIndices(grid, item, extents[i]);
+    emitBody(i);
+    builder.setInsertionPointToStart(branch.elseBlock());
+    item = arith::SubIOp::create(builder, loc, item, counts[i]);
+  }
+}
+
+void Items::emitIndices(tile::GridOp grid, Value item, ValueRange extents) {
   for (int64_t i = extents.size() - 1; i >= 0; --i) {
     Value position = item;
     if (i != 0) {

@@ -7,32 +7,47 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace sennit::emit {
 
-/// The one grid of a kernel, which stands last in it. Fails with a diagnostic
-/// on kernels with several, with other work beside it, with results, or with
-/// arguments other than views and indices.
-mlir::FailureOr<tile::GridOp> getGrid(mlir::func::FuncOp kernel);
+/// The grids of a kernel, which stand last in it; their items follow each
+/// other. Fails with a diagnostic on kernels with other work between or behind
+/// them, with results, or with arguments other than views and indices.
+mlir::FailureOr<llvm::SmallVector<tile::GridOp>>
+getGrids(mlir::func::FuncOp kernel);
 
-/// Emits the arithmetic of a grid's items, in i64.
-struct Items {
-  mlir::OpBuilder &builder;
-  mlir::Location loc;
-  tile::GridOp grid;
-  /// The program's scalars, to which the grid's indices are added.
-  mlir::IRMapping &scalars;
+/// Emits the arithmetic of a kernel's items, in i64.
+class Items {
+public:
+  /// To `scalars`, those of the program, the grids' indices are added.
+  Items(mlir::OpBuilder &builder, mlir::Location loc,
+        llvm::ArrayRef<tile::GridOp> grids, mlir::IRMapping &scalars)
+      : builder(builder), loc(loc), grids(grids), scalars(scalars) {}
 
-  /// max(0, ceil((upper - lower) / step)) for each dimension.
-  llvm::SmallVector<mlir::Value> emitExtents();
-  mlir::Value emitCount(mlir::ValueRange extents);
-  /// Maps the grid's indices to those of `item`; the last dimension varies
-  /// fastest.
-  void emitIndices(mlir::Value item, mlir::ValueRange extents);
+  /// Counts the items of each grid, and returns how many all have. Comes before
+  /// `emitItem`, and outside the loop over items.
+  mlir::Value emitCounts();
+  /// Finds the grid of `item` and maps its indices; `emitBody` emits what grid
+  /// number i does.
+  void emitItem(mlir::Value item, llvm::function_ref<void(size_t i)> emitBody);
 
 private:
+  /// max(0, ceil((upper - lower) / step)) for each dimension.
+  llvm::SmallVector<mlir::Value> emitExtents(tile::GridOp grid);
+  /// Maps the grid's indices; the last dimension varies fastest.
+  void emitIndices(tile::GridOp grid, mlir::Value item,
+                   mlir::ValueRange extents);
   mlir::Value integer(int64_t value);
   mlir::Value toInteger(mlir::Value index);
+
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+  llvm::ArrayRef<tile::GridOp> grids;
+  mlir::IRMapping &scalars;
+  /// Of each grid, those of its dimensions, and how many items it has.
+  llvm::SmallVector<llvm::SmallVector<mlir::Value>> extents;
+  llvm::SmallVector<mlir::Value> counts;
 };
 
 } // namespace sennit::emit

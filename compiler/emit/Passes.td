@@ -20,16 +20,18 @@ def ExpandMath : Pass<"sennit-expand-math"> {
     f64, scalars and vectors; all other functions, powers and remainders compute
     in f64 and round once. Integers of vectors are divided such that lanes
     without elements do not trap. An exp2 with the flag `afn` gets a polynomial
-    of degree 4, of error 3e-6. Declines when there is an instruction (sqrt, fma,
+    of degree 4, of error 3e-6. With `lanes`, long vectors are computed in parts,
+    so that a part, not the vector, holds registers on the way. Declines when there is an instruction (sqrt, fma,
     floor; with `approximates`, exp, exp2, rsqrt and quotients of f32, which get
     the flag `afn`).
   }];
   let options = [
     Option<"scales", "scales", "bool", "false", "whether vectors of 16 have AVX-512's scaling by powers of two">,
-    Option<"approximates", "approximates", "bool", "false", "whether instructions compute exp, exp2, rsqrt and quotients of f32">
+    Option<"approximates", "approximates", "bool", "false", "whether instructions compute exp, exp2, rsqrt and quotients of f32">,
+    Option<"lanes", "lanes", "int64_t", "0", "elements of a long vector that are computed at a time; 0 for all">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
-                           "::mlir::math::MathDialect"];
+                           "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
 
 def LowerEntries : Pass<"sennit-lower-entries", "::mlir::ModuleOp"> {

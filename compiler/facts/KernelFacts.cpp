@@ -72,13 +72,9 @@ public:
         setTable(argument, number, skew);
   }
 
-  std::optional<cost::KernelFacts> run() {
-    auto grids = kernel.getOps<tile::GridOp>();
-    if (std::distance(grids.begin(), grids.end()) != 1) {
-      reason = "it holds no single `tile.grid`";
-      return std::nullopt;
-    }
-    grid = *grids.begin();
+  /// Of one of the kernel's grids.
+  std::optional<cost::KernelFacts> run(tile::GridOp of) {
+    grid = of;
     facts.name = kernel.getName().str();
     top.op = grid;
     readLoop(top, grid.getBody().front());
@@ -395,7 +391,23 @@ std::optional<cost::KernelFacts> readKernelFacts(func::FuncOp kernel,
                                                  ArrayRef<double> arguments,
                                                  double skew,
                                                  std::string &reason) {
-  return KernelReader(kernel, arguments, skew, reason).run();
+  std::optional<cost::KernelFacts> facts;
+  for (tile::GridOp grid : kernel.getOps<tile::GridOp>()) {
+    auto own = KernelReader(kernel, arguments, skew, reason).run(grid);
+    if (!own)
+      return std::nullopt;
+    if (!facts) {
+      facts = std::move(own);
+      continue;
+    }
+    // One grid's items after the other's.
+    llvm::append_range(facts->items, own->items);
+    llvm::append_range(facts->accesses, own->accesses);
+    facts->footprint = std::max(facts->footprint, own->footprint);
+  }
+  if (!facts)
+    reason = "it holds no `tile.grid`";
+  return facts;
 }
 
 } // namespace sennit::facts

@@ -137,7 +137,9 @@ static int run() {
     return code;
   if (prompts.empty())
     prompts.push_back(512);
-  sennit_context_profile_enable(session.context.get(), profile);
+  sennit_context_profile_enable(session.context.get(),
+                                profile ? SENNIT_PROFILE_KERNELS
+                                        : SENNIT_PROFILE_NOTHING);
   std::vector<BenchRow> rows;
   for (int64_t prompt : prompts)
     if (int code = measure(session, prompt,

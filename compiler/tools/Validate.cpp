@@ -55,7 +55,7 @@ public:
     for (int32_t &token : tokens)
       token = draw(random);
     logits.resize(session.info.vocabulary);
-    sennit_context_profile_enable(context(), 1);
+    sennit_context_profile_enable(context(), SENNIT_PROFILE_KERNELS);
   }
 
   /// Prefills and steps for as long, the first round uncounted.

@@ -18,6 +18,8 @@ namespace sennit::schedule {
 
 /// More taps than this are walked block by block.
 static constexpr int64_t tapBlock = seq::mostTapsAtOnce;
+/// Rows of a tile, where there are as many.
+static constexpr int64_t tileRows = 32;
 
 /// The rows before row `t` that its taps reach.
 static Value loadRowsBefore(Program &program, seq::ConvOp op, Value t,
@@ -167,8 +169,10 @@ static int64_t getWidth(seq::ConvOp conv) {
   return width < 16 && channels > 128 ? 128 : width;
 }
 
-/// Opens a grid over sequences and tiles of channels.
-static ConvPlace openPlaces(Program &program, seq::ConvOp conv) {
+/// Opens a grid over sequences, tiles of channels and, where `rows` is given,
+/// as many rows; `row` becomes an item's first.
+static ConvPlace openPlaces(Program &program, seq::ConvOp conv,
+                            int64_t rows = 0, Value *row = nullptr) {
   ConvPlace place{{}, program.builder.getIndexAttr(0), getWidth(conv)};
   SmallVector<Value> upper{program.index(conv.getChannels())};
   SmallVector<int64_t> steps{place.width};
@@ -178,11 +182,18 @@ static ConvPlace openPlaces(Program &program, seq::ConvOp conv) {
     steps.insert(steps.begin(), 1);
     dims.insert(dims.begin(), "sequence");
   }
+  if (rows) {
+    upper.push_back(program.extent(conv.getInput(), conv.getTokenDim()));
+    steps.push_back(rows);
+    dims.push_back("t");
+  }
   SmallVector<Value> item = program.openGrid(upper, steps, dims);
-  if (place.width != conv.getChannels())
-    place.channel = item.back();
   if (conv.isBatched())
     place.sequence = item.front();
+  if (rows)
+    *row = item.pop_back_val();
+  if (place.width != conv.getChannels())
+    place.channel = item.back();
   return place;
 }
 
@@ -224,6 +235,44 @@ LogicalResult buildWindowProgram(KernelBuilder &kernel, seq::ConvOp conv) {
   if (failed(storeWindow(program, conv, memory, tokens, place)))
     return failure();
   return program.finish();
+}
+
+/// Adds taps up, an item a tile of rows and channels. The window may be
+/// overwritten only after its last reader: where the taps reach no further than
+/// the first rows that is the item of those, which writes it at its end;
+/// otherwise a program of its own does.
+static LogicalResult buildTapProgram(KernelBuilder &kernel, seq::ConvOp conv) {
+  Program program(kernel, kernel.kernel.getKind());
+  OpBuilder &b = program.builder;
+  unsigned dim = conv.getTokenDim();
+  int64_t bound = kernel.rowBound(conv.getInput(), dim);
+  int64_t rows = roundUpRows(bound, tileRows);
+  bool isOneTile = bound <= rows;
+  bool isReadOnce = isOneTile || conv.getTaps() - 1 <= rows;
+  Value row;
+  ConvPlace place = openPlaces(program, conv, rows, &row);
+  Value memory;
+  if (conv.getWindow() && isReadOnce)
+    memory = program.stateView(conv.getWindow(), conv.getWindowAfter());
+  if (failed(program.storeOutputs(addSequence(
+          Box({row, place.channel}, {rows, place.width}), place.sequence))))
+    return failure();
+  if (memory) {
+    Value tokens = program.extent(conv.getInput(), dim);
+    OpBuilder::InsertionGuard guard(b);
+    if (!isOneTile) {
+      Value isFirst = arith::CmpIOp::create(
+          b, program.loc, arith::CmpIPredicate::eq, row, program.index(0));
+      auto first = scf::IfOp::create(b, program.loc, isFirst);
+      b.setInsertionPointToStart(first.thenBlock());
+    }
+    if (failed(storeWindow(program, conv, memory, tokens, place)))
+      return failure();
+  }
+  if (failed(program.finish()))
+    return failure();
+  return conv.getWindow() && !isReadOnce ? buildWindowProgram(kernel, conv)
+                                         : success();
 }
 
 /// Rows of the blocks whose spectra the convolution multiplies; 1: none.
@@ -279,29 +328,7 @@ struct ConvModel
     auto conv = cast<seq::ConvOp>(op);
     if (int64_t block = chooseBlock(kernel, conv); block > 1)
       return buildSpectralConv(kernel, conv, block);
-    Program program(kernel, kernel.kernel.getKind());
-    unsigned dim = conv.getTokenDim();
-    int64_t rows = roundUpRows(kernel.rowBound(conv.getInput(), dim), 32);
-    Value tokens = program.extent(conv.getInput(), dim);
-    ConvPlace place = openPlaces(program, conv);
-    // One item walks all rows of its channels: the window may be overwritten
-    // only after its last reader.
-    Value memory;
-    if (conv.getWindow())
-      memory = program.stateView(conv.getWindow(), conv.getWindowAfter());
-    auto step = [&](Value t, ValueRange) -> FailureOr<SmallVector<Value>> {
-      if (failed(program.storeOutputs(addSequence(
-              Box({t, place.channel}, {rows, place.width}), place.sequence))))
-        return failure();
-      return SmallVector<Value>{};
-    };
-    if (failed(buildStream(program, "t", program.index(0), tokens, rows, {},
-                           step)))
-      return failure();
-    if (conv.getWindow() &&
-        failed(storeWindow(program, conv, memory, tokens, place)))
-      return failure();
-    return program.finish();
+    return buildTapProgram(kernel, conv);
   }
 };
 } // namespace

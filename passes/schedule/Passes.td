@@ -56,19 +56,40 @@ def HoistDispatches : Pass<"sennit-hoist-dispatches", "::mlir::ModuleOp"> {
     %v = rt.read @conv_filters.0 : tensor<1x1x1x2x64x16xf32>
     ```
 
-    The dispatch stands in `@initialize`, which assigns the constant. Equal dispatches of several entries share a constant, and constants that
-    nobody reads any more are dropped. Declines results that a later kernel
-    overwrites or that a function returns, and dispatches of scalars or extents
-    that a call brings.
+    The dispatch stands in `@initialize`, which assigns the constant. Equal
+    dispatches of several entries share a constant, and constants that nobody
+    reads any more are dropped. Declines results that a later kernel overwrites
+    or that a function returns, and dispatches of scalars or extents that a call
+    brings.
   }];
   let dependentDialects = ["::sennit::rt::RtDialect"];
+}
+
+def JoinDispatches : Pass<"sennit-join-dispatches", "::mlir::ModuleOp"> {
+  let summary = "let small dispatches that need nothing of each other be one";
+  let description = [{
+    ```mlir
+    %q = rt.dispatch @q(%x, %wq) ..
+    %k = rt.dispatch @k(%x, %wk) ..
+    // becomes
+    func.func private @q_and_k(..) { tile.grid { .. } tile.grid { .. } }
+    %q, %k = rt.dispatch @q_and_k(%x, %wq, %x, %wk) ..
+    ```
+
+    The items of all grids are handed out as one kernel's. A dispatch goes to the
+    first that it may run beside: behind all whose results it reads, and behind
+    all that read what it overwrites. Declines dispatches with more than 256 KB of
+    results, which would live longer, kernels with products that an asynchronous
+    matrix unit computes, and entries that read numbers on the host.
+  }];
+  let dependentDialects = ["::sennit::rt::RtDialect", "::sennit::tile::TileDialect"];
 }
 
 def VerifyScheduled : Pass<"sennit-verify-scheduled", "::mlir::ModuleOp"> {
   let summary = "check that entries dispatch and kernels are tile programs";
   let description = [{
     Entries hold dispatches, constants, views and index arithmetic; kernels are
-    private functions of views and extents with one grid:
+    private functions of views and extents with grids:
 
     ```mlir
     seq.kernel "rows" ...   // error: not scheduled: `seq.kernel` remains

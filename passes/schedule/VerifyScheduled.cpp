@@ -38,10 +38,10 @@ struct VerifyScheduled : impl::VerifyScheduledBase<VerifyScheduled> {
 
   LogicalResult verify(func::FuncOp function) {
     if (function.isPrivate()) {
-      if (llvm::hasSingleElement(function.getOps<tile::GridOp>()))
+      if (!function.getOps<tile::GridOp>().empty())
         return success();
       return function.emitError("not scheduled: kernel `")
-             << function.getName() << "` does not hold one `tile.grid`";
+             << function.getName() << "` holds no `tile.grid`";
     }
     for (Operation &op : function.getBody().front())
       if (!mayStandInEntry(&op))

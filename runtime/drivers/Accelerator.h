@@ -30,8 +30,10 @@ public:
   /// and copies these. The kernel starts now or when the call finishes.
   virtual Status launch(int64_t number, const int64_t *slots,
                         int64_t count) = 0;
-  /// Starts all that was asked for.
-  virtual Status finish() = 0;
+  /// Starts all that was asked for. |out_nanoseconds|, unless null, is the time
+  /// that the device took, for which this waits; unchanged where the launches
+  /// did not start together.
+  virtual Status finish(uint64_t *out_nanoseconds) = 0;
 };
 
 /// One device, opened for one module. What is asked of it is done in order;

@@ -187,8 +187,9 @@ sennit_status sennit_context_score(sennit_context *context,
   return status.exportTo(out_error);
 }
 
-void sennit_context_profile_enable(sennit_context *context, int enabled) {
-  context->runner.enableProfile(enabled != 0);
+void sennit_context_profile_enable(sennit_context *context,
+                                   sennit_profile profile) {
+  context->runner.enableProfile(profile);
 }
 
 void sennit_context_profile_reset(sennit_context *context) {
@@ -201,15 +202,16 @@ sennit_status sennit_context_profile_get(const sennit_context *context,
                                          sennit_error *out_error) {
   const Array<std::string_view> *kernels =
       context ? &context->module->manifest.kernels : nullptr;
-  if (!kernels || !out_profile || index >= kernels->size())
+  if (!kernels || !out_profile || index > kernels->size())
     return makeError(SENNIT_STATUS_INVALID_ARGUMENT,
-                     "kernel %llu is asked for, expected one of %zu, a context "
-                     "and a place for it",
+                     "kernel %llu is asked for, expected one of %zu or after "
+                     "those the calls, a context and a place for it",
                      static_cast<unsigned long long>(index),
                      kernels ? kernels->size() : 0)
         .exportTo(out_error);
   const KernelRunner::Counts &counts = context->runner.counts(index);
-  *out_profile = {(*kernels)[index].data(), counts.calls, counts.items,
-                  counts.nanoseconds};
+  const char *name =
+      index < kernels->size() ? (*kernels)[index].data() : "call";
+  *out_profile = {name, counts.calls, counts.items, counts.nanoseconds};
   return SENNIT_STATUS_OK;
 }

@@ -17,7 +17,7 @@ Status KernelRunner::create(ThreadPool &pool, Accelerator *accelerator,
                             uint64_t scratchBytes, uint64_t kernels) {
   threads = &pool;
   device = accelerator;
-  SENNIT_RETURN_IF_ERROR(profile.grow(kernels));
+  SENNIT_RETURN_IF_ERROR(profile.grow(kernels + 1));
   return scratch.map(scratchBytes, "the calling thread's scratch");
 }
 
@@ -27,14 +27,22 @@ void KernelRunner::resetProfile() {
 }
 
 void KernelRunner::begin(LaunchSequence *launches) {
-  sequence = isProfiling ? nullptr : launches;
+  sequence = profiled == SENNIT_PROFILE_KERNELS ? nullptr : launches;
   if (sequence)
     sequence->begin();
+  if (profiled == SENNIT_PROFILE_CALLS)
+    callStart = readClock();
 }
 
 Status KernelRunner::finish() {
+  bool isCounted = profiled == SENNIT_PROFILE_CALLS;
+  uint64_t nanoseconds = 0;
   if (failure.isOk() && sequence)
-    failure = sequence->finish();
+    failure = sequence->finish(isCounted ? &nanoseconds : nullptr);
+  else if (isCounted)
+    nanoseconds = readClock() - callStart;
+  if (failure.isOk() && nanoseconds != 0)
+    count(static_cast<int64_t>(profile.size()) - 1, 0, nanoseconds);
   return std::exchange(failure, Status());
 }
 
@@ -65,9 +73,10 @@ void KernelRunner::parallelFor(sennit_invocation *invocation, int64_t id,
   auto *self = static_cast<KernelRunner *>(invocation->host);
   if (self->device)
     return self->launch(id, arguments, count);
-  uint64_t start = self->isProfiling ? readClock() : 0;
+  bool isCounted = self->profiled == SENNIT_PROFILE_KERNELS;
+  uint64_t start = isCounted ? readClock() : 0;
   self->threads->parallelFor(kernel, arguments, count, self->scratch.data());
-  if (self->isProfiling)
+  if (isCounted)
     self->count(id, static_cast<uint64_t>(count > 0 ? count : 0),
                 readClock() - start);
 }

@@ -19,7 +19,8 @@ public:
     uint64_t nanoseconds = 0;
   };
 
-  /// |kernels| is the number of counts; 0 where no profile is wanted.
+  /// |kernels| is the number of counts, but for that of calls, which is the
+  /// last.
   /// |accelerator| runs the kernels, or |pool| where it is null.
   Status create(ThreadPool &pool, Accelerator *accelerator,
                 uint64_t scratchBytes, uint64_t kernels);
@@ -35,7 +36,7 @@ public:
                           sennit_kernel_fn kernel, const int64_t *arguments,
                           int64_t count);
 
-  void enableProfile(bool enabled) { isProfiling = enabled; }
+  void enableProfile(sennit_profile what) { profiled = what; }
   void resetProfile();
   const Counts &counts(uint64_t kernel) const { return profile[kernel]; }
 
@@ -50,7 +51,9 @@ private:
   Status failure;
   Pages scratch;
   Array<Counts> profile;
-  bool isProfiling = false;
+  sennit_profile profiled = SENNIT_PROFILE_NOTHING;
+  /// When the call that is counted began.
+  uint64_t callStart = 0;
 };
 
 } // namespace sennit

@@ -106,7 +106,7 @@ void printProfile(Model &model, const std::vector<int32_t> &tokens,
                   size_t prompt) {
   // A kernel by itself takes longer: this run's times are not the model's.
   std::vector<double> prefills = model.prefills, steps = model.steps;
-  sennit_context_profile_enable(model.context, 1);
+  sennit_context_profile_enable(model.context, SENNIT_PROFILE_KERNELS);
   model.run(tokens, prompt);
   model.prefills = prefills;
   model.steps = steps;
@@ -250,7 +250,9 @@ int compareEntries(Model &reference, Model &model, bool isProfiled) {
     for (size_t i = 0; i < outputs.size(); ++i)
       worst = std::max(worst, compare(expected[i], outputs[i]));
     constexpr int calls = 20;
-    sennit_context_profile_enable(model.context, isProfiled);
+    sennit_context_profile_enable(model.context, isProfiled
+                                                     ? SENNIT_PROFILE_KERNELS
+                                                     : SENNIT_PROFILE_NOTHING);
     for (int call = 0; call < calls && isProfiled; ++call)
       if (sennit_context_call(model.context, entry, given.data(), given.size(),
                               taken.data(), taken.size(), &error))

@@ -133,7 +133,8 @@ void Bench::time(int launches) {
   for (int i = 0; i < launches; ++i)
     require(kernel.launch(blocks));
   float milliseconds = 0;
-  require(watch.stop(kernel.name(), milliseconds));
+  require(watch.stop());
+  require(watch.read(kernel.name(), milliseconds));
   std::cout << "{\"ms\": " << milliseconds / launches << "}" << std::endl;
 }
 

@@ -8,9 +8,10 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 The first writes a module for each work into the folder, the second, which needs torch and the runtime alone, runs them:
 on the GPU where a module is for one. Data are random normal, weights and activations bf16. Every round warms and times
-some calls of either side; a row is the median over the rounds, and the best. Sennit's times are of its kernels, as its
-profile has them: a CPU's by the wall, on pinned threads, a GPU's between events, as the peer's are. Errors are of the
-whole output against float32, a ratio of norms. `report.py` turns the JSON into docs/benchmarks.md.
+some calls of either side; a row is the median over the rounds, and the best. Sennit's times are of a call's kernels
+together, as its profile has them: a CPU's by the wall, on pinned threads. On a GPU either side's call is one CUDA graph
+between events, after a pause, a sweep of the cache and copies of its inputs. Errors are of the whole output against
+float32, a ratio of norms. `report.py` turns the JSON into docs/benchmarks.md.
 """
 
 import argparse
@@ -238,16 +239,18 @@ class Module:
                                                     ctypes.c_uint64(len(outputs)), ctypes.byref(self.error)))
 
     def time(self, inputs, outputs):
-        """Seconds of the kernels of one call."""
-        self.library.sennit_context_profile_enable(self.context, 1)
+        """Seconds of the kernels of one call, which is not among a module's first two."""
+        self.library.sennit_context_profile_enable(self.context, 2)
         self.library.sennit_context_profile_reset(self.context)
         self.call(inputs, outputs)
-        total, profile, index = 0, Profile(), 0
+        # The calls stand behind all kernels.
+        profile, index = Profile(), 0
         while not self.library.sennit_context_profile_get(self.context, ctypes.c_uint64(index), ctypes.byref(profile),
                                                           ctypes.byref(self.error)):
-            total += profile.nanoseconds
             index += 1
-        return total / 1e9
+        if profile.calls != 1:
+            raise SystemExit("compare_ops.py: a call was not timed as a whole")
+        return profile.nanoseconds / 1e9
 
 
 def time_call(call):
@@ -264,34 +267,47 @@ def take_times(take, seconds):
     return times
 
 
-class PeerOnDevice:
-    """Calls of the peer in a CUDA graph, so that its way through Python is not timed: as many as a millisecond holds, at
-    most ten, after a pause, since Sennit's calls have their copies between them."""
+class DeviceCache:
+    """What stands in a GPU's second-level cache before a call is timed: nothing of weights or results."""
 
-    def __init__(self, work):
+    def __init__(self):
+        self.swept = torch.ones(1 << 26, device="cuda")
+
+    def sweep(self):
+        time.sleep(0.01)
+        self.swept.sum()
+        torch.cuda.synchronize()
+
+
+class PeerOnDevice:
+    """A call of the peer in a CUDA graph, so that its way through Python is not timed."""
+
+    def __init__(self, work, cache):
+        self.given, self.cache = work.given, cache
+        self.inputs = [tensor.clone() for tensor in work.given]
         stream = torch.cuda.Stream()
         with torch.cuda.stream(stream):
             for _ in range(3):
                 work.peer()
             torch.cuda.synchronize()
-            start = time.perf_counter()
-            work.peer()
-            torch.cuda.synchronize()
-            self.calls = max(1, min(10, int(1e-3 / (time.perf_counter() - start))))
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
-            for _ in range(self.calls):
-                work.peer()
+            work.peer()
 
     def time(self):
         """Seconds of one call, between events."""
+        self.cache.sweep()
+        for given, tensor in zip(self.given, self.inputs):
+            given.copy_(tensor)
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-        time.sleep(0.02)
+        torch.cuda.synchronize()
+        # The device waits while the graph is on its way to it, as it does in Sennit's profile.
+        torch.cuda._sleep(400_000)
         begin.record()
         self.graph.replay()
         end.record()
         torch.cuda.synchronize()
-        return begin.elapsed_time(end) / self.calls / 1e3
+        return begin.elapsed_time(end) / 1e3
 
 
 def relative_error(found, reference):
@@ -308,13 +324,21 @@ def run_row(options, library, spelled):
     with torch.no_grad():
         expected = work.peer()
         output = torch.empty(expected.shape, dtype=expected.dtype)
-        module.call(work.inputs, [output])
+        for _ in range(3):
+            module.call(work.inputs, [output])
         reference = work.reference()
         row = {"work": spelled, "error": relative_error(output, reference), "peer_error": relative_error(expected, reference)}
-        graph = PeerOnDevice(work) if options.gpu else None
+        cache = DeviceCache() if options.gpu else None
+        graph = PeerOnDevice(work, cache) if options.gpu else None
+
+        def time_module():
+            if cache:
+                cache.sweep()
+            return module.time(work.inputs, [output])
+
         ours, theirs = [], []
         for _ in range(options.rounds):
-            ours.append(take_times(lambda: module.time(work.inputs, [output]), options.seconds))
+            ours.append(take_times(time_module, options.seconds))
             theirs.append(take_times(graph.time if graph else lambda: time_call(work.peer), options.seconds))
     for side, rounds in (("sennit", ours), ("peer", theirs)):
         row[f"{side}_us"] = 1e6 * statistics.median(statistics.median(times) for times in rounds)

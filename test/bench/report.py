@@ -68,8 +68,8 @@ def ops_table(result):
         f"## Ops on {where}, beside PyTorch's",
         "",
         f"`python3 test/bench/{result['command']}`, torch {result['torch']}, in one process and in turns, bf16 in and out, "
-        f"medians of {result['rounds']} rounds. Sennit's time is that of its kernels; "
-        + ("the peer's is under a CUDA graph, on both sides after a pause. "
+        f"medians of {result['rounds']} rounds. Sennit's time is that of a call's kernels; "
+        + ("either side's call is one CUDA graph, after a pause, a sweep of the cache and copies of its inputs. "
            if result["gpu"] else "the machine is shared and has slow spells, which the ratio meets on both sides. ")
         + "Peers: `linear`, `scaled_dot_product_attention` (cuDNN on a GPU; flex_attention with a window), `rms_norm` and "
         "`silu(a) * b` (on a GPU by torch.compile), of mixers and experts the plain forms in `mixer_ops.py`. "

@@ -125,7 +125,7 @@ TEST(Allocation, NoneInSteadyState) {
   {
     Counting counting;
     for (int round = 0; round < 200; ++round) {
-      sennit_context_profile_enable(loaded.context, round % 2);
+      sennit_context_profile_enable(loaded.context, sennit_profile(round % 3));
       failures += 0 != sennit_context_prefill(loaded.context, tokens.data(), 40,
                                               logits.data(), nullptr);
       for (int i = 0; i < 20; ++i) {
@@ -213,7 +213,7 @@ struct MappingDevice {
     int64_t slots[] = {4096, rows};
     for (int i = 0; i < launches; ++i)
       SENNIT_RETURN_IF_ERROR(sequence.launch(0, slots, 2));
-    return sequence.finish();
+    return sequence.finish(nullptr);
   }
   FakeLibrary fake;
   sennit::cuda::CudaAccelerator accelerator;

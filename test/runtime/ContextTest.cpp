@@ -147,7 +147,7 @@ TEST(Context, ProfileCountsCallsItemsAndTimeOnlyWhenEnabled) {
   loaded.prefill(makeTokens(2));
   sennit_context_profile_get(loaded.context, 1, &profile, nullptr);
   EXPECT_EQ(profile.calls, 0u);
-  sennit_context_profile_enable(loaded.context, 1);
+  sennit_context_profile_enable(loaded.context, SENNIT_PROFILE_KERNELS);
   loaded.decode(1);
   loaded.decode(2);
   sennit_context_profile_get(loaded.context, 1, &profile, nullptr);
@@ -156,10 +156,18 @@ TEST(Context, ProfileCountsCallsItemsAndTimeOnlyWhenEnabled) {
   EXPECT_EQ(profile.items, 512u);
   EXPECT_GT(profile.nanoseconds, 0u);
   sennit_context_profile_reset(loaded.context);
-  sennit_context_profile_enable(loaded.context, 0);
+  sennit_context_profile_enable(loaded.context, SENNIT_PROFILE_CALLS);
   loaded.decode(3);
   sennit_context_profile_get(loaded.context, 1, &profile, nullptr);
   EXPECT_EQ(profile.calls, 0u);
-  EXPECT_EQ(sennit_context_profile_get(loaded.context, 2, &profile, nullptr),
+  sennit_context_profile_get(loaded.context, 2, &profile, nullptr);
+  EXPECT_STREQ(profile.name, "call");
+  EXPECT_EQ(profile.calls, 1u);
+  EXPECT_GT(profile.nanoseconds, 0u);
+  sennit_context_profile_enable(loaded.context, SENNIT_PROFILE_NOTHING);
+  loaded.decode(3);
+  sennit_context_profile_get(loaded.context, 2, &profile, nullptr);
+  EXPECT_EQ(profile.calls, 1u);
+  EXPECT_EQ(sennit_context_profile_get(loaded.context, 3, &profile, nullptr),
             SENNIT_STATUS_INVALID_ARGUMENT);
 }

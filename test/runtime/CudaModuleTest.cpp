@@ -120,7 +120,7 @@ TEST_F(CudaModule, LaunchesItsStepsAsOneGraph) {
 TEST_F(CudaModule, MeasuresEachKernelByItself) {
   for (int i = 0; i < 3; ++i)
     decode();
-  sennit_context_profile_enable(context, 1);
+  sennit_context_profile_enable(context, SENNIT_PROFILE_KERNELS);
   Lines lines = decode();
   EXPECT_EQ(select(lines, "graph"), Lines());
   EXPECT_EQ(select(lines, "run"),
@@ -132,8 +132,21 @@ TEST_F(CudaModule, MeasuresEachKernelByItself) {
   EXPECT_EQ(profile.calls, 1u);
   EXPECT_EQ(profile.nanoseconds, 250000u);
   EXPECT_EQ(profile.items, 0u);
-  sennit_context_profile_enable(context, 0);
+  sennit_context_profile_enable(context, SENNIT_PROFILE_NOTHING);
   EXPECT_EQ(decode(), graphStep(4));
+}
+
+TEST_F(CudaModule, MeasuresACallWhereItIsOneGraph) {
+  sennit_context_profile_enable(context, SENNIT_PROFILE_CALLS);
+  sennit_kernel_profile profile;
+  for (uint64_t counted : {0, 0, 1, 2}) {
+    EXPECT_EQ(select(decode(), "hold").size(), counted != 0);
+    ASSERT_EQ(sennit_context_profile_get(context, 4, &profile, &error),
+              SENNIT_STATUS_OK);
+    EXPECT_STREQ(profile.name, "call");
+    EXPECT_EQ(profile.calls, counted);
+    EXPECT_EQ(profile.nanoseconds, 250000u * counted);
+  }
 }
 
 TEST_F(CudaModule, StartsNothingAfterARefusal) {

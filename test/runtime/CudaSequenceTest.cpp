@@ -68,7 +68,7 @@ struct CudaSequence : testing::Test {
     sequence->begin();
     Status status = launch(call);
     if (status.isOk())
-      status = sequence->finish();
+      status = sequence->finish(nullptr);
     EXPECT_TRUE(status.isOk()) << status.message();
     return fake.takeLines();
   }
@@ -77,7 +77,7 @@ struct CudaSequence : testing::Test {
     sequence->begin();
     Status status = launch(call);
     if (status.isOk())
-      status = sequence->finish();
+      status = sequence->finish(nullptr);
     fake.takeText();
     return status.message();
   }

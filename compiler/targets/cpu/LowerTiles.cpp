@@ -10,8 +10,8 @@
 //     scf.for %item = %begin to %end { loops over vectors }
 //
 // Declines functions without a grid silently (they are not kernels), and
-// kernels with more than one, with other work beside the grid, or with what
-// `Plan` refuses, with a diagnostic.
+// kernels with other work beside their grids, or with what `Plan` refuses, with
+// a diagnostic.
 #include "compiler/emit/Items.h"
 #include "compiler/targets/cpu/Emitter.h"
 #include "compiler/targets/cpu/Passes.h"
@@ -36,35 +36,51 @@ namespace {
 /// One of the two functions made from a kernel.
 class Function {
 public:
-  Function(func::FuncOp kernel, tile::GridOp grid, const emit::Plan &plan,
-           const CpuMachine &machine, LLVM::LLVMFuncOp function)
-      : kernel(kernel), grid(grid), function(function),
+  Function(func::FuncOp kernel, ArrayRef<tile::GridOp> grids,
+           ArrayRef<emit::Plan> plans, const CpuMachine &machine,
+           LLVM::LLVMFuncOp function)
+      : kernel(kernel), grids(grids), function(function),
         builder(OpBuilder::atBlockEnd(addEntry(function))),
-        loc(kernel.getLoc()),
-        scratch(function.getNumArguments() > 3 ? function.getArgument(3)
-                                               : Value()),
-        emitter(builder, loc, plan, machine, scalars, function.getBody(),
-                scratch) {}
+        loc(kernel.getLoc()) {
+    Value scratch =
+        function.getNumArguments() > 3 ? function.getArgument(3) : Value();
+    for (const emit::Plan &plan : plans) {
+      emitters.push_back(std::make_unique<Emitter>(
+          builder, loc, plan, machine, scalars, function.getBody(), scratch));
+      // Each grid's scratch is its own: pads stand in it from item to item.
+      if (scratch)
+        scratch = LLVM::GEPOp::create(
+            builder, loc, scratch.getType(), builder.getI8Type(), scratch,
+            ArrayRef<LLVM::GEPArg>{int32_t(getScratchBytes(plan))});
+    }
+  }
+
+  static int64_t getScratchBytes(const emit::Plan &plan) {
+    return llvm::alignTo(plan.getScratchBytes(), 64);
+  }
 
   // `i64 k.items(ptr arguments)`.
   void emitItems() {
     emitArguments();
-    LLVM::ReturnOp::create(builder, loc, items.emitCount(items.emitExtents()));
+    LLVM::ReturnOp::create(builder, loc, items.emitCounts());
   }
 
   // `void k(ptr arguments, i64 begin, i64 end, ptr scratch)`.
   void emitKernel() {
     emitArguments();
-    SmallVector<Value> extents = items.emitExtents();
+    (void)items.emitCounts();
     Value control = flushDenormals();
-    emitter.emitPads();
+    for (auto &emitter : emitters)
+      emitter->emitPads();
     auto loop = scf::ForOp::create(builder, loc, function.getArgument(1),
                                    function.getArgument(2), integer(1));
     callIntrinsic("llvm.x86.sse.ldmxcsr", control);
     LLVM::ReturnOp::create(builder, loc, ValueRange());
     builder.setInsertionPointToStart(loop.getBody());
-    items.emitIndices(loop.getInductionVar(), extents);
-    emitter.emitBlock(*grid.getBody().begin());
+    items.emitItem(loop.getInductionVar(), [&](size_t i) {
+      tile::GridOp grid = grids[i];
+      emitters[i]->emitBlock(*grid.getBody().begin());
+    });
   }
 
 private:
@@ -98,7 +114,7 @@ private:
                                      builder.getI64IntegerAttr(value));
   }
 
-  // Reads the slots, and repeats what stands before the grid.
+  // Reads the slots, and repeats what stands before the grids.
   void emitArguments() {
     Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
     Type i64 = builder.getI64Type();
@@ -115,19 +131,19 @@ private:
       scalars.map(argument, value);
     }
     for (Operation &op : kernel.getBody().front())
-      if (&op != grid && !op.hasTrait<OpTrait::IsTerminator>())
-        emitter.emitScalar(&op);
+      if (!isa<tile::GridOp>(op) && !op.hasTrait<OpTrait::IsTerminator>())
+        emitters.front()->emitScalar(&op);
   }
 
   func::FuncOp kernel;
-  tile::GridOp grid;
+  ArrayRef<tile::GridOp> grids;
   LLVM::LLVMFuncOp function;
   OpBuilder builder;
   Location loc;
   IRMapping scalars;
-  emit::Items items{builder, loc, grid, scalars};
-  Value scratch;
-  Emitter emitter;
+  emit::Items items{builder, loc, grids, scalars};
+  /// One for each grid.
+  SmallVector<std::unique_ptr<Emitter>> emitters;
 };
 
 struct CpuLowerTiles : sennit::impl::CpuLowerTilesBase<CpuLowerTiles> {
@@ -146,14 +162,20 @@ struct CpuLowerTiles : sennit::impl::CpuLowerTilesBase<CpuLowerTiles> {
   }
 
   static LogicalResult lower(func::FuncOp kernel, const CpuMachine &machine) {
-    FailureOr<tile::GridOp> grid = emit::getGrid(kernel);
-    if (failed(grid))
+    FailureOr<SmallVector<tile::GridOp>> grids = emit::getGrids(kernel);
+    if (failed(grids))
       return failure();
     emit::PlanOptions options{machine.level, lanes, machine.rows};
     options.hasMatrixUnit = machine.hasMatrixUnit;
-    FailureOr<emit::Plan> plan = emit::Plan::make(*grid, options);
-    if (failed(plan))
-      return failure();
+    std::vector<emit::Plan> plans;
+    int64_t scratchBytes = 0;
+    for (tile::GridOp grid : *grids) {
+      FailureOr<emit::Plan> plan = emit::Plan::make(grid, options);
+      if (failed(plan))
+        return failure();
+      scratchBytes += Function::getScratchBytes(*plan);
+      plans.push_back(std::move(*plan));
+    }
     OpBuilder builder(kernel);
     Location loc = kernel.getLoc();
     Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
@@ -162,15 +184,14 @@ struct CpuLowerTiles : sennit::impl::CpuLowerTilesBase<CpuLowerTiles> {
     auto items = LLVM::LLVMFuncOp::create(
         builder, loc, (kernel.getName() + ".items").str(),
         LLVM::LLVMFunctionType::get(i64, {pointer}));
-    Function(kernel, *grid, *plan, machine, items).emitItems();
+    Function(kernel, *grids, plans, machine, items).emitItems();
     auto lowered = LLVM::LLVMFuncOp::create(
         builder, loc, kernel.getName(),
         LLVM::LLVMFunctionType::get(none, {pointer, i64, i64, pointer}));
     // Only the kernel's own thread knows its scratch.
     lowered.setArgAttr(3, "llvm.noalias", builder.getUnitAttr());
-    lowered->setAttr(scratchAttrName,
-                     builder.getI64IntegerAttr(plan->getScratchBytes()));
-    Function(kernel, *grid, *plan, machine, lowered).emitKernel();
+    lowered->setAttr(scratchAttrName, builder.getI64IntegerAttr(scratchBytes));
+    Function(kernel, *grids, plans, machine, lowered).emitKernel();
     kernel.erase();
     return success();
   }

@@ -23,7 +23,12 @@ struct AssignRoles : sennit::impl::CudaAssignRolesBase<AssignRoles> {
 
   void runOnOperation() override {
     SmallVector<tile::GridOp> grids;
-    getOperation()->walk([&](tile::GridOp grid) { grids.push_back(grid); });
+    getOperation()->walk([&](tile::GridOp grid) {
+      // Blocks that run roles have one grid's.
+      auto beside = grid->getBlock()->getOps<tile::GridOp>();
+      if (llvm::hasSingleElement(beside))
+        grids.push_back(grid);
+    });
     for (tile::GridOp grid : grids) {
       auto options = remark::RemarkOpts::name("assign-roles").category("cuda");
       std::string reason, other, last;

@@ -27,6 +27,8 @@ using namespace sennit::cuda;
 
 /// Bits of an index on the device: sizes in elements along one dimension.
 constexpr unsigned indexBits = 32;
+/// Elements of a thread's fragment that a polynomial computes at a time.
+constexpr int64_t polynomialLanes = 8;
 
 void sennit::cuda::buildRolePipeline(OpPassManager &manager) {
   manager.addPass(createCudaTakeTurns());
@@ -36,7 +38,8 @@ void sennit::cuda::buildRolePipeline(OpPassManager &manager) {
   manager.addPass(createCudaLowerTileRoles());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
-  manager.addPass(createExpandMath({/*scales=*/false, /*approximates=*/true}));
+  manager.addPass(createExpandMath(
+      {/*scales=*/false, /*approximates=*/true, polynomialLanes}));
   manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertVectorToLLVMPass());
   manager.addPass(createConvertMathToLLVMPass());

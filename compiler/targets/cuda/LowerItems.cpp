@@ -9,7 +9,7 @@
 //     scf.for %item = %block to %items step %blocks { loops over threads }
 //
 // Declines functions without a grid silently (they are not kernels), and with a
-// diagnostic what `emit::getGrid` and `emit::Plan` refuse.
+// diagnostic what `emit::getGrids` and `emit::Plan` refuse.
 #include "compiler/emit/Items.h"
 #include "compiler/targets/cuda/Cuda.h"
 #include "compiler/targets/cuda/DeviceBuilder.h"
@@ -31,12 +31,16 @@ namespace {
 /// The kernel made from a program.
 class ItemKernel {
 public:
-  ItemKernel(func::FuncOp program, tile::GridOp grid, const emit::Plan &plan,
-             int64_t sharedLimit)
-      : program(program), grid(grid), plan(plan), builder(program),
-        loc(program.getLoc()), fixedBytes(getFixedBytes(grid, plan)),
-        scratchBytes(plan.getScratchBytes()),
-        isShared(fixedBytes + scratchBytes <= sharedLimit) {}
+  ItemKernel(func::FuncOp program, ArrayRef<tile::GridOp> grids,
+             ArrayRef<emit::Plan> plans, int64_t sharedLimit)
+      : program(program), grids(grids), plans(plans), builder(program),
+        loc(program.getLoc()) {
+    for (auto [grid, plan] : llvm::zip_equal(grids, plans)) {
+      fixedBytes = std::max(fixedBytes, getFixedBytes(grid, plan));
+      scratchBytes = std::max<int64_t>(scratchBytes, plan.getScratchBytes());
+    }
+    isShared = fixedBytes + scratchBytes <= sharedLimit;
+  }
 
   void lower() {
     LLVM::LLVMFuncOp kernel = makeFunction();
@@ -59,19 +63,23 @@ public:
     Value shared = getShared();
     Value scratch =
         isShared ? move(shared, fixedBytes) : getWorkspace(kernel, block);
-    ItemEmitter emitter(builder, loc, plan, scalars, kernel.getBody(), scratch,
-                        shared, thread);
+    SmallVector<std::unique_ptr<ItemEmitter>> emitters;
+    for (const emit::Plan &plan : plans)
+      emitters.push_back(std::make_unique<ItemEmitter>(
+          builder, loc, plan, scalars, kernel.getBody(), scratch, shared,
+          thread));
     for (Operation &op : program.getBody().front())
-      if (&op != grid && !op.hasTrait<OpTrait::IsTerminator>())
-        emitter.emitScalar(&op);
-    emit::Items items{builder, loc, grid, scalars};
-    SmallVector<Value> extents = items.emitExtents();
-    auto loop = scf::ForOp::create(builder, loc, block,
-                                   items.emitCount(extents), blocks);
+      if (!isa<tile::GridOp>(op) && !op.hasTrait<OpTrait::IsTerminator>())
+        emitters.front()->emitScalar(&op);
+    emit::Items items(builder, loc, grids, scalars);
+    auto loop =
+        scf::ForOp::create(builder, loc, block, items.emitCounts(), blocks);
     LLVM::ReturnOp::create(builder, loc, ValueRange());
     builder.setInsertionPointToStart(loop.getBody());
-    items.emitIndices(loop.getInductionVar(), extents);
-    emitter.emitBlock(*grid.getBody().begin());
+    items.emitItem(loop.getInductionVar(), [&](size_t i) {
+      tile::GridOp grid = grids[i];
+      emitters[i]->emitBlock(*grid.getBody().begin());
+    });
     program.erase();
   }
 
@@ -167,14 +175,15 @@ private:
   }
 
   func::FuncOp program;
-  tile::GridOp grid;
-  const emit::Plan &plan;
+  ArrayRef<tile::GridOp> grids;
+  ArrayRef<emit::Plan> plans;
   OpBuilder builder;
   Location loc;
   IRMapping scalars;
-  /// Bytes that must be shared memory, those of the plan, and whether both fit.
-  int64_t fixedBytes, scratchBytes;
-  bool isShared;
+  /// Bytes that must be shared memory, those of the plans, of which one is in
+  /// use at a time, and whether both fit.
+  int64_t fixedBytes = 0, scratchBytes = 0;
+  bool isShared = false;
 };
 
 struct CudaLowerItems : sennit::impl::CudaLowerItemsBase<CudaLowerItems> {
@@ -189,15 +198,19 @@ struct CudaLowerItems : sennit::impl::CudaLowerItemsBase<CudaLowerItems> {
     for (auto kernel : llvm::to_vector(getOperation().getOps<func::FuncOp>())) {
       if (kernel.getBody().getOps<tile::GridOp>().empty())
         continue;
-      FailureOr<tile::GridOp> grid = emit::getGrid(kernel);
-      if (failed(grid))
+      FailureOr<SmallVector<tile::GridOp>> grids = emit::getGrids(kernel);
+      if (failed(grids))
         return signalPassFailure();
-      FailureOr<emit::Plan> plan = emit::Plan::make(
-          *grid, {machine->level, /*lanes=*/1, /*productRows=*/1, isStaged,
-                  /*largestTile=*/64 << 10});
-      if (failed(plan))
-        return signalPassFailure();
-      ItemKernel(kernel, *grid, *plan, machine->sharedBytes).lower();
+      std::vector<emit::Plan> plans;
+      for (tile::GridOp grid : *grids) {
+        FailureOr<emit::Plan> plan = emit::Plan::make(
+            grid, {machine->level, /*lanes=*/1, /*productRows=*/1, isStaged,
+                   /*largestTile=*/64 << 10});
+        if (failed(plan))
+          return signalPassFailure();
+        plans.push_back(std::move(*plan));
+      }
+      ItemKernel(kernel, *grids, plans, machine->sharedBytes).lower();
     }
   }
 };

@@ -200,6 +200,8 @@ LogicalResult RingLowering::lowerCopy(tile::CopyOp copy) {
   if (copy.getStore())
     return lowerStore(copy, slot, coordinates);
   SmallVector<int64_t> box = copy.getExtents();
+  int64_t &rows = box[getRowDim(copy)];
+  rows = rows * slot.ring->rows[copy.getPart()] / tile.getDimSize(0);
   box.back() = panelColumns;
   Value map = getTensorMap(copy, box);
   if (!map)
@@ -227,9 +229,7 @@ LogicalResult RingLowering::lowerStore(tile::CopyOp copy, const OpenSlot &slot,
   VectorType tile = copy.getTileType();
   SmallVector<int64_t> box = copy.getExtents();
   int64_t copies = threads.role.getCopies();
-  size_t split = 0;
-  while (split + 2 < box.size() && box[split] == 1)
-    ++split;
+  size_t split = getRowDim(copy);
   if (box[split] % copies)
     return copy.emitOpError()
            << "stores a box of " << ArrayRef(box) << " from " << copies

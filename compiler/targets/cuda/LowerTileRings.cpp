@@ -72,7 +72,43 @@ void RingLowering::initializeBarriers() {
   }
   device.create<NVVM::FenceMbarrierInitOp>();
   device.setInsertionPointAfter(first);
+  for (auto &[_, ring] : plan.rings)
+    if (ring.getCopiedBytes() < ring.slotBytes)
+      clearRows(device, ring, thread);
   device.create<NVVM::Barrier0Op>();
+}
+
+void RingLowering::clearRows(DeviceBuilder &device, const Ring &ring,
+                             Value thread) {
+  constexpr int64_t bytes = 16;
+  auto four = VectorType::get(4, device.getI32Type());
+  Value zeros = device.create<arith::ConstantOp>(device.getZeroAttr(four));
+  for (auto [part, count] : llvm::enumerate(ring.rows)) {
+    VectorType tile = ring.getTile(part);
+    int64_t skipped = count * panelRowBytes;
+    if (skipped == getPanelBytes(tile))
+      continue;
+    int64_t panels = tile.getDimSize(1) / panelColumns;
+    for (int64_t panel = 0; panel < ring.type.getDepth() * panels; ++panel) {
+      Value start = device.advance(
+          base, ring.storage + panel / panels * ring.slotBytes +
+                    ring.partOffset(part) +
+                    panel % panels * getPanelBytes(tile) + skipped);
+      auto loop =
+          device.create<scf::ForOp>(device.multiply(thread, bytes),
+                                    device.i32(getPanelBytes(tile) - skipped),
+                                    device.i32(bytes * countThreads(roles)));
+      OpBuilder::InsertionGuard guard(device);
+      device.setInsertionPointToStart(loop.getBody());
+      device.create<LLVM::StoreOp>(
+          zeros, device.advance(start, loop.getInductionVar()), bytes);
+    }
+  }
+  // The matrix unit reads what threads wrote.
+  device.create<NVVM::FenceProxyOp>(
+      NVVM::ProxyKind::async_shared,
+      NVVM::SharedSpaceAttr::get(device.getContext(),
+                                 NVVM::SharedSpace::shared_cta));
 }
 
 std::pair<Value, Value> RingLowering::locate(DeviceBuilder &device,
@@ -195,8 +231,8 @@ LogicalResult RingLowering::lowerOpen(tile::OpenOp open) {
     Value other = device.create<arith::XOrIOp>(parity, device.i32(1));
     wait(device, barrier(device, ring.empty, slot), other);
     device.create<NVVM::MBarrierArriveExpectTxOp>(
-        Type(), full, device.i32(ring.slotBytes), NVVM::MemScopeKind::CTA,
-        false, Value());
+        Type(), full, device.i32(ring.getCopiedBytes()),
+        NVVM::MemScopeKind::CTA, false, Value());
   }
   if (isRead)
     for (auto [part, tile] : llvm::enumerate(open.getOpened())) {

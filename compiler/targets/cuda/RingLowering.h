@@ -26,6 +26,8 @@ private:
   };
 
   void initializeBarriers();
+  /// Zeros in the rows that copies leave out.
+  void clearRows(DeviceBuilder &device, const Ring &ring, mlir::Value thread);
   mlir::LogicalResult lower(mlir::Operation *op);
   mlir::LogicalResult lowerOpen(tile::OpenOp open);
   mlir::LogicalResult lowerClose(tile::CloseOp close);

@@ -33,8 +33,16 @@ struct Ring {
   bool isStored = false;
   /// Copies of the role that reads.
   int64_t readers = 1;
+  /// Of each tile, the rows that copies write; the others, which no copy of a
+  /// view of so few rows can reach, stay zero.
+  llvm::SmallVector<int64_t> rows;
 
+  mlir::VectorType getTile(unsigned part) const {
+    return mlir::cast<mlir::VectorType>(type.getTiles()[part]);
+  }
   int64_t partOffset(unsigned part) const;
+  /// Bytes that copies write into a slot.
+  int64_t getCopiedBytes() const;
 };
 
 /// All rings of a kernel, and the bytes of shared memory that it takes.
@@ -49,6 +57,9 @@ constexpr int64_t sharedCapacity = 232448;
 inline int64_t getSharedCapacity(int64_t blocks) {
   return (sharedCapacity + 1024) / blocks - 1024;
 }
+
+/// The dimension of a copy's box that the tile's rows are along, outermost.
+size_t getRowDim(tile::CopyOp copy);
 
 /// Places the rings; says why one cannot be.
 mlir::FailureOr<RingPlan> planRings(tile::RolesOp roles);

@@ -156,7 +156,8 @@ Status CudaAccelerator::time(int64_t number, const int64_t *slots,
   SENNIT_RETURN_IF_ERROR(watch.start());
   SENNIT_RETURN_IF_ERROR(kernel->launch(values));
   float milliseconds = 0;
-  SENNIT_RETURN_IF_ERROR(watch.stop(kernel->name(), milliseconds));
+  SENNIT_RETURN_IF_ERROR(watch.stop());
+  SENNIT_RETURN_IF_ERROR(watch.read(kernel->name(), milliseconds));
   out_nanoseconds = static_cast<uint64_t>(double(milliseconds) * 1e6);
   return {};
 }

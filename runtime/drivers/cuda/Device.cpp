@@ -115,16 +115,45 @@ Status Stopwatch::start() {
                       "recording a CUDA event");
 }
 
-Status Stopwatch::stop(const char *kernel, float &out_milliseconds) {
+Status Stopwatch::stop() {
   const Driver &driver = device->driver();
-  SENNIT_RETURN_IF_ERROR(
-      driver.check(driver.recordEvent(events[1], device->stream()),
-                   "recording a CUDA event"));
+  return driver.check(driver.recordEvent(events[1], device->stream()),
+                      "recording a CUDA event");
+}
+
+Status Stopwatch::read(const char *kernel, float &out_milliseconds) {
+  const Driver &driver = device->driver();
   SENNIT_RETURN_IF_ERROR(driver.check(driver.synchronizeEvent(events[1]),
                                       "running kernel", kernel));
   return driver.check(
       driver.getElapsedTime(&out_milliseconds, events[0], events[1]),
       "reading a CUDA event");
+}
+
+Status Gate::close(const Device &device) {
+  const Driver &driver = device.driver();
+  void *memory = nullptr;
+  SENNIT_RETURN_IF_ERROR(
+      driver.check(driver.allocateHost(&memory, sizeof(*isOpen)),
+                   "reserving memory that the device reads"));
+  this->device = &device;
+  isOpen = static_cast<uint32_t *>(memory);
+  *isOpen = 0;
+  // CU_STREAM_WAIT_VALUE_EQ.
+  return driver.check(driver.waitForValue(device.stream(),
+                                          reinterpret_cast<Address>(memory), 1,
+                                          1),
+                      "holding back a CUDA stream");
+}
+
+void Gate::open() { *isOpen = 1; }
+
+Gate::~Gate() {
+  if (!isOpen)
+    return;
+  open();
+  (void)device->synchronize();
+  device->driver().releaseHost(const_cast<uint32_t *>(isOpen));
 }
 
 } // namespace sennit::cuda

@@ -80,12 +80,33 @@ public:
 
   Status create(const Device &device);
   Status start();
-  /// Waits for the stream; |kernel| names what ran in an error.
-  Status stop(const char *kernel, float &out_milliseconds);
+  Status stop();
+  /// Waits for the stop; |kernel| names what ran in an error.
+  Status read(const char *kernel, float &out_milliseconds);
 
 private:
   const Device *device = nullptr;
   Handle events[2] = {nullptr, nullptr};
+};
+
+/// Holds back the stream, so that the way of what is launched meanwhile to the
+/// device is not in its time. Nothing may be loaded behind a closed gate: the
+/// driver may wait for the stream to do that.
+class Gate {
+public:
+  Gate() = default;
+  Gate(const Gate &) = delete;
+  Gate &operator=(const Gate &) = delete;
+  /// Opens it and waits for the stream.
+  ~Gate();
+
+  Status close(const Device &device);
+  void open();
+
+private:
+  const Device *device = nullptr;
+  /// In the host's memory: not zero when the gate is open.
+  volatile uint32_t *isOpen = nullptr;
 };
 
 } // namespace sennit::cuda

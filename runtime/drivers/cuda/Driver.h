@@ -79,8 +79,9 @@ struct KernelNode {
          const uint64_t *, const uint32_t *, const uint32_t *, int, int, int,  \
          int))
 
-/// Those of graphs, without which a driver is of use too. A node is added after
-/// others, and its values are set in the executable made of its graph.
+/// Those of graphs, without which a driver is of use too, and of measuring
+/// them. A node is added after others, and its values are set in the executable
+/// made of its graph. Memory of the host has one address on both sides.
 #define SENNIT_CUDA_GRAPH_FUNCTIONS(ENTRY)                                     \
   ENTRY(createGraph, "cuGraphCreate", (Handle *, unsigned))                    \
   ENTRY(destroyGraph, "cuGraphDestroy", (Handle))                              \
@@ -91,7 +92,11 @@ struct KernelNode {
   ENTRY(setKernelNode, "cuGraphExecKernelNodeSetParams_v2",                    \
         (Handle, Handle, const KernelNode *))                                  \
   ENTRY(launchGraph, "cuGraphLaunch", (Handle, Handle))                        \
-  ENTRY(destroyExecutable, "cuGraphExecDestroy", (Handle))
+  ENTRY(destroyExecutable, "cuGraphExecDestroy", (Handle))                     \
+  ENTRY(allocateHost, "cuMemAllocHost_v2", (void **, size_t))                  \
+  ENTRY(releaseHost, "cuMemFreeHost", (void *))                                \
+  ENTRY(waitForValue, "cuStreamWaitValue32_v2",                                \
+        (Handle, Address, uint32_t, unsigned))
 
 /// The functions of one libcuda. Loaded once and never unloaded: the driver
 /// keeps threads of its own.

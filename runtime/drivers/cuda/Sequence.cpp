@@ -64,16 +64,37 @@ Status Sequence::launchSite(Site &site, const Kernel &kernel,
   return isSame ? Status() : kernel.setNode(executable, site.node, site.values);
 }
 
-Status Sequence::finish() {
+Status Sequence::launchGraph(uint64_t *out_nanoseconds) {
+  const Device &device = accelerator->cudaDevice();
+  const char *first = sites[0].values.kernel->name();
+  auto launch = [&] {
+    return device.driver().check(
+        device.driver().launchGraph(executable, device.stream()),
+        "launch of the graph from kernel", first);
+  };
+  if (!out_nanoseconds)
+    return launch();
+  Stopwatch watch;
+  Gate gate;
+  SENNIT_RETURN_IF_ERROR(watch.create(device));
+  SENNIT_RETURN_IF_ERROR(gate.close(device));
+  SENNIT_RETURN_IF_ERROR(watch.start());
+  SENNIT_RETURN_IF_ERROR(launch());
+  SENNIT_RETURN_IF_ERROR(watch.stop());
+  gate.open();
+  float milliseconds = 0;
+  SENNIT_RETURN_IF_ERROR(watch.read(first, milliseconds));
+  *out_nanoseconds = static_cast<uint64_t>(double(milliseconds) * 1e6);
+  return {};
+}
+
+Status Sequence::finish(uint64_t *out_nanoseconds) {
   if (count != lastCount)
     isRepeated = false;
   if (!isRepeated) {
     SENNIT_RETURN_IF_ERROR(leaveGraph(count));
   } else if (executable) {
-    const Device &device = accelerator->cudaDevice();
-    SENNIT_RETURN_IF_ERROR(device.driver().check(
-        device.driver().launchGraph(executable, device.stream()),
-        "launch of the graph from kernel", sites[0].values.kernel->name()));
+    SENNIT_RETURN_IF_ERROR(launchGraph(out_nanoseconds));
   } else if (!isRefused) {
     isRefused = !buildGraph();
   }

@@ -22,7 +22,7 @@ public:
 
   void begin() override;
   Status launch(int64_t number, const int64_t *slots, int64_t count) override;
-  Status finish() override;
+  Status finish(uint64_t *out_nanoseconds) override;
 
 private:
   /// A launch of a call: its values, and the slots that they were made of.
@@ -35,6 +35,7 @@ private:
 
   Status launchSite(Site &site, const Kernel &kernel, const int64_t *slots,
                     size_t slotCount);
+  Status launchGraph(uint64_t *out_nanoseconds);
   /// Whether the driver makes a graph of this call's launches.
   bool buildGraph();
   bool addNodes();

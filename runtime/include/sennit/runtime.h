@@ -329,6 +329,16 @@ SENNIT_API sennit_status sennit_context_accept(sennit_context *context,
 
 /* --- Profiles ------------------------------------------------------------ */
 
+/* What is counted. Kernels: each by itself, so that a device waits after it.
+ * Calls: all kernels of a call together, as they run without a profile; a
+ * device counts calls from the second repetition on, when it has their graph.
+ */
+typedef enum sennit_profile {
+  SENNIT_PROFILE_NOTHING = 0,
+  SENNIT_PROFILE_KERNELS = 1,
+  SENNIT_PROFILE_CALLS = 2
+} sennit_profile;
+
 typedef struct sennit_kernel_profile {
   /* Belongs to the module. */
   const char *name;
@@ -340,12 +350,13 @@ typedef struct sennit_kernel_profile {
   uint64_t nanoseconds;
 } sennit_kernel_profile;
 
-/* Starts (|enabled| 1) or stops (0) counting; off in a new context. A clock is
- * read twice a kernel, about 50 ns; a device runs each kernel by itself. */
+/* Counts what |profile| says, nothing in a new context. A clock is read twice a
+ * kernel or call, about 50 ns. */
 SENNIT_API void sennit_context_profile_enable(sennit_context *context,
-                                              int enabled);
+                                              sennit_profile profile);
 SENNIT_API void sennit_context_profile_reset(sennit_context *context);
-/* Kernel |index| of 0 to `sennit_module_info.kernel_count` - 1. */
+/* Kernel |index| of 0 to `sennit_module_info.kernel_count` - 1, or after those
+ * the calls, of name "call". */
 SENNIT_API sennit_status sennit_context_profile_get(
     const sennit_context *context, uint64_t index,
     sennit_kernel_profile *out_profile, sennit_error *out_error);

@@ -1,6 +1,7 @@
 // Functions become polynomials on the same shape; what has an instruction stays.
 // RUN: sennit-opt %s --sennit-expand-math | FileCheck %s
 // RUN: sennit-opt %s --sennit-expand-math=approximates | FileCheck %s --check-prefix=DEVICE
+// RUN: sennit-opt %s --sennit-expand-math=lanes=8 | FileCheck %s --check-prefix=PARTS
 
 // CHECK-LABEL: func.func @functions_of_vectors
 func.func @functions_of_vectors(%x: vector<16xf32>) -> vector<16xf32> {
@@ -91,4 +92,14 @@ func.func @instructions(%x: f32, %y: f32) -> (f32, f32, f32) {
   %1 = math.rsqrt %x : f32
   %2 = arith.divf %x, %y : f32
   return %0, %1, %2 : f32, f32, f32
+}
+
+// PARTS-LABEL: func.func @long_vector
+func.func @long_vector(%x: vector<32xf32>) -> vector<32xf32> {
+  // PARTS-NOT: math.fma {{.*}} : vector<32xf32>
+  // PARTS: vector.extract_strided_slice %{{.*}} {offsets = [8], sizes = [8], strides = [1]}
+  // PARTS: math.fma {{.*}} : vector<8xf32>
+  // PARTS: vector.insert_strided_slice %{{.*}} {offsets = [8], strides = [1]}
+  %0 = math.log %x : vector<32xf32>
+  return %0 : vector<32xf32>
 }

@@ -1,4 +1,4 @@
-// After scheduling, entries dispatch and kernels hold one grid.
+// After scheduling, entries dispatch and kernels hold grids.
 // RUN: sennit-opt %s --sennit-verify-scheduled --split-input-file --verify-diagnostics
 
 func.func private @copy(%x: memref<8xf32>, %y: memref<8xf32>) {
@@ -27,7 +27,7 @@ func.func @kernel_remains(%x: tensor<8xf32>) -> tensor<8xf32> {
 
 // -----
 
-// expected-error @+1 {{not scheduled: kernel `without_grid` does not hold one `tile.grid`}}
+// expected-error @+1 {{not scheduled: kernel `without_grid` holds no `tile.grid`}}
 func.func private @without_grid(%x: memref<8xf32>) {
   return
 }

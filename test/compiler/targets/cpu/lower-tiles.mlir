@@ -156,18 +156,6 @@ func.func @not_a_kernel(%t: index) {
 
 // -----
 
-func.func @declines_two_grids(%t: index) {
-  %c0 = arith.constant 0 : index
-  tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
-  }
-  // expected-error@+1 {{is the second grid of its kernel}}
-  tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
-  }
-  return
-}
-
-// -----
-
 func.func @declines_dynamic_strides(%x: memref<?x?xf32>, %t: index) {
   %c0 = arith.constant 0 : index
   tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {

@@ -28,6 +28,33 @@ func.func @items(%x: memref<?x64xf32>, %t: index) {
 
 // -----
 
+// A block takes an item of either grid; shared memory holds the larger one's tiles.
+// CHECK-LABEL: llvm.func @items_of_two_grids(
+// CHECK: scf.for %[[ITEM:.*]] =
+// CHECK: %[[MINE:.*]] = arith.cmpi ult, %[[ITEM]], %[[COUNT:.*]] : i64
+// CHECK: scf.if %[[MINE]]
+// CHECK: arith.addf
+// CHECK: else
+// CHECK: arith.subi %[[ITEM]], %[[COUNT]]
+// CHECK: arith.mulf
+func.func @items_of_two_grids(%x: memref<?x64xf32>, %y: memref<4x64xf32>, %t: index) {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  tile.grid (%m) = (%c0) to (%t) step [16] dims ["m"] {
+    %a = tile.load %x[%m, %c0] bound [0 : %t] : memref<?x64xf32> -> vector<16x64xf32>
+    %b = arith.addf %a, %a : vector<16x64xf32>
+    tile.store %b, %x[%m, %c0] bound [0 : %t] : vector<16x64xf32>, memref<?x64xf32>
+  }
+  tile.grid (%m) = (%c0) to (%c4) step [1] dims ["m"] {
+    %a = tile.load %y[%m, %c0] : memref<4x64xf32> -> vector<1x64xf32>
+    %b = arith.mulf %a, %a : vector<1x64xf32>
+    tile.store %b, %y[%m, %c0] : vector<1x64xf32>, memref<4x64xf32>
+  }
+  return
+}
+
+// -----
+
 // One row is added up by all warps, each by itself, then their eight sums by every thread.
 // CHECK-LABEL: llvm.func @row(
 // CHECK-COUNT-5: nvvm.shfl.sync bfly
