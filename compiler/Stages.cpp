@@ -32,8 +32,8 @@ static const Stage stages[] = {
      "verify-fused)"},
     {"schedule",
      "kernels are tile programs, the host dispatches them on tensors",
-     "sennit-pack-weights,sennit-build-tile-programs,canonicalize,cse,sennit-"
-     "join-dispatches,sennit-verify-scheduled"},
+     "sennit-pack-weights,sennit-build-tile-programs,sennit-hoist-dispatches,"
+     "canonicalize,cse,sennit-join-dispatches,sennit-verify-scheduled"},
     {"place", "every tensor has its place in one of the runtime's memories",
      "sennit-plan-memory,canonicalize,cse,sennit-verify-placed"},
 };

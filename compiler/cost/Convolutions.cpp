@@ -185,8 +185,8 @@ KernelFacts getSpectralFacts(const Convolution &problem, double block) {
   double rows = block * lanes * getBytes(f32Type), bytes = 2 * rows;
   KernelFacts facts;
   facts.name = "spectral_convolution";
-  // Angles, filters, rows, products, results.
-  facts.launches = 5;
+  // Angles at load, filters, rows, products, results.
+  facts.launches = problem.areTapsKnown ? 3 : 4;
   facts.footprint = tilesOfItem * bytes;
   double passes = (1 + listRadices(block).size()) / 2.0;
   // Points are brought in for all tiles of an item, then go through all passes
@@ -209,7 +209,8 @@ KernelFacts getSpectralFacts(const Convolution &problem, double block) {
                                 isBack});
   };
   double batches = tiles * problem.batch;
-  transform("taps", blocks.filters * tiles, 1, rows, false);
+  if (!problem.areTapsKnown)
+    transform("taps", blocks.filters * tiles, 1, rows, false);
   transform("in", blocks.inputs * batches, tilesOfItem, 2 * rows, false);
   transform("out", blocks.outputs * batches, tilesOfItem, rows, true);
   // An item multiplies a run of frequencies of all blocks.
@@ -242,7 +243,7 @@ double chooseConvolutionBlock(const Convolution &problem,
   for (double block : blocks)
     facts.push_back(block == 1 ? getTapFacts(problem)
                                : getSpectralFacts(problem, block));
-  return blocks[chooseFastest(facts, machine)];
+  return blocks[chooseFastest(facts, machine).chosen];
 }
 
 } // namespace sennit::cost

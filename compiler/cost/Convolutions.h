@@ -13,6 +13,8 @@ struct Convolution {
   double batch = 1, channels = 1, tokens = 1, taps = 4;
   Element element = Element::f32;
   bool hasWindow = false;
+  /// Whether the taps are constants, whose spectra are made at load.
+  bool areTapsKnown = false;
 };
 /// direct: taps by shifts. blocks: a Toeplitz matrix by tiles. fft: over 2 L
 /// points on vectors. matrixFft: two matrix products a transform (Monarch).

@@ -24,6 +24,8 @@ struct Product {
   double m = 1, n = 1, k = 1;
   Element a = Element::f32, b = Element::f32;
   double times = 1;
+  /// Bytes of other values that the item touches from one time to the next.
+  double beside = 0;
 
   /// A multiply-add is two.
   double getFlops() const { return 2 * m * n * k * times; }

@@ -37,24 +37,6 @@ KernelFacts getPrefillFacts(const Attention &problem, const Tile &tile);
 KernelFacts getDecodeFacts(const Attention &problem, const Tile &tile,
                            double splits);
 
-/// A linear recurrence with a decay a head: Mamba-2 and linear attention.
-/// `state` rows (N) by `width` columns (P) a head, B and C shared by the heads
-/// of a group.
-struct Recurrence {
-  double batch = 1, heads = 1, groups = 1, tokens = 1, state = 64, width = 64;
-  Element element = Element::bf16;
-};
-/// How the chunks of a sequence meet: one item walks a head's chunks; three
-/// kernels (states of chunks, a scan of them, outputs); or items that wait for
-/// the chunk before (decoupled look-back).
-enum class ChunkForm { walk, threePhase, lookBack };
-/// Chunks of `chunk` tokens as products: 2 Q (N / g + P) + 4 N P operations a
-/// token and head.
-KernelFacts getChunkedFacts(const Recurrence &problem, double chunk,
-                            ChunkForm form);
-/// Token by token, on vectors: `chain` dependent operations a token.
-KernelFacts getRecurrentFacts(const Recurrence &problem, const Chain &chain);
-
 /// Tokens of each of `experts` experts when `tokens` tokens take `chosen` each:
 /// even for `skew` 0, else in the proportions i^-skew (Zipf).
 std::vector<double> routeTokens(double tokens, double experts, double chosen,

@@ -154,7 +154,7 @@ KernelFacts getRowTileFacts(double rows, double width, double tile) {
   return getRowsFacts({rows, width, reads, operations}, tile);
 }
 
-size_t chooseFastest(const std::vector<KernelFacts> &candidates,
+Choice chooseFastest(const std::vector<KernelFacts> &candidates,
                      const Machine &machine) {
   constexpr double close = 1.01;
   struct Rank {
@@ -180,7 +180,13 @@ size_t chooseFastest(const std::vector<KernelFacts> &candidates,
   for (const Rank &rank : ranks)
     if (rank.seconds <= close * least && (!best || rank.busy < best->busy))
       best = &rank;
-  return best ? best->candidate : 0;
+  if (!best)
+    return {};
+  const Rank *next = best;
+  for (const Rank &rank : ranks)
+    if (&rank != best && (next == best || rank.seconds < next->seconds))
+      next = &rank;
+  return {best->candidate, next->candidate, best->seconds, next->seconds};
 }
 
 PanelTile chooseTile(const PanelProduct &problem, const Machine &machine) {
@@ -188,7 +194,7 @@ PanelTile chooseTile(const PanelProduct &problem, const Machine &machine) {
   std::vector<KernelFacts> facts;
   for (const PanelTile &tile : tiles)
     facts.push_back(getPanelFacts(problem, tile));
-  return tiles[chooseFastest(facts, machine)];
+  return tiles[chooseFastest(facts, machine).chosen];
 }
 
 std::vector<Tile> listAttentionTiles(double rows) {
@@ -213,7 +219,7 @@ Tile chooseAttentionTile(const Attention &problem, const Machine &machine) {
     facts.back().footprint +=
         tile.m * problem.valueWidth * machine::getBytes(Element::f32);
   }
-  return tiles[chooseFastest(facts, machine)];
+  return tiles[chooseFastest(facts, machine).chosen];
 }
 
 double chooseRowTile(double rows, double width, const Machine &machine) {
@@ -221,7 +227,7 @@ double chooseRowTile(double rows, double width, const Machine &machine) {
   std::vector<KernelFacts> facts;
   for (double tile : tiles)
     facts.push_back(getRowTileFacts(rows, width, tile));
-  return tiles[chooseFastest(facts, machine)];
+  return tiles[chooseFastest(facts, machine).chosen];
 }
 
 } // namespace sennit::cost

@@ -52,11 +52,18 @@ KernelFacts getRowTileFacts(double rows, double width, double tile);
 /// 256, of queries the first that holds all is the last.
 std::vector<Tile> listAttentionTiles(double rows);
 
+/// Which of several candidates, and which would come next.
+struct Choice {
+  size_t chosen = 0, next = 0;
+  /// As predicted.
+  double seconds = 0, nextSeconds = 0;
+};
 /// The candidate of least time by the model, of those whose items fit where a
 /// core works, if any does. Of those within a hundredth of it,
 /// the one whose resources are busy for the least time in sum; of equal ones,
-/// the first. The first of all where the machine computes none.
-size_t chooseFastest(const std::vector<KernelFacts> &candidates,
+/// the first. Next is the one of least time among the others; the chosen one
+/// where there is no other. The first of all where the machine computes none.
+Choice chooseFastest(const std::vector<KernelFacts> &candidates,
                      const machine::Machine &machine);
 
 PanelTile chooseTile(const PanelProduct &problem,

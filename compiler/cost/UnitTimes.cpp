@@ -94,7 +94,7 @@ public:
         times.refills[i] +=
             product.times *
             (getTraffic(access, capacity, 1, false) - access.getCompulsory());
-      if (a + b + sums <= capacity)
+      if (a + b + sums + product.beside <= capacity)
         continue;
       times.refills[i] += 2 * product.times * sums;
       if (i + 1 < times.written.size())

@@ -62,6 +62,10 @@ bool isScaffold(mlir::Operation *op);
 /// that is known only when a kernel has counted them.
 bool isHostRead(mlir::Operation *op);
 
+/// Taps that are added up at once, in registers. Those of a longer convolution
+/// go block by block or by spectra, which its own kernel's schedule chooses.
+inline constexpr int64_t mostTapsAtOnce = 16;
+
 /// The value that is merged with the accumulator in a row reduction's body, and
 /// the op that merges.
 mlir::Operation *getMergeOp(mlir::linalg::GenericOp reduction);

@@ -5,8 +5,8 @@
 //   kernel { conv }, kernel { scan }   =>   kernel { conv; scan }
 //
 // Declines producers that something outside the kernel reads as well, those of
-// positions and lengths, convolutions that several heads would repeat, and rows
-// that an engine copies from memory.
+// positions and lengths, convolutions that several heads would repeat or that
+// have many taps, and rows that an engine copies from memory.
 
 #include "passes/fuse/Kernels.h"
 #include "passes/fuse/Passes.h"
@@ -129,6 +129,10 @@ static std::string whyNotConvolve(seq::KernelOp producer, seq::KernelOp mixer,
   if (!isPrivate)
     return "something outside the mixer reads the convolution too, so it is "
            "stored anyway";
+  auto conv = cast<seq::ConvOp>(fuse::getRoot(producer));
+  if (conv.getTaps() > seq::mostTapsAtOnce)
+    return "inside of the mixer its " + std::to_string(conv.getTaps()) +
+           " taps would be added up one by one, whatever is faster";
   if (type.getShape().back() != getWidth(fuse::getRoot(mixer)))
     return "the mixer reads the convolution once a head, and would compute it "
            "as often";

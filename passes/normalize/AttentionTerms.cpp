@@ -82,9 +82,10 @@ private:
     return widen(last.sum.op.getMatchingIndexingMap(operand));
   }
 
-  /// The tensor behind maps that only rename dimensions.
+  /// The tensor behind maps that only rename dimensions. Inserted dimensions
+  /// stay: they may be the only sequence or head.
   Operand see(Value tensor, AffineMap map) {
-    TermPtr term = tracer.trace(tensor, map);
+    TermPtr term = Tracer().trace(tensor, map);
     return term->isElement() ? Operand{term->value, term->map}
                              : Operand{tensor, map};
   }
@@ -303,7 +304,7 @@ private:
   /// Loops of the last product and the depth of the first; the keys' one.
   unsigned loops;
   AffineExpr key, depth;
-  Tracer tracer;
+  Tracer tracer{/*seesBehindReshapes=*/true};
   SoftmaxAttention found;
 };
 } // namespace

@@ -244,7 +244,8 @@ struct RaiseAttention : impl::RaiseAttentionBase<RaiseAttention> {
       product.getResult(0).replaceAllUsesWith(Raiser(*found).build());
       for (Operation &op :
            llvm::make_early_inc_range(llvm::reverse(*product->getBlock())))
-        if (isa<linalg::LinalgOp>(op) && isOpTriviallyDead(&op))
+        if (isa<linalg::LinalgOp, tensor::ExpandShapeOp>(op) &&
+            isOpTriviallyDead(&op))
           op.erase();
     }
   }

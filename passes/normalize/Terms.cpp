@@ -71,20 +71,21 @@ TermPtr Tracer::trace(Value tensor, AffineMap map) {
 }
 
 /// The place in the source of a reshape that inserts dimensions of one, or
-/// nothing where it does more.
+/// nothing where it does more. Where all of a group are of one, the loop along
+/// any of them is the source's.
 static std::optional<AffineMap> getPlaceBehind(tensor::ExpandShapeOp expand,
                                                AffineMap map) {
   SmallVector<AffineExpr> source;
   for (const ReassociationIndices &group : expand.getReassociationIndices()) {
-    AffineExpr kept = getAffineConstantExpr(0, map.getContext());
+    AffineExpr kept = map.getResult(group.front());
     bool isKept = false;
     for (int64_t dim : group) {
-      if (expand.getType().getDimSize(dim) == 1)
-        continue;
-      if (isKept)
+      bool isOne = expand.getType().getDimSize(dim) == 1;
+      if (!isOne && isKept)
         return std::nullopt;
-      kept = map.getResult(dim);
-      isKept = true;
+      if (!isOne || (!isKept && isa<AffineConstantExpr>(kept)))
+        kept = map.getResult(dim);
+      isKept |= !isOne;
     }
     source.push_back(kept);
   }

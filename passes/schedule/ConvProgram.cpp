@@ -5,6 +5,8 @@
 #include "passes/schedule/RecurrenceTiles.h"
 #include "passes/schedule/TileSizes.h"
 
+#include "dialects/rt/Rt.h"
+#include "dialects/seq/SeqForms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Remarks.h"
@@ -15,7 +17,7 @@ using namespace mlir;
 namespace sennit::schedule {
 
 /// More taps than this are walked block by block.
-static constexpr int64_t tapBlock = 16;
+static constexpr int64_t tapBlock = seq::mostTapsAtOnce;
 /// Rows of a tile, where there are as many.
 static constexpr int64_t tileRows = 32;
 
@@ -299,8 +301,10 @@ static int64_t chooseBlock(KernelBuilder &kernel, seq::ConvOp conv) {
   if (auto hint = conv.getBlock())
     block = *hint < least ? 1 : llvm::bit_floor(uint64_t(*hint));
   else
-    block = getConvBlock(kernel.core, {sequences, rows, conv.getChannels(),
-                                       conv.getTaps(), bool(conv.getWindow())});
+    block = getConvBlock(kernel.core,
+                         {sequences, rows, conv.getChannels(), conv.getTaps(),
+                          bool(conv.getWindow()),
+                          bool(conv.getWeight().getDefiningOp<rt::ReadOp>())});
   if (block == 1)
     remark::analysis(conv.getLoc(), options) << "taps are added up one by one";
   else

@@ -19,31 +19,77 @@
 #include "passes/schedule/TileSizes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Remarks.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <limits>
 
 using namespace mlir;
 
 namespace sennit::schedule {
 
-/// A decay of each key component has no product form, so its chunks would cost
-/// more exponentials than they save, as would the four products of `rank_one`.
-static bool isSerial(seq::LinearAttentionOp op) {
-  return op.hasDecayOfComponents() || op.getEraseRead();
+/// Chunks of so many rows and more of 16 bits go to a CPU's matrix unit. Not
+/// where each key component decays by itself, or two vectors erase: most of
+/// their operands are computed.
+static double getRoundedRows(KernelBuilder &kernel, seq::LinearAttentionOp op) {
+  constexpr double fewest = 16;
+  bool takesUnit = !op.hasDecayOfComponents() && !op.getEraseRead() &&
+                   multipliesByUnit(kernel.core, op.getQuery());
+  return takesUnit ? fewest : std::numeric_limits<double>::infinity();
 }
 
-/// Tokens in a chunk where nothing else is said. On a CPU's matrix unit as well
-/// 64 were measured 1.05 times as slow, 128 1.3 times.
-static int64_t getChunk(KernelBuilder &kernel, seq::LinearAttentionOp op) {
-  int64_t most = op.getChunk()  ? llvm::bit_floor(uint64_t(*op.getChunk()))
-                 : isSerial(op) ? 1
-                                : 32;
-  return roundUpRows(kernel.rowBound(op.getQuery(), op.getTokenDim()), most);
+static cost::Recurrence describe(KernelBuilder &kernel,
+                                 seq::LinearAttentionOp op) {
+  auto query = op.getQuery().getType();
+  double heads = double(op.getStateHeads()),
+         queries = double(query.getDimSize(op.getHeadDim()));
+  cost::Recurrence problem;
+  if (op.isBatched() && !query.isDynamicDim(0))
+    problem.batch = double(query.getDimSize(0));
+  problem.heads = heads;
+  problem.groups = std::min(heads, queries);
+  // Rows that a kernel counts have no bound: a choice for many.
+  constexpr int64_t many = 65536;
+  problem.tokens = double(std::clamp<int64_t>(
+      kernel.rowBound(op.getQuery(), op.getTokenDim()), 1, many));
+  problem.state = double(op.getKeyWidth());
+  problem.width = double(op.getValueWidth());
+  problem.element = getElement(query.getElementType());
+  problem.rule = op.getBeta()        ? cost::UpdateRule::delta
+                 : op.getEraseRead() ? cost::UpdateRule::erase
+                                     : cost::UpdateRule::add;
+  problem.decays = bool(op.getDecay());
+  problem.decaysRows = op.hasDecayOfComponents();
+  problem.readers = std::max(1.0, queries / heads);
+  problem.writers = double(op.getWriters());
+  problem.roundsFrom = getRoundedRows(kernel, op);
+  return problem;
 }
 
-/// Whether a matrix unit multiplies: it takes chunks of rows that are bf16.
-static bool roundsOperands(KernelBuilder &kernel, seq::LinearAttentionOp op) {
-  constexpr int64_t fewest = 16;
-  return !isSerial(op) && getChunk(kernel, op) >= fewest &&
-         multipliesByUnit(kernel.core, op.getQuery());
+/// Tokens of a chunk: as the op says, else the cost model's choice.
+static int64_t chooseChunk(KernelBuilder &kernel, seq::LinearAttentionOp op) {
+  int64_t rows = kernel.rowBound(op.getQuery(), op.getTokenDim());
+  auto options = remark::RemarkOpts::name("ChunkSize").category("schedule");
+  if (auto chunk = op.getChunk()) {
+    int64_t most = roundUpRows(rows, llvm::bit_floor(uint64_t(*chunk)));
+    remark::analysis(op.getLoc(), options)
+        << "chunks of " + std::to_string(most) + " tokens, as the op asks";
+    return most;
+  }
+  if (kernel.core.getThreads() > 1) {
+    // What threads share is not in the model yet.
+    bool isSerial = op.hasDecayOfComponents() || op.getEraseRead();
+    return roundUpRows(rows, isSerial ? 1 : 32);
+  }
+  if (rows == 1)
+    return 1;
+  ChunkSizes sizes = getChunkSizes(kernel.core, describe(kernel, op));
+  remark::analysis(op.getLoc(), options)
+      << llvm::formatv("chunks of {0} tokens, {1:f1} us as predicted; the next "
+                       "choice, {2}, {3:f1} us",
+                       sizes.rows, sizes.microseconds, sizes.nextRows,
+                       sizes.nextMicroseconds)
+             .str();
+  return sizes.rows;
 }
 
 namespace {
@@ -51,11 +97,11 @@ class LinearAttention {
 public:
   LinearAttention(KernelBuilder &kernel, seq::LinearAttentionOp op)
       : op(op), program(kernel, kernel.kernel.getKind()),
-        rounds(roundsOperands(kernel, op)), tiles(program, rounds),
-        heads(op.getStateHeads()), keyWidth(op.getKeyWidth()),
-        valueWidth(op.getValueWidth()),
-        readers(std::max<int64_t>(1, headsOf(op.getQuery()) / heads)),
-        chunk(getChunk(kernel, op)) {}
+        chunk(chooseChunk(kernel, op)),
+        rounds(double(chunk) >= getRoundedRows(kernel, op)),
+        tiles(program, rounds), heads(op.getStateHeads()),
+        keyWidth(op.getKeyWidth()), valueWidth(op.getValueWidth()),
+        readers(std::max<int64_t>(1, headsOf(op.getQuery()) / heads)) {}
 
   LogicalResult build() {
     tokens = program.extent(op.getQuery(), op.getTokenDim());
@@ -265,10 +311,11 @@ private:
 
   seq::LinearAttentionOp op;
   Program program;
+  int64_t chunk;
   /// Whether operands of products are bf16.
   bool rounds;
   RecurrenceTiles tiles;
-  int64_t heads, keyWidth, valueWidth, readers, chunk;
+  int64_t heads, keyWidth, valueWidth, readers;
   Value tokens, head, sequence;
 };
 

@@ -46,6 +46,25 @@ def BuildTilePrograms : Pass<"sennit-build-tile-programs", "::mlir::ModuleOp"> {
   ];
 }
 
+def HoistDispatches : Pass<"sennit-hoist-dispatches", "::mlir::ModuleOp"> {
+  let summary = "run kernels that read constants alone once, at load";
+  let description = [{
+    ```mlir
+    %w = rt.read @w : tensor<8x64xf32>
+    %v = rt.dispatch @conv_filters(%w : tensor<8x64xf32>) ties [-1] -> tensor<1x1x1x2x64x16xf32>
+    // becomes
+    %v = rt.read @conv_filters.0 : tensor<1x1x1x2x64x16xf32>
+    ```
+
+    The dispatch stands in `@initialize`, which assigns the constant. Equal
+    dispatches of several entries share a constant, and constants that nobody
+    reads any more are dropped. Declines results that a later kernel overwrites
+    or that a function returns, and dispatches of scalars or extents that a call
+    brings.
+  }];
+  let dependentDialects = ["::sennit::rt::RtDialect"];
+}
+
 def JoinDispatches : Pass<"sennit-join-dispatches", "::mlir::ModuleOp"> {
   let summary = "let small dispatches that need nothing of each other be one";
   let description = [{

@@ -44,7 +44,8 @@ struct Answers {
   std::vector<machine::Problem> problems;
   std::map<std::array<int64_t, 8>, ProductSizes> products;
   std::map<std::pair<int64_t, int64_t>, int64_t> rows;
-  std::map<std::array<int64_t, 5>, int64_t> convs;
+  std::map<std::array<int64_t, 6>, int64_t> convs;
+  std::map<std::array<double, 13>, ChunkSizes> chunks;
 
   static Answers &of(machine::CoreAttr core) {
     static thread_local Answers answers;
@@ -121,8 +122,7 @@ static ProductSizes getSharedSizes(int64_t rows, int64_t n, int64_t k) {
   return sizes;
 }
 
-/// The element that the model computes numbers of `type` as.
-static machine::Element getElement(Type type) {
+machine::Element getElement(Type type) {
   return type.isBF16() || type.isF16() ? machine::Element::bf16
                                        : machine::Element::f32;
 }
@@ -233,14 +233,33 @@ AttentionSizes getAttentionSizes(machine::CoreAttr core, int64_t queries,
 
 int64_t getConvBlock(machine::CoreAttr core, const ConvSizes &conv) {
   Answers &answers = Answers::of(core);
-  auto [known, isNew] = answers.convs.try_emplace(
-      {conv.sequences, conv.rows, conv.channels, conv.taps, conv.hasWindow});
+  auto [known, isNew] =
+      answers.convs.try_emplace({conv.sequences, conv.rows, conv.channels,
+                                 conv.taps, conv.hasWindow, conv.areTapsKnown});
   if (isNew)
     known->second = int64_t(cost::chooseConvolutionBlock(
         {double(conv.sequences), double(conv.channels),
          double(std::max<int64_t>(conv.rows, 1)), double(conv.taps),
-         machine::Element::f32, conv.hasWindow},
+         machine::Element::f32, conv.hasWindow, conv.areTapsKnown},
         *answers.machine));
+  return known->second;
+}
+
+ChunkSizes getChunkSizes(machine::CoreAttr core,
+                         const cost::Recurrence &problem) {
+  Answers &answers = Answers::of(core);
+  auto [known, isNew] = answers.chunks.try_emplace(
+      {problem.batch, problem.heads, problem.groups, problem.tokens,
+       problem.state, problem.width, double(problem.element),
+       double(problem.rule), double(problem.decays), double(problem.decaysRows),
+       problem.readers, problem.writers, problem.roundsFrom});
+  if (isNew) {
+    std::vector<double> chunks = cost::listChunks(problem.tokens);
+    cost::Choice choice = cost::chooseChunk(problem, *answers.machine);
+    known->second = {int64_t(chunks[choice.chosen]),
+                     int64_t(chunks[choice.next]), 1e6 * choice.seconds,
+                     1e6 * choice.nextSeconds};
+  }
   return known->second;
 }
 

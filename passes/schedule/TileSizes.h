@@ -3,6 +3,7 @@
 #ifndef SENNIT_PASSES_SCHEDULE_TILESIZES_H
 #define SENNIT_PASSES_SCHEDULE_TILESIZES_H
 
+#include "compiler/cost/Recurrences.h"
 #include "dialects/machine/Machine.h"
 #include "mlir/IR/BuiltinTypes.h"
 
@@ -78,12 +79,26 @@ AttentionSizes getAttentionSizes(machine::CoreAttr core, int64_t queries,
 /// A causal convolution as the choice of its form needs it.
 struct ConvSizes {
   int64_t sequences, rows, channels, taps;
-  bool hasWindow;
+  bool hasWindow, areTapsKnown;
 };
 
 /// Rows of the blocks whose spectra a convolution multiplies, or 1 where its
 /// taps are added up one by one: the fastest of `cost::listBlocks`.
 int64_t getConvBlock(machine::CoreAttr core, const ConvSizes &conv);
+
+/// The element that the model computes numbers of `type` as.
+machine::Element getElement(mlir::Type type);
+
+/// Tokens of a chunk of a recurrence, and of the next best chunk; microseconds
+/// as predicted.
+struct ChunkSizes {
+  int64_t rows, nextRows;
+  double microseconds, nextMicroseconds;
+};
+
+/// The fastest of `cost::listChunks`.
+ChunkSizes getChunkSizes(machine::CoreAttr core,
+                         const cost::Recurrence &problem);
 
 /// The smallest of 1, 2, 4, .. `most` that is at least `rows`.
 int64_t roundUpRows(int64_t rows, int64_t most);

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional
-from einops import rearrange, repeat
+from einops import einsum, rearrange, repeat
 from safetensors.torch import save_file
 
 HERE = Path(__file__).resolve().parent / "mixers"
@@ -30,9 +30,11 @@ def take(folder, path, name):
     found = sorted(file for file in folder.rglob("*.py") if file.as_posix().endswith(path))
     assert len(found) == 1, f"{path}: found {found}"
     tree = ast.parse(found[0].read_text())
-    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
-    assert tree.body, f"{found[0]} has no {name}"
-    scope = {"torch": torch, "F": torch.nn.functional, "rearrange": rearrange, "repeat": repeat}
+    # Annotations name what the imports would bring.
+    tree.body = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ImportFrom))
+                 and (getattr(node, "name", "") in (name, "segsum") or getattr(node, "module", "") == "__future__")]
+    assert any(isinstance(node, ast.FunctionDef) for node in tree.body), f"{found[0]} has no {name}"
+    scope = {"torch": torch, "F": torch.nn.functional, "rearrange": rearrange, "repeat": repeat, "einsum": einsum}
     exec(compile(tree, str(found[0]), "exec"), scope)
     return scope[name]
 
@@ -75,6 +77,31 @@ def channels_first(function, inputs):
     return output[0].T, state[0]
 
 
+def without_state(function, inputs):
+    """Runs functions of [batch, head, token, width] that know no state."""
+    return function(*(heads_first(inputs[name]) for name in "qkv"))[0].transpose(0, 1), None
+
+
+def in_blocks(function, inputs):
+    """Runs SSD on values, log-decays, keys and queries, whose states are [batch, 1, head, value width, key width]."""
+    order = (inputs[name][None] for name in ("v", "g", "k", "q"))
+    output, state = function(*order, 1, initial_states=inputs["state"].transpose(1, 2)[None, None])
+    return output[0], state[0].transpose(1, 2)
+
+
+def layers(tokens, count, width):
+    rows = normal(tokens, count, 1, width)
+    weight = 1 + normal(width, deviation=0.1)
+    keys = torch.nn.functional.rms_norm(rows, (width,), weight, 1e-6)
+    return dict(q=normal(width).expand(tokens, 1, 1, width), k=keys, v=rows, weight=weight)
+
+
+def over_layers(function, inputs):
+    """Attention over a depth axis: the layers of a token are its keys."""
+    output = function(inputs["q"][0, 0, 0], inputs["v"][:, :, 0].unbind(1), inputs["weight"])
+    return output[:, None, None], None
+
+
 def attention(heads, **more):
     return dict(q=normal(TOKENS, HEADS, KEY), k=unit(TOKENS, HEADS, KEY), v=normal(TOKENS, heads, VALUE),
                 state=normal(heads, KEY, VALUE, deviation=0.5), **more)
@@ -100,6 +127,13 @@ def cases():
     yield ("selective-scan", "mamba_ssm/ops/selective_scan_interface.py", "selective_scan_ref", channels_first,
            dict(u=normal(TOKENS, channels), delta=torch.rand(TOKENS, channels), A=-torch.exp(normal(channels, states)),
                 B=normal(TOKENS, states), C=normal(TOKENS, states), state=torch.zeros(channels, states)))
+    # A constant decay a head; the output alone, from a state of zeros.
+    rates = torch.log(1 - 2.0 ** (-5 - torch.arange(HEADS, dtype=torch.float32)))
+    yield ("retention", "fla/ops/retention/naive.py", "naive_retention", without_state,
+           attention(HEADS) | dict(state=torch.zeros(HEADS, KEY, VALUE), g=rates.expand(TOKENS, HEADS)))
+    yield ("ssd", "mamba_ssm/modules/ssd_minimal.py", "ssd_minimal_discrete", in_blocks, attention(HEADS, g=log_decay(TOKENS, HEADS)))
+    # The rows of five layers for each token, keys their norms; one query for all tokens.
+    yield ("depth", "fla/ops/attnres/naive.py", "naive_attnres", over_layers, layers(TOKENS, 5, 8))
 
 
 def main():
@@ -111,10 +145,10 @@ def main():
         output, state = run(take(folder, path, function), inputs)
         # One key of metadata only: the file writer does not keep the order of several.
         made = f"{path} {function}, torch {torch.__version__}"
-        tensors = {**inputs, "output": output, "state_after": state}
+        tensors = {**inputs, "output": output} | ({} if state is None else {"state_after": state})
         save_file({key: value.float().contiguous() for key, value in tensors.items()},
                   HERE / f"{name}.safetensors", metadata={"made_by": made})
-        print(f"{name}: output up to {output.abs().max():.2f}, state up to {state.abs().max():.2f}")
+        print(f"{name}: output up to {output.abs().max():.2f}" + ("" if state is None else f", state up to {state.abs().max():.2f}"))
 
 
 if __name__ == "__main__":

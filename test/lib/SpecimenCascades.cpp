@@ -229,6 +229,65 @@ static LinalgSpecimen makeMoments(const Rows &rows, double tolerance) {
   return specimen;
 }
 
+// Rows that hold infinities: the statistic is infinite, and what is summed
+// about it is no number, merged or not. A row without stays as it was. Results
+// tell what is no number by 1.
+static LinalgSpecimen makeInfinite(const Rows &rows) {
+  LinalgSpecimen specimen = makeCascade(
+      rows, "infinite", "(!r, !r, !r, !r, !r)", std::string(exponentials) + R"(
+      %term = arith.mulf %y, %d : !x
+      %h = linalg.reduce {arith.addf} ins(%term : !x) outs(%z : !r) dimensions = [1]
+      %s = linalg.reduce {arith.addf} ins(%x : !x) outs(%z : !r) dimensions = [1]
+      %mean = arith.divf %s, %count : !r
+      %bm = linalg.broadcast ins(%mean : !r) outs(%x : !x) dimensions = [1]
+      %u = arith.subf %x, %bm : !x
+      %u2 = arith.mulf %u, %u : !x
+      %s2 = linalg.reduce {arith.addf} ins(%u2 : !x) outs(%z : !r) dimensions = [1]
+      %ones = linalg.fill ins(%one : {t}) outs(%e : !r) -> !r
+      %l_none = arith.cmpf uno, %l, %l : !r
+      %h_none = arith.cmpf uno, %h, %h : !r
+      %s2_none = arith.cmpf uno, %s2, %s2 : !r
+      %l1 = arith.select %l_none, %ones, %z : tensor<3xi1>, !r
+      %h1 = arith.select %h_none, %ones, %z : tensor<3xi1>, !r
+      %s1 = arith.select %s2_none, %ones, %z : tensor<3xi1>, !r
+      %high = arith.negf %low : !r
+      %thousand = arith.constant dense<1000.0> : !r
+      %m_inf = arith.cmpf oeq, %m, %high : !r
+      %mean_inf = arith.cmpf oeq, %mean, %high : !r
+      %m1 = arith.select %m_inf, %thousand, %m : tensor<3xi1>, !r
+      %mean1 = arith.select %mean_inf, %thousand, %mean : tensor<3xi1>, !r
+      return %m1, %mean1, %l1, %h1, %s1 : !r, !r, !r, !r, !r
+)",
+      [](int64_t, const Tensors &in) {
+        const Tensor &x = in[0];
+        Tensor most(x.element, {3}), mean(x.element, {3}), none(x.element, {3});
+        for (int64_t i = 0; i != 3; ++i) {
+          most(i) = findMost(x, i);
+          double sum = 0;
+          for (int64_t j = 0; j != x.extent(1); ++j)
+            sum += x(i, j);
+          mean(i) = sum / double(x.extent(1));
+          none(i) = std::isinf(most(i));
+          if (none(i))
+            most(i) = mean(i) = 1000;
+        }
+        return Tensors{most, mean, none, none, none};
+      },
+      {0, 1e-6, 0, 0, 0});
+  Element element = rows.type == "f64" ? Element::F64 : Element::F32;
+  specimen.arguments = [=](int64_t n, Random &random) {
+    // Whole numbers, of which any sum is exact.
+    int64_t length = rows.length(n);
+    Tensor x(element, {3, length});
+    for (double &value : x.values)
+      value = double(random.below(9)) - 4;
+    x(0, 0) = INFINITY;
+    x(2, length - 1) = x(2, length / 2) = INFINITY;
+    return Tensors{x, Tensor(element, {3, length})};
+  };
+  return specimen;
+}
+
 // The deferred gauge: a product with normalised rows, divided behind the loop.
 static LinalgSpecimen makeNormalisedSum(const Rows &rows, double tolerance) {
   LinalgSpecimen specimen = makeCascade(
@@ -363,6 +422,7 @@ std::vector<LinalgSpecimen> sennit::test::makeCascades() {
     all.push_back(makeSoftmax(rows, tolerance));
     all.push_back(makeWeightedSum(rows, tolerance));
     all.push_back(makeEntropy(rows, tolerance));
+    all.push_back(makeInfinite(rows));
     if (rows.type == "f32") {
       all.push_back(makeMoments(rows, 1e-4));
       all.push_back(makeNormalisedSum(rows, 2e-6));

@@ -228,10 +228,10 @@ std::vector<Specimen> sennit::test::makeLinearAttentions() {
           {"gated_delta", 1, 2, 2, 2, 2, 32, 20, 16, Element::BF16}),
       makeLinearAttention({"gated", 2, 2, 2, 2, 2, 8, 5, 16, Element::BF16}),
       makeBatch(makeLinearAttention({"gated", 1, 1, 4, 4, 2, 6, 5}), 2, {}),
-      makeBatch(makeLinearAttention({"gated", 1, 1, 1, 3, 3, 6, 5}), 3, {}),
+      makeBatch(makeLinearAttention({"gated", 1, 1, 1, 3, 3, 6, 5}), 5, {}),
       makeBatch(makeLinearAttention({"gated_delta", 2, 4, 2, 2, 2, 6, 5}), 2,
                 {}),
-      makeBatch(makeLinearAttention({"rank_one", 1, 2, 2, 2, 2, 6, 5, 8}), 2,
+      makeBatch(makeLinearAttention({"rank_one", 1, 2, 2, 2, 2, 6, 5, 8}), 4,
                 {})};
   for (Specimen &copied : makeCopiedLinearAttentions())
     all.push_back(copied);

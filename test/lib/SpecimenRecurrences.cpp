@@ -180,7 +180,7 @@ std::vector<Specimen> sennit::test::makeRecurrences() {
       makeConv({7, 7, 127, false, false, Element::F32, 128}),
       makeConv({3, 3, 20, false, false, Element::F32, 1024}),
       makeBatch(makeConv({5, 5, 100, true, true, Element::F32, 32}), 3, {1, 2}),
-      makeBatch(makeConv({5, 5, 4, true, true, Element::F32}), 3, {1, 2})};
+      makeBatch(makeConv({5, 5, 4, true, true, Element::F32}), 1, {1, 2})};
   for (Specimen &attention : makeLinearAttentions())
     all.push_back(std::move(attention));
   for (Specimen &scan : makeScans())

@@ -412,6 +412,10 @@ std::vector<Specimen> sennit::test::makeAttentionSettings() {
   AttentionSetting sinks = causal;
   sinks.name = "with_sinks";
   sinks.hasSinks = true;
+  // The sequences are tokens, and their keys the rows of earlier layers.
+  AttentionSetting layers{"over_a_depth_axis", 3, 3, 9, 7};
+  layers.keys = 5;
+  layers.batch = 4;
   AttentionSetting latent{"of_latent_keys", 8, 1, 24, 16};
   latent.sharesValue = true;
   latent.right = 0;
@@ -428,8 +432,8 @@ std::vector<Specimen> sennit::test::makeAttentionSettings() {
   oddPages.right = 0;
   std::vector<Specimen> all;
   for (const AttentionSetting &setting :
-       {latent, cachedLatent, paged, oddPages, plain, causal, wide, banded,
-        scored, batched, ragged, cached, sinks, everything})
+       {layers, latent, cachedLatent, paged, oddPages, plain, causal, wide,
+        banded, scored, batched, ragged, cached, sinks, everything})
     all.push_back(makeAttention(setting));
   return all;
 }

@@ -3,6 +3,7 @@
 #include "Kernels.h"
 
 #include "compiler/cost/Convolutions.h"
+#include "compiler/cost/Recurrences.h"
 #include "gtest/gtest.h"
 #include <numeric>
 
@@ -55,13 +56,28 @@ TEST(Families, DecodeReadsEveryKeyOnceHoweverItIsSplit) {
 }
 
 TEST(Families, AChunkedScanIsTheFormulaOfStateSpaceDuality) {
-  // 2 Q (N / g + P) + 4 N P a token and head.
+  // 2 C (N / g + P) + 4 N P a token and head; an item that walks one head has
+  // its scores to itself.
   Recurrence problem{2, 32, 4, 4096, 128, 64, Element::bf16};
-  double chunk = 128, expected = 2 * chunk * (128 / 8.0 + 64) + 4 * 128 * 64;
   for (ChunkForm form :
-       {ChunkForm::walk, ChunkForm::threePhase, ChunkForm::lookBack})
-    EXPECT_NEAR(countFlops(getChunkedFacts(problem, chunk, form)),
-                expected * 2 * 32 * 4096, 1);
+       {ChunkForm::walk, ChunkForm::threePhase, ChunkForm::lookBack}) {
+    double chunk = 128, shared = form == ChunkForm::walk ? 1 : 8;
+    double expected = 2 * chunk * (128 / shared + 64) + 4 * 128 * 64;
+    KernelFacts facts = getChunkedFacts(problem, chunk, form);
+    EXPECT_NEAR(countFlops(facts), expected * 2 * 32 * 4096, 1);
+    // One for each pair of a chunk's rows; rows and the state decay too.
+    EXPECT_NEAR(countExponentials(facts),
+                2 * 32 * 32 * (chunk * chunk + 2 * chunk + 1), 1);
+  }
+}
+
+TEST(Families, AChunkOfOneTokenIsTheStep) {
+  Recurrence problem{1, 4, 4, 1000, 64, 32, Element::f32};
+  double add = 4 * 1000 * (4 * 64 * 32 + 2 * (64 + 32));
+  EXPECT_NEAR(countFlops(getChunkedFacts(problem, 1, ChunkForm::walk)), add, 1);
+  problem.rule = UpdateRule::delta;
+  EXPECT_NEAR(countFlops(getChunkedFacts(problem, 1, ChunkForm::walk)),
+              add + 4 * 1000 * 2 * 64 * 32, 1);
 }
 
 TEST(Families, OnlyTheWalkHasItsChunksOneAfterTheOther) {

@@ -3,6 +3,7 @@
 #include "Kernels.h"
 
 #include "compiler/cost/Convolutions.h"
+#include "compiler/cost/Recurrences.h"
 #include "compiler/machine/Library.h"
 #include "gtest/gtest.h"
 #include <cmath>
@@ -82,7 +83,10 @@ KernelFacts makeKernel(size_t which, std::mt19937 &random) {
   case 5:
     return getChunkedFacts(recurrence, chunk, ChunkForm::lookBack);
   case 6:
-    return getRecurrentFacts(recurrence, {2, 0, 0, 0, 0});
+    recurrence.rule = random() % 2 ? UpdateRule::delta : UpdateRule::erase;
+    recurrence.decaysRows = random() % 2 == 0;
+    return getChunkedFacts(recurrence, std::exp2(random() % 9),
+                           ChunkForm::walk);
   case 7:
     return getConvolutionFacts(convolution, ConvolutionForm::direct,
                                chance.tile());

@@ -3,6 +3,7 @@
 #include "Kernels.h"
 
 #include "compiler/cost/Program.h"
+#include "compiler/cost/Recurrences.h"
 #include "gtest/gtest.h"
 #include <chrono>
 

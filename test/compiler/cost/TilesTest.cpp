@@ -5,6 +5,7 @@
 
 #include "compiler/cost/Convolutions.h"
 #include "compiler/cost/Model.h"
+#include "compiler/cost/Recurrences.h"
 #include "compiler/cost/Tiles.h"
 #include "compiler/machine/Library.h"
 #include "gtest/gtest.h"
@@ -207,21 +208,73 @@ TEST(Tiles, BlocksOfConvolutionsFollowTheMachineToo) {
   EXPECT_EQ(choose(1, 65536, "", ""), 1);
   EXPECT_GT(choose(65536, 65536, "", ""), 256);
   EXPECT_GT(choose(8192, 65536, "", ""), 1);
-  // Dearer launches, of which spectra need five; caches that hold less; slower
+  // Dearer launches, of which spectra need four; caches that hold less; slower
   // additions.
   EXPECT_GT(choose(512, 512, "", ""), 1);
   EXPECT_EQ(choose(512, 512, "chip.launch.gap", "1 s"), 1);
+  // Taps whose spectra are made at load leave less to do.
+  machine::Machine machine = perturb("x86-amx", "", "");
+  Convolution problem{1, 768, 512, 512, Element::f32};
+  double each = timeBlock(problem, 512, machine);
+  problem.areTapsKnown = true;
+  EXPECT_LT(timeBlock(problem, 512, machine), 0.9 * each);
   EXPECT_NE(choose(65536, 65536, "core.l2.capacity", "64 KiB"),
             choose(65536, 65536, "", ""));
   EXPECT_NE(choose(65536, 65536, "fma.rate.f32", "1 flop/clk"),
             choose(65536, 65536, "", ""));
 }
 
+static double chooseRows(const Recurrence &problem, const std::string &path,
+                         const std::string &value) {
+  machine::Machine machine = perturb("x86-amx", path, value);
+  machine.cores.value = 2;
+  double least = HUGE_VAL, second = HUGE_VAL;
+  for (double rows = 1; rows <= 256 && rows < 2 * problem.tokens; rows *= 2) {
+    double seconds =
+        time(getChunkedFacts(problem, rows, ChunkForm::walk), machine);
+    second = std::min(second, std::max(least, seconds));
+    least = std::min(least, seconds);
+  }
+  Choice choice = chooseChunk(problem, machine);
+  EXPECT_LE(choice.seconds, 1.01 * least);
+  // What is told of the next best is the best of the others.
+  EXPECT_DOUBLE_EQ(choice.nextSeconds,
+                   choice.seconds == least ? second : least);
+  return listChunks(problem.tokens)[choice.chosen];
+}
+
+TEST(Tiles, ChunksOfRecurrencesFollowTheMachineToo) {
+  Recurrence ssd{1, 32, 1, 2048, 128, 64, Element::bf16};
+  ssd.roundsFrom = 16;
+  Recurrence delta{1, 16, 16, 2048, 128, 128, Element::bf16, UpdateRule::delta};
+  delta.roundsFrom = 16;
+  Recurrence wide = ssd, components = delta;
+  wide.element = components.element = Element::f32;
+  components.decaysRows = true;
+  // The matrix unit wants more rows than vectors do; decays of components want
+  // few, whose exponentials are all their own.
+  EXPECT_EQ(chooseRows(ssd, "", ""), 32);
+  EXPECT_EQ(chooseRows(delta, "", ""), 32);
+  EXPECT_EQ(chooseRows(wide, "", ""), 8);
+  EXPECT_EQ(chooseRows(components, "", ""), 4);
+  // Each of these moves them.
+  EXPECT_GT(chooseRows(ssd, "core.l1.capacity", "16 KiB"), 32);
+  EXPECT_LT(chooseRows(ssd, "amx.rate.bf16", "16 flop/clk"), 32);
+  EXPECT_GT(chooseRows(wide, "core.l1.bandwidth", "4 B/clk"), 8);
+  EXPECT_EQ(chooseRows(components, "emulate.exp2.ops", "400"), 1);
+  EXPECT_GT(chooseRows(components, "core.l2.bandwidth", "8 B/clk"), 4);
+  // A unit's own numbers do not where it takes nothing.
+  EXPECT_EQ(chooseRows(wide, "amx.rate.bf16", "16 flop/clk"), 8);
+  // A call of few tokens is one chunk at most.
+  ssd.tokens = 3;
+  EXPECT_LE(chooseRows(ssd, "", ""), 4);
+}
+
 TEST(Tiles, AMachineThatComputesNoneGetsTheFirst) {
   machine::Machine machine = perturb("x86-avx512", "", "");
   machine.units.clear();
   machine.units.push_back({});
-  EXPECT_EQ(chooseFastest({getRowTileFacts(4, 64, 1)}, machine), 0u);
+  EXPECT_EQ(chooseFastest({getRowTileFacts(4, 64, 1)}, machine).chosen, 0u);
 }
 
 TEST(Tiles, AUnitForTransformsMovesConvolutionsFromTapsToSpectra) {

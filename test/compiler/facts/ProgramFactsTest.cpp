@@ -4,21 +4,26 @@
 
 #include "compiler/Compile.h"
 #include "compiler/Register.h"
+#include "compiler/cost/Recurrences.h"
+#include "compiler/facts/KernelFacts.h"
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/Seq.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "gtest/gtest.h"
+#include <fstream>
 
 using namespace mlir;
 using namespace sennit;
 
-/// Compiles the demo model as far as `stage` for `cpu:avx512` and shows it.
+/// Compiles the demo model, or another, as far as `stage` for `cpu:avx512` and
+/// shows it.
 static void inspect(llvm::StringRef stage,
-                    llvm::function_ref<void(ModuleOp)> body) {
+                    llvm::function_ref<void(ModuleOp)> body,
+                    llvm::StringRef input = SENNIT_DEMO_MODEL) {
   static const bool isReady = (registerPasses(), true);
   ASSERT_TRUE(isReady);
   CompileOptions options;
-  options.input = SENNIT_DEMO_MODEL;
+  options.input = input.str();
   options.target = "cpu:avx512";
   options.stopAfter = stage.str();
   options.inspect = [&](ModuleOp module) {
@@ -131,4 +136,92 @@ TEST(ProgramFacts, CallsThatAnEntryDoesNotTakeAreRefused) {
     EXPECT_EQ(llvm::toString(lunch.takeError()),
               "the program has no entry `lunch` of tokens");
   });
+}
+
+//===----------------------------------------------------------------------===//
+// Recurrences
+//===----------------------------------------------------------------------===//
+
+/// Linear attention of 512 tokens on four heads, in chunks of `chunk`.
+static std::string spellRecurrence(const cost::Recurrence &problem,
+                                   int64_t chunk) {
+  auto tensor = [](const std::string &dims) {
+    return "tensor<" + dims + "xf32>";
+  };
+  std::string width = std::to_string(int64_t(problem.state)),
+              queries = std::to_string(int64_t(problem.groups));
+  std::string q = tensor("512x" + queries + "x" + width),
+              v = tensor("512x4x" + std::to_string(int64_t(problem.width))),
+              s = tensor("4x" + width + "x" +
+                         std::to_string(int64_t(problem.width))),
+              rows = tensor("512x4x" + width), numbers = tensor("512x4");
+  bool isDelta = problem.rule == cost::UpdateRule::delta,
+       erases = problem.rule == cost::UpdateRule::erase;
+  std::string decay = problem.decaysRows ? rows : numbers;
+  return "func.func @run(%q: " + q + ", %k: " + q + ", %v: " + v +
+         ", %g: " + decay + ", %b: " + numbers + ", %d: " + q + ", %e: " + q +
+         ", %s: " + s + ") -> (" + v + ", " + s +
+         ") {\n  %o, %n = seq.linear_attention " +
+         (isDelta  ? "gated_delta"
+          : erases ? "rank_one"
+                   : "gated") +
+         " %q, %k, %v decay(%g : " + decay + ")" +
+         (isDelta ? " beta(%b : " + numbers + ")" : "") +
+         (erases ? " erase(%d, %e : " + q + ", " + q + ")" : "") +
+         " state(%s) {scale = 0.5 : f32, chunk = " + std::to_string(chunk) +
+         " : i64} : " + q + ", " + q + ", " + v + ", " + s +
+         "\n  return %o, %n : " + v + ", " + s + "\n}\n";
+}
+
+static double countVectors(const cost::Work &work) {
+  double count = 0;
+  for (double operations : work.vector)
+    count += operations;
+  return count;
+}
+
+static double countFlops(const cost::Work &work) {
+  double count = 0;
+  for (const cost::Product &product : work.products)
+    count += product.getFlops();
+  return count;
+}
+
+TEST(ProgramFacts, ARecurrenceHasTheFactsOfItsFormula) {
+  std::string path = testing::TempDir() + "recurrence.mlir";
+  for (cost::UpdateRule rule : {cost::UpdateRule::add, cost::UpdateRule::delta,
+                                cost::UpdateRule::erase})
+    for (bool decaysRows : {false, true})
+      for (int64_t chunk : {1, 2, 4, 32, 64}) {
+        cost::Recurrence problem{1, 4, 2, 512, 64, 48, cost::Element::f32};
+        problem.rule = rule;
+        problem.decaysRows = decaysRows;
+        std::ofstream(path) << spellRecurrence(problem, chunk);
+        auto compare = [&](ModuleOp module) {
+          auto kernels = module.getOps<func::FuncOp>();
+          auto kernel = *llvm::find_if(kernels, [](func::FuncOp each) {
+            return each.getName().starts_with("linear_attention");
+          });
+          std::string reason;
+          auto facts = facts::readKernelFacts(
+              kernel, std::vector<double>(kernel.getNumArguments(), 0), 0,
+              reason);
+          ASSERT_TRUE(facts) << reason;
+          cost::KernelFacts formula = cost::getChunkedFacts(
+              problem, double(chunk), cost::ChunkForm::walk);
+          cost::Work own = facts->getTotal(), other = formula.getTotal();
+          EXPECT_EQ(facts->countItems(), formula.countItems());
+          EXPECT_DOUBLE_EQ(countFlops(own), countFlops(other));
+          EXPECT_DOUBLE_EQ(own.special[size_t(cost::Special::exp2)],
+                           other.special[size_t(cost::Special::exp2)]);
+          EXPECT_NEAR(countVectors(other) / countVectors(own), 1, 0.1);
+          EXPECT_NEAR(other.moved / own.moved, 1, 0.02);
+          EXPECT_NEAR(formula.getCompulsory() / facts->getCompulsory(), 1,
+                      0.02);
+        };
+        SCOPED_TRACE(testing::Message()
+                     << "rule " << int(rule) << ", decays of rows "
+                     << decaysRows << ", chunks of " << chunk);
+        inspect("schedule", compare, path);
+      }
 }

@@ -88,6 +88,20 @@ func.func @convolution_of_shared_keys_stays(%x: tensor<?x4xf32>, %w: tensor<4x4x
   return %o : !heads
 }
 
+// Many taps may be faster by spectra, for which the convolution's own kernel has a choice.
+
+// CHECK-LABEL: func.func @long_convolution_stays
+func.func @long_convolution_stays(%x: tensor<?x16xf32>, %w: tensor<16x17xf32>, %q: tensor<?x2x4xf32>, %s: !state, %t: index) -> !heads {
+  // CHECK: seq.kernel "conv"
+  // CHECK: seq.kernel "linear_attention"
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseMixerPrologue {{.*}}inside of the mixer its 17 taps would be added up one by one
+  %u = seq.conv %x, %w : tensor<?x16xf32>, tensor<16x17xf32>
+  %v = tensor.expand_shape %u [[0], [1, 2]] output_shape [%t, 2, 8] : tensor<?x16xf32> into !heads
+  %o, %sn = seq.linear_attention linear %q, %q, %v state(%s) {scale = 1.0 : f32}
+    : tensor<?x2x4xf32>, tensor<?x2x4xf32>, !heads, !state
+  return %o : !heads
+}
+
 // CHECK-LABEL: func.func @state_is_computed_outside
 func.func @state_is_computed_outside(%q: tensor<?x1x4xf32>, %h: tensor<4x4xf32>) -> tensor<?x1x4xf32> {
   // CHECK: linalg.generic

@@ -132,3 +132,58 @@ func.func @by_log_sum_exp(%q: tensor<2x5x8xf32>, %k: tensor<2x7x8xf32>, %v: tens
   %o = linalg.batch_matmul ins(%p, %v : tensor<2x5x7xf32>, tensor<2x7x8xf32>) outs(%o0 : tensor<2x5x8xf32>) -> tensor<2x5x8xf32>
   return %o : tensor<2x5x8xf32>
 }
+
+#all = affine_map<(b, h, i, j) -> (b, h, i, j)>
+#kept = affine_map<(b, h, i, j) -> (b, h, i, 0)>
+#query = affine_map<(b, h, i, j, d) -> (b, h, i, d)>
+#key = affine_map<(b, h, i, j, d) -> (b, h, j, d)>
+#score = affine_map<(b, h, i, j, d) -> (b, h, i, j)>
+#value = affine_map<(b, h, i, d, j) -> (b, h, j, d)>
+#weight = affine_map<(b, h, i, d, j) -> (b, h, i, j)>
+#output = affine_map<(b, h, i, d, j) -> (b, h, i, d)>
+
+// Statistics that keep the reduced dimension, as exporters write them, on a single sequence.
+// CHECK-LABEL: func.func @with_kept_dimensions
+func.func @with_kept_dimensions(%q: tensor<1x2x5x8xf32>, %k: tensor<1x2x7x8xf32>, %v: tensor<1x2x7x8xf32>, %se: tensor<1x2x5x7xf32>,
+                                %re: tensor<1x2x5xf32>, %oe: tensor<1x2x5x8xf32>) -> tensor<1x2x5x8xf32> {
+  // CHECK: seq.attention {{.*}} : tensor<1x5x2x8xf32>, tensor<1x7x2x8xf32>, tensor<1x7x2x8xf32>
+  // CHECK-NOT: math.exp
+  %zero = arith.constant 0.0 : f32
+  %least = arith.constant 0xFF800000 : f32
+  %s0 = linalg.fill ins(%zero : f32) outs(%se : tensor<1x2x5x7xf32>) -> tensor<1x2x5x7xf32>
+  %m0 = linalg.fill ins(%least : f32) outs(%re : tensor<1x2x5xf32>) -> tensor<1x2x5xf32>
+  %l0 = linalg.fill ins(%zero : f32) outs(%re : tensor<1x2x5xf32>) -> tensor<1x2x5xf32>
+  %o0 = linalg.fill ins(%zero : f32) outs(%oe : tensor<1x2x5x8xf32>) -> tensor<1x2x5x8xf32>
+  %s = linalg.generic {indexing_maps = [#query, #key, #score], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<1x2x5x8xf32>, tensor<1x2x7x8xf32>) outs(%s0 : tensor<1x2x5x7xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %t = arith.mulf %a, %b : f32
+    %y = arith.addf %c, %t : f32
+    linalg.yield %y : f32
+  } -> tensor<1x2x5x7xf32>
+  %most = linalg.reduce {arith.maximumf} ins(%s : tensor<1x2x5x7xf32>) outs(%m0 : tensor<1x2x5xf32>) dimensions = [3]
+  %m = tensor.expand_shape %most [[0], [1], [2, 3]] output_shape [1, 2, 5, 1] : tensor<1x2x5xf32> into tensor<1x2x5x1xf32>
+  %e = linalg.generic {indexing_maps = [#all, #kept, #all], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %m : tensor<1x2x5x7xf32>, tensor<1x2x5x1xf32>) outs(%se : tensor<1x2x5x7xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %d = arith.subf %a, %b : f32
+    %y = math.exp %d : f32
+    linalg.yield %y : f32
+  } -> tensor<1x2x5x7xf32>
+  %sum = linalg.reduce {arith.addf} ins(%e : tensor<1x2x5x7xf32>) outs(%l0 : tensor<1x2x5xf32>) dimensions = [3]
+  %l = tensor.expand_shape %sum [[0], [1], [2, 3]] output_shape [1, 2, 5, 1] : tensor<1x2x5xf32> into tensor<1x2x5x1xf32>
+  %p = linalg.generic {indexing_maps = [#all, #kept, #all], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%e, %l : tensor<1x2x5x7xf32>, tensor<1x2x5x1xf32>) outs(%se : tensor<1x2x5x7xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %y = arith.divf %a, %b : f32
+    linalg.yield %y : f32
+  } -> tensor<1x2x5x7xf32>
+  %o = linalg.generic {indexing_maps = [#weight, #value, #output], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+      ins(%p, %v : tensor<1x2x5x7xf32>, tensor<1x2x7x8xf32>) outs(%o0 : tensor<1x2x5x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %t = arith.mulf %a, %b : f32
+    %y = arith.addf %c, %t : f32
+    linalg.yield %y : f32
+  } -> tensor<1x2x5x8xf32>
+  return %o : tensor<1x2x5x8xf32>
+}

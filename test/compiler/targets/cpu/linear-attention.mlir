@@ -13,7 +13,7 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "amx", vec
   // CHECK: tile.mma tn %[[K]], %{{.*}} acc %{{.*}} : vector<32x8xbf16>, vector<32x4xbf16>
   func.func @rows_of_bf16(%q: tensor<128x2x8xbf16>, %v: tensor<128x2x4xbf16>, %g: tensor<128x2xf32>,
                           %s: tensor<2x8x4xf32>) -> (tensor<128x2x4xf32>, tensor<2x8x4xf32>) {
-    %o, %n = seq.linear_attention gated %q, %q, %v decay(%g : tensor<128x2xf32>) state(%s) {scale = 1.0 : f32}
+    %o, %n = seq.linear_attention gated %q, %q, %v decay(%g : tensor<128x2xf32>) state(%s) {scale = 1.0 : f32, chunk = 32}
       : tensor<128x2x8xbf16>, tensor<128x2x8xbf16>, tensor<128x2x4xbf16>, tensor<2x8x4xf32>
     return %o, %n : tensor<128x2x4xf32>, tensor<2x8x4xf32>
   }
@@ -30,7 +30,7 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "amx", vec
   // CHECK: tile.mma nt %{{.*}}, %{{.*}} : vector<32x8xf32>, vector<32x8xf32>
   func.func @declines_rows_of_f32(%q: tensor<128x2x8xf32>, %v: tensor<128x2x4xf32>, %g: tensor<128x2xf32>,
                                   %s: tensor<2x8x4xf32>) -> (tensor<128x2x4xf32>, tensor<2x8x4xf32>) {
-    %o, %n = seq.linear_attention gated %q, %q, %v decay(%g : tensor<128x2xf32>) state(%s) {scale = 1.0 : f32}
+    %o, %n = seq.linear_attention gated %q, %q, %v decay(%g : tensor<128x2xf32>) state(%s) {scale = 1.0 : f32, chunk = 32}
       : tensor<128x2x8xf32>, tensor<128x2x8xf32>, tensor<128x2x4xf32>, tensor<2x8x4xf32>
     return %o, %n : tensor<128x2x4xf32>, tensor<2x8x4xf32>
   }
