@@ -56,10 +56,11 @@ def HoistDispatches : Pass<"sennit-hoist-dispatches", "::mlir::ModuleOp"> {
     %v = rt.read @conv_filters.0 : tensor<1x1x1x2x64x16xf32>
     ```
 
-    The dispatch stands in `@initialize`, which assigns the constant. Equal dispatches of several entries share a constant, and constants that
-    nobody reads any more are dropped. Declines results that a later kernel
-    overwrites or that a function returns, and dispatches of scalars or extents
-    that a call brings.
+    The dispatch stands in `@initialize`, which assigns the constant. Equal
+    dispatches of several entries share a constant, and constants that nobody
+    reads any more are dropped. Declines results that a later kernel overwrites
+    or that a function returns, and dispatches of scalars or extents that a call
+    brings.
   }];
   let dependentDialects = ["::sennit::rt::RtDialect"];
 }
