@@ -72,6 +72,8 @@ public:
       return error;
     if (auto error = requestSegments())
       return error;
+    if (auto error = requestQuantization())
+      return error;
     (*module)->setAttr("machine.target", machine.core);
     if (options.roundsOperands.value_or(machine.roundsOperands))
       (*module)->setAttr(seq::kRoundsOperandsAttrName, UnitAttr::get(&context));
@@ -215,6 +217,23 @@ private:
     (*module)->setAttr(
         seq::kScanSegmentsAttrName,
         IntegerAttr::get(IntegerType::get(&context, 64), options.scanSegments));
+    return llvm::Error::success();
+  }
+
+  /// Notes in the module how matrices are quantised.
+  llvm::Error requestQuantization() {
+    if (options.weightBits == 0)
+      return llvm::Error::success();
+    int64_t group = options.weightGroup;
+    if (group < 32 || group > 4096 || group % 32 != 0)
+      return fail("weights cannot share scales in groups of " + Twine(group) +
+                      "; multiples of 32 up to 4096 are known",
+                  2);
+    Builder builder(&context);
+    (*module)->setAttr(seq::kWeightBitsAttrName,
+                       builder.getI64IntegerAttr(options.weightBits));
+    (*module)->setAttr(seq::kWeightGroupAttrName,
+                       builder.getI64IntegerAttr(group));
     return llvm::Error::success();
   }
 

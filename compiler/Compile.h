@@ -47,6 +47,9 @@ struct CompileOptions {
   /// Whether products round their activations to the type of their matrices;
   /// nothing: as the target's machine likes.
   std::optional<bool> roundsOperands;
+  /// Bits to which the matrices of products are quantised, and the neighbours
+  /// of depth that share a scale; 0 bits: as they are stored.
+  int64_t weightBits = 0, weightGroup = 128;
   bool embedWeights = false;
   /// Whether kernels are fused; without, each holds one op or a run of rows.
   bool fuses = true;

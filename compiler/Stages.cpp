@@ -21,7 +21,8 @@ static const Stage stages[] = {
      "sennit-inline-skips,canonicalize,cse,sennit-generalize-ops,sennit-raise-"
      "attention,"
      "sennit-merge-reductions,"
-     "sennit-round-operands,sennit-hoist-parameters,sennit-derive-entry-points,"
+     "sennit-quantize-weights,sennit-round-operands,sennit-hoist-parameters,"
+     "sennit-derive-entry-points,"
      "sennit-split-scans,"
      "cse,"
      "sennit-verify-normalized"},

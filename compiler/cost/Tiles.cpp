@@ -60,6 +60,8 @@ static std::vector<double> listDepths(const PanelProduct &problem,
   // The excess holds zeros, so that parts may end past the depth's end.
   double all = std::ceil(problem.k / step) * step;
   std::vector<double> depths = {problem.k};
+  if (problem.keepsDepth)
+    return depths;
   for (double parts = 2; all / parts >= least; ++parts) {
     double depth = all / parts;
     if (std::fmod(depth, step) == 0 && depth <= depths.back() / 2)

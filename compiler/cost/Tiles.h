@@ -18,6 +18,8 @@ struct PanelProduct {
   double count = 1;
   /// Whether an item may walk more columns than one step computes.
   bool walks = true;
+  /// Whether each step takes all of the depth.
+  bool keepsDepth = false;
 };
 
 /// Rows, columns and depth of one step, and the columns that an item walks by

@@ -74,8 +74,8 @@ bool Planner::canBeInline(Operation *op) const {
     return keepsLanes(transpose, options.lanes);
   if (auto constant = dyn_cast<arith::ConstantOp>(op))
     return isTile(constant.getResult());
-  return isElementwise(op) ||
-         isa<tile::LoadOp, tile::IotaOp, tile::BroadcastOp, tile::SliceOp>(op);
+  return isElementwise(op) || isa<tile::LoadOp, tile::IotaOp, tile::BroadcastOp,
+                                  tile::SliceOp, tile::DequantizeOp>(op);
 }
 
 //===----------------------------------------------------------------------===//

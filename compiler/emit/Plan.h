@@ -79,6 +79,24 @@ bool hasTurnedB(tile::MmaOp mma);
 tile::LoadOp findPanels(tile::MmaOp mma,
                         llvm::function_ref<mlir::Value(mlir::Value)> resolve);
 
+/// What unfolds the quantised words that a product reads, or null.
+tile::DequantizeOp
+findQuantized(tile::MmaOp mma,
+              llvm::function_ref<mlir::Value(mlir::Value)> resolve);
+
+/// Where the parts of rows as integers stand, in bytes: two planes of bytes,
+/// the factor and the bias of each block of depth, then room of the unit's.
+struct IntegerRows {
+  IntegerRows(int64_t rows, int64_t depth, int64_t group);
+  /// Numbers that share a factor; rows of a plane lie `stride` apart.
+  int64_t block, blocks, stride, plane, factors, biases, words, sums, bytes;
+};
+
+/// Whether a product reads quantised words, and has rows few enough that a
+/// matrix unit takes them as integers.
+bool takesIntegers(tile::MmaOp mma,
+                   llvm::function_ref<mlir::Value(mlir::Value)> resolve);
+
 /// Whether a product reads its panels as a matrix unit takes them.
 bool readsUnitPanels(tile::MmaOp mma,
                      llvm::function_ref<mlir::Value(mlir::Value)> resolve);
@@ -107,6 +125,7 @@ public:
   const Buffer *findTemporary(mlir::Operation *op) const;
   /// The place where a product packs its second operand for a matrix unit, or
   /// null: panels of 16 columns, in pairs of depth, [n / 16, k / 2, 16 x 2].
+  /// Where few rows meet quantised words it holds the rows as integers.
   const Buffer *findPacked(tile::MmaOp mma) const;
   /// The recurrence that is computed in this reduction's loops, or null.
   tile::ScanOp findFusedScan(tile::ReduceOp reduce) const;

@@ -66,6 +66,20 @@ static LogicalResult checkBlockedStore(tile::StoreOp store) {
   return success();
 }
 
+// Products unfold words vector by vector; nobody else does.
+static LogicalResult checkQuantized(tile::DequantizeOp op, int64_t lanes) {
+  for (OpOperand &use : op.getResult().getUses()) {
+    auto mma = dyn_cast<tile::MmaOp>(use.getOwner());
+    if (!mma || mma.getForm() != tile::MmaForm::NT || use.get() == mma.getA())
+      return op.emitOpError("is read by something other than a `tile.mma nt` "
+                            "as its B");
+  }
+  if (lanes > 1)
+    return success();
+  return op.emitOpError("unfolds words, for which threads that compute an "
+                        "element each have no form");
+}
+
 static LogicalResult checkOp(Operation *op, int64_t lanes) {
   for (Type type : op->getResultTypes())
     if (isa<VectorType>(type) && failed(checkElement(op, type)))
@@ -77,6 +91,8 @@ static LogicalResult checkOp(Operation *op, int64_t lanes) {
       return failure();
     return checkView(op, cast<MemRefType>(store.getView().getType()), lanes);
   }
+  if (auto quantized = dyn_cast<tile::DequantizeOp>(op))
+    return checkQuantized(quantized, lanes);
   if (auto load = dyn_cast<memref::LoadOp>(op))
     return checkView(op, load.getMemRefType(), lanes);
   bool touchesTiles =

@@ -234,7 +234,9 @@ bool Planner::isPackedForUnit(tile::MmaOp mma) const {
 
 bool Planner::usesMatrixUnit(tile::MmaOp mma) const {
   auto resolve = [&](Value value) { return plan.resolve(value); };
-  return readsUnitPanels(mma, resolve) || isPackedForUnit(mma);
+  return readsUnitPanels(mma, resolve) || isPackedForUnit(mma) ||
+         (options.hasMatrixUnit && findQuantized(mma, resolve) &&
+          !takesIntegers(mma, resolve));
 }
 
 // Other readers want all bits; a product's own result and a tile whose rows are
@@ -286,6 +288,14 @@ size_t Planner::addPackedBuffer(tile::MmaOp mma) {
   bool turned = hasTurnedB(mma);
   int64_t columns = shape[turned ? 0 : 1];
   int64_t depth = llvm::alignTo(shape[turned ? 1 : 0], matrixUnitDepth);
+  auto resolve = [&](Value value) { return plan.resolve(value); };
+  if (takesIntegers(mma, resolve)) {
+    auto result = cast<VectorType>(mma.getResult().getType());
+    IntegerRows space(result.getDimSize(0), depth,
+                      findQuantized(mma, resolve).getGroup());
+    columns = matrixUnitRows;
+    depth = llvm::divideCeil(space.bytes, columns * sizeof(int16_t));
+  }
   Buffer buffer;
   buffer.element = IntegerType::get(mma.getContext(), 16);
   buffer.shape = {(columns + matrixUnitRows - 1) / matrixUnitRows, depth / 2,
@@ -300,8 +310,13 @@ size_t Planner::addPackedBuffer(tile::MmaOp mma) {
 // B as [N, K] is turned into rows [K, N], one batch element at a time. A that
 // stands whole is taken apart.
 void Planner::placeTemporary(tile::MmaOp mma) {
+  auto resolve = [&](Value value) { return plan.resolve(value); };
+  if (options.hasMatrixUnit && takesIntegers(mma, resolve)) {
+    plan.packed[mma] = addPackedBuffer(mma);
+    return;
+  }
   if (usesMatrixUnit(mma)) {
-    if (isPackedForUnit(mma))
+    if (isPackedForUnit(mma) || findQuantized(mma, resolve))
       plan.packed[mma] = addPackedBuffer(mma);
     Value a = plan.resolve(mma.getA());
     Operation *op = a.getDefiningOp();
@@ -309,9 +324,8 @@ void Planner::placeTemporary(tile::MmaOp mma) {
       plan.temporaries[mma] = addPartsBuffer(a, hasTurnedA(mma));
     return;
   }
-  auto resolve = [&](Value value) { return plan.resolve(value); };
   if (options.lanes == 1 || !hasTurnedB(mma) || findPanels(mma, resolve) ||
-      hasLanesAlongDepth(mma, options.lanes))
+      findQuantized(mma, resolve) || hasLanesAlongDepth(mma, options.lanes))
     return;
   ArrayRef<int64_t> shape = cast<VectorType>(mma.getB().getType()).getShape();
   int64_t columns = shape[shape.size() - 2], depth = shape.back();

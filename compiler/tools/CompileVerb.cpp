@@ -57,6 +57,24 @@ static cl::opt<int64_t>
                     "none)"),
            cl::init(0), cl::sub(command));
 static ActivationsOption activations(command);
+namespace {
+/// What matrices become, by its bits.
+enum class Weights { stored = 0, int4 = 4, int8 = 8 };
+} // namespace
+static cl::opt<Weights> weights(
+    "weights",
+    cl::desc("what matrices of products become at load (default: as they are "
+             "stored); experts, routers and the head stay"),
+    cl::values(
+        clEnumValN(Weights::stored, "stored", "what the checkpoint holds"),
+        clEnumValN(Weights::int8, "int8", "8 bits a number, and scales"),
+        clEnumValN(Weights::int4, "int4", "4 bits a number, and scales")),
+    cl::init(Weights::stored), cl::sub(command));
+static cl::opt<int64_t>
+    weightGroup("weight-group",
+                cl::desc("neighbours of depth that share a scale, a multiple "
+                         "of 32 (default: 128)"),
+                cl::init(128), cl::sub(command));
 static cl::opt<int64_t> scanSegments(
     "scan-segments",
     cl::desc("segments that run beside each other, into which a scan of known "
@@ -165,6 +183,8 @@ static int run() {
   options.verify = verify;
   options.scanSegments = scanSegments;
   options.roundsOperands = activations.get();
+  options.weightBits = int64_t(weights.getValue());
+  options.weightGroup = weightGroup;
   options.embedWeights = embed;
   options.stopAfter = stopAfter;
   options.dumpStagesTo = dumpTo;

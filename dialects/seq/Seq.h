@@ -34,6 +34,10 @@ inline constexpr llvm::StringLiteral kScanSegmentsAttrName =
 /// On a module: what is multiplied is rounded to the type of the matrices.
 inline constexpr llvm::StringLiteral kRoundsOperandsAttrName =
     "seq.rounds_operands";
+/// On a module: the bits, and the group of the depth, by which matrices of
+/// products are quantised.
+inline constexpr llvm::StringLiteral kWeightBitsAttrName = "seq.weight_bits";
+inline constexpr llvm::StringLiteral kWeightGroupAttrName = "seq.weight_group";
 /// The argument attribute of `@body` that names a state.
 inline constexpr llvm::StringLiteral kStateAttrName = "seq.state";
 

@@ -53,6 +53,12 @@ LogicalResult SeqDialect::verifyOperationAttribute(Operation *op,
                                                    NamedAttribute attr) {
   if (attr.getName() == kScanSegmentsAttrName)
     return verifyScanSegments(op, attr.getValue());
+  for (StringRef name : {kWeightBitsAttrName, kWeightGroupAttrName})
+    if (attr.getName() == name &&
+        (!isa<ModuleOp>(op) || !isa<IntegerAttr>(attr.getValue())))
+      return op->emitError()
+             << "`" << name << "` is " << attr.getValue() << " on `"
+             << op->getName() << "`, it is a number on a module";
   if (attr.getName() == kRoundsOperandsAttrName && !isa<ModuleOp>(op))
     return op->emitError() << "`seq.rounds_operands` stands on `"
                            << op->getName() << "`, it belongs on a module";

@@ -107,6 +107,10 @@ OpOperand &getMatrix(Operation *contraction) {
   return contraction->getOpOperand(1);
 }
 
+DequantizeOp getQuantized(Operation *contraction) {
+  return getMatrix(contraction).get().getDefiningOp<DequantizeOp>();
+}
+
 bool isView(Operation *op) {
   return isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op);
 }
@@ -124,7 +128,7 @@ bool isMove(Operation *op) {
 bool isRoot(Operation *op) {
   if (isContraction(op) || isMove(op) ||
       isa<SequenceMixerOpInterface, RouteOp, DispatchOp, CombineOp, TopKOp,
-          SampleOp, EmbedOp, PackOp>(op))
+          SampleOp, EmbedOp, PackOp, QuantizeOp>(op))
     return true;
   return isStructured(op) && !isElementwise(op) && !isRowReduction(op);
 }

@@ -28,6 +28,9 @@ bool isContraction(mlir::Operation *op);
 mlir::Value getActivations(mlir::Operation *contraction);
 mlir::OpOperand &getMatrix(mlir::Operation *contraction);
 
+/// The op behind a contraction's matrix that unfolds quantised words, or null.
+DequantizeOp getQuantized(mlir::Operation *contraction);
+
 /// A `linalg.generic` whose results can be computed part by part, whatever its
 /// maps, reductions and body.
 bool isStructured(mlir::Operation *op);
@@ -50,8 +53,8 @@ bool isView(mlir::Operation *op);
 bool isCheapProducer(mlir::Operation *op);
 
 /// An op that decides the loops of a kernel: contractions, mixers, routers,
-/// look-ups, packing, moves, and what is structured but neither elementwise nor
-/// a row reduction.
+/// look-ups, packing, quantising, moves, and what is structured but neither
+/// elementwise nor a row reduction.
 bool isRoot(mlir::Operation *op);
 
 /// An op that only serves to state another: constants, extents, empty and

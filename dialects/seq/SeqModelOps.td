@@ -5,7 +5,7 @@
 
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
-include "dialects/seq/SeqSelectionOps.td"
+include "dialects/seq/SeqQuantizationOps.td"
 
 def ParameterOp : SeqOp<"parameter", [Symbol]> {
   let summary = "a tensor that lies in a file";

@@ -26,6 +26,10 @@
 #include "dialects/tile/TileTypes.h.inc"
 
 namespace sennit::tile {
+/// Where a word of quantised numbers holds its number of this index: the bits
+/// below it. Those of even index stand in the lower half.
+int64_t getNumberShift(int64_t number, int64_t bits);
+
 // Parents of tile.yield, declared in TileAsync.h.
 class RolesOp;
 class StartOp;

@@ -6,5 +6,6 @@
 include "dialects/tile/TileDialect.td"
 include "dialects/tile/TileTypes.td"
 include "dialects/tile/TileOps.td"
+include "dialects/tile/TileQuantizationOps.td"
 
 #endif // SENNIT_DIALECTS_TILE_TILE_TD

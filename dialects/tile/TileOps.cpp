@@ -6,12 +6,17 @@
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace sennit::tile;
 
 #define GET_OP_CLASSES
 #include "dialects/tile/TileOps.cpp.inc"
+
+int64_t sennit::tile::getNumberShift(int64_t number, int64_t bits) {
+  return number % 2 * 16 + number / 2 * bits;
+}
 
 static ArrayRef<int64_t> shapeOf(Value value) {
   auto type = dyn_cast<VectorType>(value.getType());
@@ -147,6 +152,28 @@ LogicalResult MmaOp::verify() {
     return emitOpError() << "accumulator " << getAcc().getType()
                          << " differs from result " << getResult().getType();
   return success();
+}
+
+LogicalResult DequantizeOp::verify() {
+  if (getBits() != 4 && getBits() != 8)
+    return emitOpError() << "has numbers of " << getBits()
+                         << " bits; 4 and 8 are known";
+  int64_t count = 32 / getBits(), group = getGroup();
+  if (group < 1 || group % 32 != 0)
+    return emitOpError() << "has groups of " << group
+                         << "; a positive multiple of 32 is expected";
+  ArrayRef<int64_t> shape = shapeOf(getResult());
+  auto check = [&](StringRef what, Value part, int64_t size) -> LogicalResult {
+    int64_t rows = shapeOf(part)[0], held = shapeOf(part)[1];
+    int64_t needed = llvm::divideCeil(shape[1], size);
+    if (rows == shape[0] && held == needed)
+      return success();
+    return emitOpError() << "has " << what << " of " << rows << "x" << held
+                         << ", the result takes " << shape[0] << "x" << needed;
+  };
+  if (failed(check("words", getWords(), count)))
+    return failure();
+  return check("scales", getScales(), group);
 }
 
 // The shape of `value` without dimension `dim`.

@@ -68,17 +68,6 @@ llvm::Expected<const Family *> findFamily(Config &config) {
                           llvm::join(known, ", "));
 }
 
-/// The formats in which the weights would not be what the architecture says.
-void refuseQuantisation(Config &config) {
-  std::optional<ConfigSection> section = config.section("quantization_config");
-  if (section)
-    config.failUnsupported(
-        "quantization_config",
-        "quantised weights (" +
-            quoted(section->string("quant_method", "unknown")) +
-            ") are not supported; supported are F32, BF16 and F16");
-}
-
 ModelFacts readFacts(Config &config, const Family &family, StringRef directory,
                      const ImportOptions &options) {
   ModelFacts facts;
@@ -148,7 +137,7 @@ sennit::hf::importHuggingFace(StringRef directory, const ImportOptions &options,
   llvm::Expected<const Family *> family = findFamily(*config);
   if (!family)
     return family.takeError();
-  refuseQuantisation(*config);
+  std::optional<StoredQuantization> quantization = readQuantization(*config);
   ModelFacts facts = readFacts(*config, **family, directory, options);
   if (llvm::Error error = config->takeError())
     return error;
@@ -164,7 +153,7 @@ sennit::hf::importHuggingFace(StringRef directory, const ImportOptions &options,
   context.loadDialect<seq::SeqDialect, arith::ArithDialect, func::FuncDialect,
                       linalg::LinalgDialect, math::MathDialect,
                       tensor::TensorDialect>();
-  ModelBuilder model(*checkpoint, std::move(facts), context);
+  ModelBuilder model(*checkpoint, std::move(facts), quantization, context);
   (*family)->build(model, *config);
   if (llvm::Error error = config->takeError())
     return error;

@@ -25,8 +25,10 @@ std::string spell(ArrayRef<int64_t> shape) {
 } // namespace
 
 ModelBuilder::ModelBuilder(Checkpoint &checkpoint, ModelFacts modelFacts,
+                           std::optional<StoredQuantization> quantization,
                            MLIRContext &context)
     : checkpoint(checkpoint), facts(std::move(modelFacts)),
+      quantization(quantization),
       module(ModuleOp::create(
           NameLoc::get(StringAttr::get(&context, facts.architecture)))),
       builder(module->getLoc(), module->getBodyRegion()) {
@@ -169,7 +171,9 @@ FloatType ModelBuilder::elementType(const Checkpoint::Tensor &tensor) {
 
 Value ModelBuilder::weightSlice(StringRef tensor, ArrayRef<int64_t> storedShape,
                                 StringRef suffix, int64_t first,
-                                ArrayRef<int64_t> shape) {
+                                ArrayRef<int64_t> shape, bool asStored) {
+  if (!asStored && isQuantized(tensor))
+    return quantizedSlice(tensor, storedShape, suffix, first, shape);
   std::string name =
       suffix.empty() ? tensor.str() : (tensor + "." + suffix).str();
   if (auto known = parameters.find(name); known != parameters.end())
@@ -207,9 +211,10 @@ ModelBuilder::weightBlocks(const Twine &tensor, ArrayRef<RowBlock> blocks,
     storedShape[0] += block.rows;
   llvm::append_range(storedShape, storedRowShape);
   // Only a tensor that is there bounds the product of its extents.
-  int64_t rowSize = expect(tensor.str(), storedShape)
-                        ? ShapedType::getNumElements(rowShape)
-                        : 0;
+  int64_t rowSize =
+      isQuantized(tensor.str()) || expect(tensor.str(), storedShape)
+          ? ShapedType::getNumElements(rowShape)
+          : 0;
   SmallVector<Value> values;
   int64_t first = 0;
   for (const RowBlock &block : blocks) {
@@ -223,6 +228,7 @@ ModelBuilder::weightBlocks(const Twine &tensor, ArrayRef<RowBlock> blocks,
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>> ModelBuilder::takeModule() {
+  checkQuantized();
   if (failed())
     return unsupported ? unsupportedInput(message) : brokenInput(message);
   if (llvm::Error error = checkpoint.checkAllUsed())

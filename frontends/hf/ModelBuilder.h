@@ -4,7 +4,9 @@
 #ifndef SENNIT_FRONTENDS_HF_MODELBUILDER_H
 #define SENNIT_FRONTENDS_HF_MODELBUILDER_H
 
+#include "dialects/seq/Seq.h"
 #include "frontends/hf/Checkpoint.h"
+#include "frontends/hf/Quantization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -35,6 +37,7 @@ struct RowBlock {
 class ModelBuilder {
 public:
   ModelBuilder(Checkpoint &checkpoint, ModelFacts facts,
+               std::optional<StoredQuantization> quantization,
                mlir::MLIRContext &context);
 
   const ModelFacts &getFacts() const { return facts; }
@@ -74,11 +77,12 @@ public:
                llvm::ArrayRef<int64_t> rowShape,
                llvm::ArrayRef<int64_t> storedRowShape);
   /// The elements from `first` on of a stored tensor as a parameter of their
-  /// own, named `tensor.suffix`.
+  /// own, named `tensor.suffix`. Where the checkpoint holds it quantised, and
+  /// not `asStored`, what its words stand for.
   mlir::Value weightSlice(llvm::StringRef tensor,
                           llvm::ArrayRef<int64_t> storedShape,
                           llvm::StringRef suffix, int64_t first,
-                          llvm::ArrayRef<int64_t> shape);
+                          llvm::ArrayRef<int64_t> shape, bool asStored = false);
 
   /// Adds an f32 state to `@body` and returns its value before the call.
   mlir::Value state(const llvm::Twine &name, llvm::ArrayRef<int64_t> shape);
@@ -109,8 +113,22 @@ private:
                                    mlir::TypeRange arguments);
   void finishFunction(mlir::func::FuncOp function, mlir::ValueRange results);
 
+  // Quantization.cpp: matrices stored as integers with scales.
+  bool isQuantized(llvm::StringRef tensor) const;
+  mlir::Value quantizedSlice(llvm::StringRef tensor,
+                             llvm::ArrayRef<int64_t> storedShape,
+                             llvm::StringRef suffix, int64_t first,
+                             llvm::ArrayRef<int64_t> shape);
+  mlir::Value partOf(llvm::StringRef tensor, llvm::StringRef suffix,
+                     llvm::ArrayRef<int64_t> storedShape, llvm::StringRef dtype,
+                     int64_t first, mlir::RankedTensorType type);
+  /// Refuses quantised matrices that something other than a product reads.
+  void checkQuantized();
+
   Checkpoint &checkpoint;
   ModelFacts facts;
+  std::optional<StoredQuantization> quantization;
+  llvm::SmallVector<std::pair<seq::DequantizeOp, std::string>> quantized;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::ImplicitLocOpBuilder builder;
   mlir::func::FuncOp body, head;

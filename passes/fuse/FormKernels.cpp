@@ -4,6 +4,7 @@
 //   %y = linalg.matmul ...   =>   %y = seq.kernel "matmul" { linalg.matmul ...
 //   }
 //
+// What quantised words stand for goes with the product that reads it.
 // Declines ops that are not roots.
 
 #include "passes/fuse/Kernels.h"
@@ -24,8 +25,14 @@ struct FormKernels : impl::FormKernelsBase<FormKernels> {
     for (Operation &op : getOperation().getBody().front())
       if (seq::isRoot(&op))
         roots.push_back(&op);
-    for (Operation *root : roots)
-      fuse::wrapInKernel(root, root->getName().stripDialect());
+    for (Operation *root : roots) {
+      seq::KernelOp kernel =
+          fuse::wrapInKernel(root, root->getName().stripDialect());
+      // A product unfolds the words of its matrix as it reads them.
+      if (auto words = seq::isContraction(root) ? seq::getQuantized(root)
+                                                : seq::DequantizeOp())
+        fuse::absorbProducer(kernel, words);
+    }
   }
 };
 } // namespace

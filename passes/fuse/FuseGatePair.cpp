@@ -19,10 +19,13 @@ namespace sennit {
 #define GEN_PASS_DEF_FUSEGATEPAIR
 #include "passes/fuse/Passes.h.inc"
 
-/// The only contraction of a kernel that holds nothing else, or null.
+/// The only contraction of a kernel that holds nothing else but its matrix, or
+/// null.
 static Operation *getLoneContraction(seq::KernelOp kernel) {
   Block &body = kernel.getBody().front();
   Operation *first = &body.front();
+  if (isa<seq::DequantizeOp>(first))
+    first = first->getNextNode();
   bool alone = first->getNextNode() == body.getTerminator();
   return alone && seq::isContraction(first) ? first : nullptr;
 }
@@ -39,6 +42,11 @@ static std::string whyNotPair(seq::KernelOp first, seq::KernelOp second,
     return "the products read different activations";
   if (seq::getMatrix(a).get().getType() != seq::getMatrix(b).get().getType())
     return "the matrices differ in shape or type";
+  seq::DequantizeOp ours = seq::getQuantized(a), theirs = seq::getQuantized(b);
+  if (!ours != !theirs ||
+      (ours && (ours->getAttrs() != theirs->getAttrs() ||
+                ours.getScales().getType() != theirs.getScales().getType())))
+    return "the matrices are quantised otherwise";
   if (second->isBeforeInBlock(first))
     std::swap(first, second);
   for (Operation *user : first->getUsers())

@@ -4,7 +4,9 @@
 //   use(-exp(seq.weight @A_log))   =>   rt.constant, filled in @initialize,
 //   read by the users
 //
-// Declines scalars and splat constants, which cost nothing where they stand.
+// Declines scalars and splat constants, which cost nothing where they stand,
+// and what quantised words stand for, which the product unfolds as it reads
+// them.
 
 #include "passes/normalize/Passes.h"
 
@@ -75,7 +77,8 @@ private:
     if (isa<seq::WeightOp>(op) || isTable(op))
       return true;
     if (op->getNumResults() == 0 || !isMemoryEffectFree(op) ||
-        !isa<RankedTensorType>(op->getResult(0).getType()))
+        !isa<RankedTensorType>(op->getResult(0).getType()) ||
+        isa<seq::DequantizeOp>(op))
       return false;
     bool any = false;
     for (Value operand : getReadValues(op)) {

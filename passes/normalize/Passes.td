@@ -60,6 +60,23 @@ def HoistParameters : Pass<"sennit-hoist-parameters", "::mlir::ModuleOp"> {
   let dependentDialects = ["::sennit::rt::RtDialect", "::mlir::func::FuncDialect"];
 }
 
+def QuantizeWeights : Pass<"sennit-quantize-weights", "::mlir::ModuleOp"> {
+  let summary = "quantise the matrices of products where the module asks for it";
+  let description = [{
+    ```mlir
+    %y = linalg.matmul ins(%x, %w) ..                   // seq.weight_bits = 4, seq.weight_group = 128
+    // becomes
+    %q, %s = seq.quantize %w bits 4 group 128
+    %m = seq.dequantize %q, %s bits 4 group 128         // the product reads it word by word
+    %y = linalg.matmul ins(%x, %m) ..
+    ```
+
+    `seq.quantize` runs once, at load. Declines matrices of experts, of routers, of
+    the head and of what is no parameter, and all where the module asks for nothing.
+  }];
+  let dependentDialects = ["::sennit::seq::SeqDialect"];
+}
+
 def RoundOperands : Pass<"sennit-round-operands", "::mlir::ModuleOp"> {
   let summary = "round what is multiplied to the type of the matrices";
   let description = [{

@@ -24,7 +24,8 @@ namespace sennit {
 static bool isKnownForm(Operation *op) {
   return seq::isRoot(op) || seq::isCheapProducer(op) ||
          seq::isRowReduction(op) || seq::isScaffold(op) ||
-         seq::isHostRead(op) || isa<func::ReturnOp, rt::AssignOp>(op);
+         seq::isHostRead(op) ||
+         isa<func::ReturnOp, rt::AssignOp, seq::DequantizeOp>(op);
 }
 
 /// Whether a move makes static extents, except rows that are those of every

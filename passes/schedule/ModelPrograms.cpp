@@ -85,11 +85,13 @@ struct PackModel
       if (blocked) {
         // Tiles are f32 between memory and memory; 16-bit values survive
         // exactly.
-        Value wide = program.toF32(tile);
-        auto turned = VectorType::get({step, panel}, b.getF32Type());
+        bool isFloat = isa<FloatType>(target.getElementType());
+        Value wide = isFloat ? program.toF32(tile) : tile;
+        auto turned = VectorType::get({step, panel},
+                                      getElementTypeOrSelf(wide.getType()));
         tile = tile::TransposeOp::create(b, program.loc, turned, wide,
                                          ArrayRef<int64_t>{1, 0});
-        if (!target.getElementType().isF32())
+        if (isFloat && !target.getElementType().isF32())
           tile = arith::TruncFOp::create(
               b, program.loc, turned.clone(target.getElementType()), tile);
         std::swap(dims[0], dims[1]);
@@ -102,7 +104,10 @@ struct PackModel
 };
 } // namespace
 
+void attachQuantizationModels(MLIRContext *context);
+
 void attachModelModels(MLIRContext *context) {
+  attachQuantizationModels(context);
   seq::EmbedOp::attachInterface<EmbedModel>(*context);
   seq::PackOp::attachInterface<PackModel>(*context);
 }

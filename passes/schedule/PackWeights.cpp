@@ -4,8 +4,9 @@
 //   rt.constant @w : tensor<NxK>   =>   rt.constant @w : tensor<NxK,
 //   #tile.blocked<32>>, packed in @initialize
 //
-// Declines a constant that something other than a product reads: the product
-// gets a packed copy of its own.
+// So are the words and scales of quantised ones. Declines a constant that
+// something other than a product reads: the product gets a packed copy of its
+// own.
 
 #include "passes/schedule/Passes.h"
 
@@ -21,9 +22,11 @@ namespace sennit {
 #define GEN_PASS_DEF_PACKWEIGHTS
 #include "passes/schedule/Passes.h.inc"
 
-/// Whether the use is the matrix of a product.
+/// Whether the use is the matrix of a product, or words and scales of one.
 static bool isMatrixOfProduct(OpOperand &use) {
   Operation *user = use.getOwner();
+  if (isa<seq::DequantizeOp>(user))
+    return true;
   return seq::isContraction(user) && &seq::getMatrix(user) == &use;
 }
 
@@ -37,6 +40,8 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       return signalPassFailure();
     }
     if (core.getThreads() > 1) {
+      if (failed(refuseQuantized(module)))
+        return signalPassFailure();
       remark::missed(
           module.getLoc(),
           remark::RemarkOpts::name("PackWeights").category("schedule"))
@@ -55,6 +60,16 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
       packFor(assign);
   }
 
+  /// Words are panels of a CPU's vectors.
+  static LogicalResult refuseQuantized(ModuleOp module) {
+    WalkResult result = module.walk([](seq::DequantizeOp op) {
+      op.emitError("products of quantised weights have no form for machines "
+                   "whose threads share an item");
+      return WalkResult::interrupt();
+    });
+    return failure(result.wasInterrupted());
+  }
+
   void packFor(rt::AssignOp assign) {
     SmallVector<OpOperand *> matrices;
     bool others = false;
@@ -67,9 +82,10 @@ struct PackWeights : impl::PackWeightsBase<PackWeights> {
     if (matrices.empty())
       return;
     auto plain = cast<RankedTensorType>(assign.getValue().getType());
-    auto panels =
-        tile::BlockedAttr::get(&getContext(), schedule::getPanelRows(core),
-                               schedule::chooseGroup(core, plain));
+    bool isQuantized = isa<seq::DequantizeOp>(matrices.front()->getOwner());
+    auto panels = tile::BlockedAttr::get(
+        &getContext(), schedule::getPanelRows(core),
+        isQuantized ? 1 : schedule::chooseGroup(core, plain));
     auto type =
         RankedTensorType::get(plain.getShape(), plain.getElementType(), panels);
     auto constant = SymbolTable::lookupNearestSymbolFrom<rt::ConstantOp>(

@@ -6,6 +6,7 @@
 
 #include "dialects/seq/SeqForms.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -81,12 +82,38 @@ private:
     if (isCopied)
       sizes = getAsynchronousSizes(most, width, count);
     else
-      sizes = getProductSizes(kernel.core,
-                              {most, width, depth, type.getElementType(),
-                               matrix.getElementType(), getGroup(matrix), count,
-                               /*walks=*/!isWhole});
+      chooseProductSizes({most, width, depth, type.getElementType(),
+                          matrix.getElementType(), getGroup(matrix), count,
+                          /*walks=*/!isWhole});
+    // Words are read by whole panels.
     if (isWhole)
-      sizes.n = sizes.span = std::max(sizes.n, width);
+      sizes.n = sizes.span = std::max(
+          sizes.n,
+          seq::getQuantized(products.front())
+              ? int64_t(llvm::alignTo(width, getPanelRows(kernel.core)))
+              : width);
+  }
+
+  /// Of quantised words, few rows take all of the depth and many columns, and
+  /// parts of the depth do not part groups.
+  void chooseProductSizes(ProductShape shape) {
+    constexpr int64_t fewRows = 16, mostPanels = 64;
+    seq::DequantizeOp words = seq::getQuantized(products.front());
+    if (words) {
+      shape.group = chooseGroup(kernel.core, matrix);
+      shape.keepsDepth = shape.rows <= fewRows || shape.group == 1;
+    }
+    sizes = getProductSizes(kernel.core, shape);
+    if (!words)
+      return;
+    int64_t group = words.getGroup();
+    if (sizes.k != depth && sizes.k % group != 0 && group % sizes.k != 0) {
+      shape.keepsDepth = true;
+      sizes = getProductSizes(kernel.core, shape);
+    }
+    int64_t panel = getPanelRows(kernel.core);
+    if (sizes.m <= fewRows && sizes.k == depth)
+      sizes.n = panel * getDivisor(sizes.span / panel, mostPanels);
   }
 
   FailureOr<Value> emitRows(OpFoldResult k) {
@@ -95,13 +122,15 @@ private:
                     : program.tileF32(activations, box);
   }
 
-  SmallVector<Value> multiplyAll(Value a, OpFoldResult n, OpFoldResult k,
-                                 ValueRange sums) {
+  FailureOr<SmallVector<Value>> multiplyAll(Value a, OpFoldResult n,
+                                            OpFoldResult k, ValueRange sums) {
     SmallVector<Value> next;
     for (auto [i, product] : llvm::enumerate(products)) {
-      Value b = program.load(seq::getMatrix(product).get(),
-                             Box({n, k}, {sizes.n, sizes.k}));
-      next.push_back(multiply(program, a, b, sums.empty() ? Value() : sums[i],
+      FailureOr<Value> b = program.tile(seq::getMatrix(product).get(),
+                                        Box({n, k}, {sizes.n, sizes.k}));
+      if (failed(b))
+        return failure();
+      next.push_back(multiply(program, a, *b, sums.empty() ? Value() : sums[i],
                               tile::MmaForm::NT));
     }
     return next;
@@ -138,8 +167,9 @@ private:
     FailureOr<Value> a = emitRows(zero);
     if (failed(a))
       return failure();
-    auto emitColumns = [&](Value n) {
-      return emitOutputs(n, multiplyAll(*a, n, zero, {}));
+    auto emitColumns = [&](Value n) -> LogicalResult {
+      auto sums = multiplyAll(*a, n, zero, {});
+      return failed(sums) ? failure() : emitOutputs(n, *sums);
     };
     if (sizes.span == sizes.n)
       return emitColumns(first);

@@ -142,9 +142,10 @@ ProductSizes getProductSizes(machine::CoreAttr core,
   problem.rows = getElement(shape.type);
   problem.count = double(shape.count);
   problem.walks = shape.walks;
+  problem.keepsDepth = shape.keepsDepth;
   auto [known, isNew] = answers.products.try_emplace(
       {shape.rows, shape.n, shape.k, shape.group, int64_t(problem.element),
-       int64_t(problem.rows), shape.count, shape.walks});
+       int64_t(problem.rows), shape.count, shape.walks + 2 * shape.keepsDepth});
   if (!isNew)
     return known->second;
   cost::PanelTile tile = cost::chooseTile(problem, *answers.machine);

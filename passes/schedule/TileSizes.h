@@ -24,6 +24,8 @@ struct ProductShape {
   int64_t group = 1, count = 1;
   /// Whether an item may walk several steps of columns.
   bool walks = false;
+  /// Whether each step takes all of the depth.
+  bool keepsDepth = false;
 };
 
 /// Rows of a matrix panel: two vectors.

@@ -40,13 +40,18 @@ def normal(*shape):
 
 
 class Matmul:
-    """matmul:MxNxK[:f32], the rows of bf16 by a weight that the module may pack once."""
+    """matmul:MxNxK[:f32|:int8|:int4[:torch]], the rows of bf16 by a weight that the module may pack once, or quantises at
+    load by groups of 128. The peer then multiplies by the bf16 weight, or with `torch` by its own quantised form, which
+    for 8 bits has a scale a row."""
 
     def __init__(self, sizes, flags, folder, name):
+        self.bits = 8 if "int8" in flags else 4 if "int4" in flags else 0
+        self.quantised_peer = "torch" in flags
+        self.options = [f"--weights=int{self.bits}"] if self.bits else []
         self.m, self.n, self.k = sizes
         self.element, self.number, self.size = ("f32", torch.float32, 4) if "f32" in flags else ("bf16", torch.bfloat16, 2)
         self.work = 2 * self.m * self.n * self.k
-        self.bytes = self.size * self.n * self.k
+        self.bytes = int((self.bits / 8 + 4 / 128 if self.bits else self.size) * self.n * self.k)
         self.weight = folder / f"{name}.bin"
 
     def text(self):
@@ -80,8 +85,28 @@ func.func @run(%x: tensor<{m}x{k}x{element}> {{seq.name = "x"}}) -> (tensor<{m}x
         self.matrix = data.reshape(self.n, self.k).to(device)
         self.inputs = [torch.randn(self.m, self.k, dtype=self.number)]
         self.given = [self.inputs[0].to(device)]
+        if self.quantised_peer:
+            self.quantise()
+
+    def quantise(self):
+        """The matrix as torch's products on a CPU take it."""
+        group = self.k if self.bits == 8 else 128
+        groups = self.matrix.float().reshape(self.n, -1, group)
+        largest = 2 ** (self.bits - 1) - 1
+        scales = groups.abs().amax(-1, keepdim=True) / largest
+        numbers = (groups / scales).round().reshape(self.n, self.k)
+        if self.bits == 8:
+            self.packed = numbers.to(torch.int8), scales.flatten().bfloat16()
+            return
+        packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu((numbers + 8).to(torch.int32), 1)
+        scales = scales[..., 0].T.bfloat16()
+        self.packed = packed, group, torch.stack([scales, torch.zeros_like(scales)], -1).contiguous()
 
     def peer(self):
+        if self.quantised_peer and self.bits == 8:
+            return torch._weight_int8pack_mm(self.given[0], *self.packed)
+        if self.quantised_peer:
+            return torch.ops.aten._weight_int4pack_mm_for_cpu(self.given[0], *self.packed)
         return functional.linear(self.given[0], self.matrix)
 
     def reference(self):
@@ -192,8 +217,8 @@ def write(options):
         work.write()
         text = options.folder / f"{name}.mlir"
         text.write_text(work.text() + "\n", encoding="utf-8")
-        subprocess.run([options.compile, "compile", text, "--target", options.target, "-o", options.folder / f"{name}.snt"],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [options.compile, "compile", text, "--target", options.target, "-o", options.folder / f"{name}.snt"]
+        subprocess.run(command + getattr(work, "options", []), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 class Error(ctypes.Structure):

@@ -129,7 +129,7 @@ std::string nameOf(const testing::TestParamInfo<Specimen> &info) {
 
 std::vector<Specimen> makeCausal() {
   std::vector<Specimen> all;
-  for (const auto &family : {makeMixers(), makeRouters()})
+  for (const auto &family : {makeMixers(), makeRouters(), makeQuantizations()})
     for (const Specimen &specimen : family)
       if (!specimen.tokenResults.empty())
         all.push_back(specimen);
@@ -140,6 +140,8 @@ INSTANTIATE_TEST_SUITE_P(Mixers, Decompose, testing::ValuesIn(makeMixers()),
                          nameOf);
 INSTANTIATE_TEST_SUITE_P(Routers, Decompose, testing::ValuesIn(makeRouters()),
                          nameOf);
+INSTANTIATE_TEST_SUITE_P(Quantizations, Decompose,
+                         testing::ValuesIn(makeQuantizations()), nameOf);
 
 INSTANTIATE_TEST_SUITE_P(All, DecomposeInPieces,
                          testing::ValuesIn(makeCausal()), nameOf);

@@ -215,6 +215,12 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(testing::ValuesIn(makeAll()),
                      testing::ValuesIn(findVectorLevels())),
     nameOf);
+// On a matrix unit too, where few rows become integers.
+INSTANTIATE_TEST_SUITE_P(
+    Quantizations, Kernels,
+    testing::Combine(testing::ValuesIn(makeQuantizations()),
+                     testing::ValuesIn(sennit::cpu::getHostLevels())),
+    nameOf);
 INSTANTIATE_TEST_SUITE_P(
     All, KernelsInPieces,
     testing::Combine(testing::ValuesIn(makeCausal()),

@@ -130,6 +130,16 @@ Specimen makeCombine(int64_t topK, int64_t width, int64_t capacity = 0);
 /// Some tokens lie outside the table.
 Specimen makeEmbed(int64_t vocabulary, int64_t width, Element table);
 
+/// `rows` by `depth` numbers of `bits`, each `group` of them under a `scale`.
+struct QuantizedShape {
+  int64_t bits, group, rows, depth;
+  Element input, scale;
+};
+/// The product of rows with a quantised matrix of arbitrary words.
+Specimen makeDequantize(QuantizedShape shape);
+/// A matrix quantised, of as many rows as there are tokens.
+Specimen makeQuantize(QuantizedShape shape);
+
 /// Rows of any number, joined of parts that are copied and computed.
 Specimen makeRowJoin();
 
@@ -156,6 +166,7 @@ std::vector<Specimen> makeScans();
 std::vector<Specimen> makeSkips();
 std::vector<Specimen> makeMixers();
 std::vector<Specimen> makeRouters();
+std::vector<Specimen> makeQuantizations();
 
 /// `one` on several sequences; the arguments `shared` have no such dimension.
 Specimen makeBatch(const Specimen &one, int64_t sequences,

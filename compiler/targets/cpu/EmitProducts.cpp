@@ -28,6 +28,7 @@ void Emitter::emitProduct(tile::MmaOp mma) {
   if (emit::hasTurnedB(mma))
     product.panels = emit::findPanels(mma, resolve);
   product.packed = plan.findPacked(mma);
+  product.quantized = emit::findQuantized(mma, resolve);
   if (product.packed || emit::readsUnitPanels(mma, resolve)) {
     product.parts = product.turnedB;
     if (product.parts)
@@ -38,6 +39,8 @@ void Emitter::emitProduct(tile::MmaOp mma) {
   }
   emitScalarNest(result.drop_back(2), [&](const Point &batch) {
     product.batch = batch.at;
+    if (product.quantized)
+      return emitQuantized(product);
     if (product.packed)
       emitPacked(product, emit::hasTurnedB(mma));
     if (product.parts) {

@@ -94,6 +94,47 @@ private:
                   mlir::Value value) override;
   mlir::Value roundToBFloat(mlir::Value value) override;
 
+  // EmitQuantized.cpp and EmitUnfolded.cpp: products of quantised words.
+  struct Words;
+  using EmitGroup = llvm::function_ref<void(mlir::Value group, int64_t depth)>;
+  void emitQuantized(const Product &product);
+  void emitGroups(const Words &words, int64_t depth, EmitGroup body);
+  mlir::Value loadWords(const Words &words, mlir::Value n, mlir::Value word);
+  void prefetchWords(const Words &words, mlir::Value n, mlir::Value word);
+  void scaleInto(const Product &product, const Words &words, mlir::Value group,
+                 mlir::Value m, mlir::Value n, mlir::Value sum);
+  void startResult(const Product &product);
+  void emitWordRows(const Product &product, const Words &words, mlir::Value m,
+                    int64_t rows, mlir::Value n);
+  void emitWordProduct(const Product &product, const Words &words);
+  mlir::Value takeNumber(const Words &words, mlir::Value raw, int64_t i);
+  // EmitIntegers.cpp and EmitIntegerTiles.cpp: by rows as integers.
+  void emitIntegerRows(const Product &product, const Words &words);
+  void emitIntegerBlock(const Product &product, const Words &words,
+                        mlir::Value row, mlir::Value block, int64_t depth);
+  mlir::Value getIntegerPointer(const Product &product, mlir::Value bytes);
+  llvm::SmallVector<mlir::Value> unfoldBytes(const Words &words,
+                                             mlir::Value raw, int64_t flipped);
+  void emitIntegerProduct(const Product &product, const Words &words);
+  void emitByteProducts(const Product &product, const Words &words,
+                        mlir::Value block, int64_t depth, mlir::Value m,
+                        int64_t rows, mlir::Value n);
+  void addIntegerSum(const Product &product, const Words &words,
+                     mlir::Value block, mlir::Value m, mlir::Value n,
+                     mlir::Value high, mlir::Value low);
+  void emitIntegerTiles(const Product &product, const Words &words,
+                        int64_t blocks, mlir::Value n);
+  void multiplyTiles(const Product &product, const Words &words,
+                     mlir::Value block, mlir::Value n);
+  mlir::Value getTileSum(const Product &product, const Words &words,
+                         mlir::Value block, int64_t plane, int64_t row,
+                         int64_t column);
+  void addTileSums(const Product &product, const Words &words,
+                   mlir::Value block, mlir::Value n);
+  // EmitUnfolded.cpp: many rows.
+  void emitUnfolded(const Product &product, const Words &words);
+  mlir::Value roundPairs(mlir::Value even, mlir::Value odd);
+
   // EmitReductions.cpp.
   void emitReduce(tile::ReduceOp reduce);
   void emitReduceLanes(tile::ReduceOp reduce);

@@ -18,6 +18,8 @@ struct Emitter::Product {
   const Buffer *turnedB;
   /// B as [N, K] in panels, read as it lies.
   tile::LoadOp panels;
+  /// What unfolds B, when it is quantised.
+  tile::DequantizeOp quantized;
   /// Whether the sums so far stand in the result's place.
   bool resumes = false;
   /// A as bf16 in one or two parts, when a matrix unit reads it.

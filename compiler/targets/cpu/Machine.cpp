@@ -28,7 +28,8 @@ static CpuMachine makeAvx512() {
 static CpuMachine makeAmx() {
   CpuMachine machine = makeAvx512();
   machine.level = "amx";
-  machine.features += ",+avx512bf16,+amx-tile,+amx-bf16";
+  machine.features += ",+avx512bf16,+avx512vnni,+amx-tile,+amx-bf16,"
+                      "+amx-int8";
   machine.hasMatrixUnit = true;
   return machine;
 }

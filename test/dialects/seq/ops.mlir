@@ -149,3 +149,12 @@ func.func @kernel(%x: tensor<?x64xf32>) -> tensor<?x64xf32> {
   }
   return %y : tensor<?x64xf32>
 }
+
+// CHECK-LABEL: func.func @quantize
+func.func @quantize(%w: tensor<64x250xbf16>) -> tensor<64x250xbf16> {
+  // CHECK: seq.quantize %{{.*}} bits 4 group 128 : tensor<64x250xbf16> -> tensor<64x32xi32>, tensor<64x2xf32>
+  %q, %s = seq.quantize %w bits 4 group 128 : tensor<64x250xbf16> -> tensor<64x32xi32>, tensor<64x2xf32>
+  // CHECK: seq.dequantize %{{.*}}, %{{.*}} bits 4 group 128 : tensor<64x32xi32>, tensor<64x2xf32> -> tensor<64x250xbf16>
+  %m = seq.dequantize %q, %s bits 4 group 128 : tensor<64x32xi32>, tensor<64x2xf32> -> tensor<64x250xbf16>
+  return %m : tensor<64x250xbf16>
+}

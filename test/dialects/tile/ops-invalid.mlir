@@ -166,3 +166,27 @@ func.func @scan_initial(%a: vector<4x8xf32>, %h: vector<4xf32>) {
   %b, %c = tile.scan add(%a) init(%h : vector<4xf32>) dim 0 : vector<4x8xf32> -> vector<4x8xf32>, vector<8xf32>
   return
 }
+
+// -----
+
+func.func @dequantize_bits(%q: vector<32x32xi32>, %s: vector<32x2xf32>) {
+  // expected-error@+1 {{has numbers of 5 bits; 4 and 8 are known}}
+  %w = tile.dequantize %q, %s bits 5 group 128 : vector<32x32xi32>, vector<32x2xf32> -> vector<32x256xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_group(%q: vector<32x32xi32>, %s: vector<32x16xf32>) {
+  // expected-error@+1 {{has groups of 16; a positive multiple of 32 is expected}}
+  %w = tile.dequantize %q, %s bits 4 group 16 : vector<32x32xi32>, vector<32x16xf32> -> vector<32x256xf32>
+  return
+}
+
+// -----
+
+func.func @dequantize_shape(%q: vector<32x32xi32>, %s: vector<32x3xf32>) {
+  // expected-error@+1 {{has scales of 32x3, the result takes 32x2}}
+  %w = tile.dequantize %q, %s bits 4 group 128 : vector<32x32xi32>, vector<32x3xf32> -> vector<32x256xf32>
+  return
+}

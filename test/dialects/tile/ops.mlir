@@ -115,3 +115,10 @@ func.func @reduction_and_scans(%a: vector<16x64xf32>, %h: vector<64xf32>, %i: ve
   %t, %total = tile.scan add(%i) dim 0 exclusive : vector<16xi32> -> vector<16xi32>, vector<i32>
   return
 }
+
+// CHECK-LABEL: func.func @dequantize
+func.func @dequantize(%q: vector<32x32xi32>, %s: vector<32x2xf32>) -> vector<32x250xf32> {
+  // CHECK: tile.dequantize %{{.*}}, %{{.*}} bits 4 group 128 : vector<32x32xi32>, vector<32x2xf32> -> vector<32x250xf32>
+  %w = tile.dequantize %q, %s bits 4 group 128 : vector<32x32xi32>, vector<32x2xf32> -> vector<32x250xf32>
+  return %w : vector<32x250xf32>
+}
