@@ -53,7 +53,10 @@ public:
   /// How a manifest names a weight file.
   llvm::Expected<json::Object> describeFile(StringRef path);
   void add(StringRef name, StringRef content) { zip.add(name, content); }
+  /// Weight files come last: the first member is a manifest.
   llvm::Error write(int64_t &bytes) {
+    for (auto &[name, file] : embedded)
+      zip.add(name, file->getBuffer());
     bytes = zip.size();
     return zip.write(options.path);
   }
@@ -63,8 +66,10 @@ private:
 
   const ArtifactOptions &options;
   ZipWriter zip;
-  /// By path; embedded ones have become members.
+  /// By path.
   llvm::StringMap<json::Object> files;
+  std::vector<std::pair<std::string, std::unique_ptr<llvm::MemoryBuffer>>>
+      embedded;
 };
 
 /// Adds a program whose members' names begin with `folder`.
@@ -275,9 +280,9 @@ llvm::Expected<json::Object> Container::describeFile(StringRef path) {
                          {"sha256", hashOf(content)}};
   if (options.embedWeights) {
     std::string name = ("weights/" + llvm::sys::path::filename(path)).str();
-    zip.add(name, content);
     described["path"] = name;
     described["embedded"] = true;
+    embedded.push_back({std::move(name), std::move(*file)});
   }
   return known->second = std::move(described);
 }
