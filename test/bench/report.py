@@ -119,6 +119,24 @@ def modules_table(result):
     return lines
 
 
+def alone_table(result):
+    """The section of whole models on a GPU, for which no peer was in the run."""
+    lines = [
+        "## Models on the GPU, without a peer",
+        "",
+        f"`{result['rows'][0]['command']}` and so on, on {result['device']}: the second of two runs, median of three prefills "
+        "and of the steps. `mamba2-1b` is what `make_mamba2.py --preset 1.3b` writes, compiled with `--target cuda:sm_90a "
+        "--context 12288`; 10240 tokens go in by 2048.",
+        "",
+        "| model | tokens | prefill, ms | step, ms |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for row in result["rows"]:
+        module = row["module"]
+        lines.append(f"| {row['model']} | {row['tokens']} | {module['prefill_ms']:.2f} | {module['step_ms']:.2f} |")
+    return lines
+
+
 def validation_table(result):
     """The section of predictions against what this host measured."""
     lines = ["## Predictions against a CPU", ""]
@@ -149,6 +167,8 @@ def page():
         lines += ops_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     for path in sorted((HERE / "results").glob("modules*.json")):
         lines += modules_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
+    for path in sorted((HERE / "results").glob("alone*.json")):
+        lines += alone_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     for path in sorted((HERE / "results").glob("validate*.json")):
         lines += validation_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     return "\n".join(lines)
