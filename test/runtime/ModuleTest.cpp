@@ -170,7 +170,7 @@ TEST(Module, RefusesOptionsThatItDoesNotKnow) {
   EXPECT_EQ(load(), SENNIT_STATUS_UNSUPPORTED);
   options.known = {0, 0, 1, 0};
   EXPECT_EQ(load(), SENNIT_STATUS_INVALID_ARGUMENT);
-  options.known = {sizeof(sennit_load_options), 4, 1, 0};
+  options.known = {sizeof(sennit_load_options), 8, 1, 0};
   EXPECT_EQ(load(), SENNIT_STATUS_INVALID_ARGUMENT);
   options.known = {sizeof(sennit_load_options), 0, 1025, 0};
   EXPECT_EQ(load(), SENNIT_STATUS_INVALID_ARGUMENT);
