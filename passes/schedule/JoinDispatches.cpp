@@ -22,6 +22,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -31,7 +32,7 @@ namespace sennit {
 
 /// Bytes of the results of a dispatch that may be joined, and dispatches that
 /// become one.
-static constexpr int64_t mostBytes = 256 << 10;
+static constexpr uint64_t mostBytes = 256 << 10;
 static constexpr size_t mostMembers = 8;
 /// Of a kernel's name.
 static constexpr size_t mostLetters = 120;
@@ -191,17 +192,18 @@ private:
   }
 
   bool isSmall(rt::DispatchOp dispatch) {
-    int64_t bytes = 0;
+    // Of rows that a kernel counts the bound is the largest number.
+    uint64_t bytes = 0;
     auto extent = dispatch.getExtents().begin();
     for (auto [result, tie] :
          llvm::zip_equal(dispatch.getOutputs(), dispatch.getTies())) {
       auto type = cast<RankedTensorType>(result.getType());
-      int64_t elements = 1;
+      uint64_t own = llvm::divideCeil(type.getElementTypeBitWidth(), 8);
       for (int64_t size : type.getShape())
-        elements *=
-            ShapedType::isDynamic(size) ? extents.bound(*extent++) : size;
+        own = llvm::SaturatingMultiply<uint64_t>(
+            own, ShapedType::isDynamic(size) ? extents.bound(*extent++) : size);
       if (tie < 0)
-        bytes += elements * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+        bytes = llvm::SaturatingAdd(bytes, own);
     }
     return bytes <= mostBytes;
   }

@@ -79,6 +79,17 @@ module attributes {machine.target = #machine.core<name = "cpu", isa = "avx512", 
     return %a, %b : tensor<?x8xf32>, tensor<?x8xf32>
   }
 
+  // Of rows that a kernel counted nobody knows the most.
+  // CHECK-LABEL: func.func @declines_results_without_bound
+  // CHECK-COUNT-2: rt.dispatch @grow(
+  func.func @declines_results_without_bound(%x: tensor<4x8xf32>, %count: i32) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+    %n = arith.index_cast %count : i32 to index
+    %y = tensor.cast %x : tensor<4x8xf32> to tensor<?x8xf32>
+    %a = rt.dispatch @grow(%y : tensor<?x8xf32>) scalars(%n) extents(%n) ties [-1] -> tensor<?x8xf32>
+    %b = rt.dispatch @grow(%y : tensor<?x8xf32>) scalars(%n) extents(%n) ties [-1] -> tensor<?x8xf32>
+    return %a, %b : tensor<?x8xf32>, tensor<?x8xf32>
+  }
+
   // CHECK-LABEL: func.func @joins_results_that_just_fit
   // CHECK: rt.dispatch @grow_and_grow(
   func.func @joins_results_that_just_fit(%x: tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) attributes {seq.max_tokens = 8192 : i64} {
