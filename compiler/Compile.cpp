@@ -208,15 +208,15 @@ private:
 
   /// Notes in the module into how many segments scans are cut.
   llvm::Error requestSegments() {
-    if (options.scanSegments == 0)
+    if (!options.scanSegments)
       return llvm::Error::success();
-    if (options.scanSegments < 0)
-      return fail("scans cannot be cut into " + Twine(options.scanSegments) +
-                      " segments",
+    int64_t segments = *options.scanSegments;
+    if (segments < 0)
+      return fail("scans cannot be cut into " + Twine(segments) + " segments",
                   2);
-    (*module)->setAttr(
-        seq::kScanSegmentsAttrName,
-        IntegerAttr::get(IntegerType::get(&context, 64), options.scanSegments));
+    (*module)->setAttr(seq::kScanSegmentsAttrName,
+                       IntegerAttr::get(IntegerType::get(&context, 64),
+                                        std::max<int64_t>(segments, 1)));
     return llvm::Error::success();
   }
 

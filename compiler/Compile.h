@@ -41,9 +41,9 @@ struct CompileOptions {
   int64_t context = 0, chunk = 0;
   /// Most tokens of one call of the entry `verify`; 0: none is made.
   int64_t verify = 0;
-  /// Segments into which scans are cut where their algebra allows; 0: serial,
-  /// or what the module says.
-  int64_t scanSegments = 0;
+  /// Segments into which scans are cut where their algebra allows, 0 or 1 for a
+  /// walk; nothing: what the module says, or what takes least time.
+  std::optional<int64_t> scanSegments;
   /// Whether products round their activations to the type of their matrices;
   /// nothing: as the target's machine likes.
   std::optional<bool> roundsOperands;

@@ -78,8 +78,8 @@ static cl::opt<int64_t>
 static cl::opt<int64_t> scanSegments(
     "scan-segments",
     cl::desc("segments that run beside each other, into which a scan of known "
-             "algebra is cut (default: 0, serial)"),
-    cl::init(0), cl::sub(command));
+             "algebra is cut; 0: none (default: what takes least time)"),
+    cl::sub(command));
 static cl::opt<bool> embed("embed-weights",
                            cl::desc("copy the weights into the artifact"),
                            cl::sub(command));
@@ -181,7 +181,8 @@ static int run() {
   options.context = context;
   options.chunk = chunk;
   options.verify = verify;
-  options.scanSegments = scanSegments;
+  if (scanSegments.getNumOccurrences())
+    options.scanSegments = scanSegments;
   options.roundsOperands = activations.get();
   options.weightBits = int64_t(weights.getValue());
   options.weightGroup = weightGroup;

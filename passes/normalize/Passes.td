@@ -193,14 +193,18 @@ def SplitScans : Pass<"sennit-split-scans", "::mlir::ModuleOp"> {
 
     A state costs three steps a token for one, and where a step mixes its K elements
     K + 2; decays above 1 may leave the range of the floats in M that h would not
-    reach. Declines, with a remark, where no number of segments is asked for
-    (`segments`, or `seq.scan_segments` of the module), at `general`, without states
+    reach. Whether to cut, and into how many segments, is the cost model's choice
+    (`compiler/cost/Scans.h`) for the most tokens of a call on the machine that
+    `machine.target` describes; `segments`, or `seq.scan_segments` of the module, pins
+    it, 1 to a walk. Declines, with a remark, where one walk takes no longer, where
+    no number of tokens or no machine is known, at `general`, without states
     or with states that are not floats, for calls of fewer tokens than two a segment,
     where elements of several states mix, a state that mixes has more than
     `most-states` elements, or the region holds what has no form for columns.
   }];
   let options = [
-    Option<"segments", "segments", "int64_t", "0", "segments of a scan; 0: what the module says, or none">,
+    Option<"segments", "segments", "int64_t", "-1",
+           "segments of a scan, 1 for a walk; -1: what the module says, or of least time">,
     Option<"mostStates", "most-states", "int64_t", "16",
            "largest state, in elements, whose map is carried as a matrix">];
   let dependentDialects = ["::sennit::seq::SeqDialect", "::mlir::tensor::TensorDialect",

@@ -6,11 +6,12 @@
 //                                          e, h' = seq.scan M, b, h
 //                                          y = N segments of x, from e
 //
-// Declines, with a remark, what the algebra or the region does not allow, and
-// calls too short to be cut.
+// Declines, with a remark, what the algebra or the region does not allow, calls
+// too short to be cut, and where one walk takes no longer by the cost model.
 
 #include "passes/normalize/Passes.h"
 #include "passes/normalize/ScanMaps.h"
+#include "passes/normalize/ScanWork.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -20,6 +21,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 
@@ -46,6 +48,22 @@ public:
         sets(map.isByElement() ? count : 1),
         // Log-sum-exp joins nothing to its states, or has been declined.
         hasOffsets(semiring.algebra != seq::ScanAlgebra::LogSumExp) {}
+
+  /// What the scan costs, as it is and in segments. The parts are built to be
+  /// counted, and taken out again.
+  cost::SplitScan countParts(int64_t tokens) {
+    Operation *before = scan->getPrevNode();
+    ResultRange maps = buildMaps();
+    ResultRange entries = buildEntries(maps);
+    auto of = [](ResultRange results) {
+      return normalize::countWalk(results.front().getDefiningOp<seq::ScanOp>());
+    };
+    cost::SplitScan parts{double(tokens), normalize::countWalk(scan), of(maps),
+                          of(entries)};
+    while (scan->getPrevNode() != before)
+      scan->getPrevNode()->erase();
+    return parts;
+  }
 
   void split() {
     ResultRange maps = buildMaps();
@@ -319,16 +337,27 @@ private:
   bool hasOffsets;
 };
 
+/// Reads as `12.3 us`.
+static std::string formatTime(double seconds) {
+  return llvm::formatv("{0:f1} us", 1e6 * seconds).str();
+}
+
+static std::string formatSegments(double segments) {
+  return std::to_string(int64_t(segments)) + " segments";
+}
+
 struct SplitScans : impl::SplitScansBase<SplitScans> {
   using SplitScansBase::SplitScansBase;
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
     auto asked = module->getAttrOfType<IntegerAttr>(seq::kScanSegmentsAttrName);
-    if (segments == 0 && asked)
+    if (segments < 0 && asked)
       segments = asked.getInt();
     SmallVector<seq::ScanOp> scans;
     module.walk([&](seq::ScanOp scan) { scans.push_back(scan); });
+    if (segments < 0 && !scans.empty())
+      machine = normalize::readMachine(module, whyNoMachine);
     for (seq::ScanOp scan : scans)
       split(scan);
   }
@@ -346,8 +375,8 @@ struct SplitScans : impl::SplitScansBase<SplitScans> {
 
   /// Why a scan stays serial before its region is looked at, or empty.
   std::string whyNot(seq::ScanOp scan) {
-    if (segments < 2)
-      return "no number of segments is asked for";
+    if (segments == 0 || segments == 1)
+      return "one walk is asked for";
     if (scan.getSegments())
       return "it is in segments already";
     if (scan.getAlgebra() == seq::ScanAlgebra::General)
@@ -355,11 +384,33 @@ struct SplitScans : impl::SplitScansBase<SplitScans> {
     if (scan.getStates().empty())
       return "it carries nothing from token to token";
     std::optional<int64_t> tokens = getMostTokens(scan);
-    if (tokens && *tokens < 2 * segments)
+    int64_t fewest = std::max<int64_t>(segments, 2);
+    if (tokens && *tokens < 2 * fewest)
       return "a call brings at most " + std::to_string(*tokens) + " tokens, " +
-             std::to_string(segments) + " segments want " +
-             std::to_string(2 * segments);
-    return "";
+             std::to_string(fewest) + " segments want " +
+             std::to_string(2 * fewest);
+    if (segments > 1)
+      return "";
+    if (!tokens)
+      return "nothing bounds the tokens of a call, so no time is predicted";
+    return machine ? "" : whyNoMachine + ", so no time is predicted";
+  }
+
+  /// The segments of least time, and why; one where it is the walk.
+  std::pair<int64_t, std::string> choose(seq::ScanOp scan, ScanMap &map) {
+    auto choice = cost::chooseSegments(
+        Splitter(scan, map, 2).countParts(*getMostTokens(scan)), *machine);
+    std::string one = "one walk",
+                cores = " on " + std::to_string(int64_t(machine->cores.value)) +
+                        " cores";
+    auto name = [&](double number) {
+      return number == 1 ? one : formatSegments(number);
+    };
+    return {int64_t(choice.segments), name(choice.segments) + ": predicted " +
+                                          formatTime(choice.seconds) + cores +
+                                          ", by " + name(choice.otherSegments) +
+                                          " " +
+                                          formatTime(choice.otherSeconds)};
   }
 
   void split(seq::ScanOp scan) {
@@ -377,11 +428,21 @@ struct SplitScans : impl::SplitScansBase<SplitScans> {
       remark::missed(loc, options) << reason;
       return;
     }
-    Splitter(scan, map, segments).split();
-    remark::passed(loc, options) << "cut into " + std::to_string(segments) +
-                                        " segments by its algebra `" + algebra +
-                                        "`";
+    int64_t number = segments;
+    if (segments < 0)
+      std::tie(number, reason) = choose(scan, map);
+    if (number == 1) {
+      remark::missed(loc, options) << reason;
+      return;
+    }
+    Splitter(scan, map, number).split();
+    remark::passed(loc, options)
+        << "cut into " + std::to_string(number) + " segments by its algebra `" +
+               algebra + "`" + (reason.empty() ? "" : "; ") + reason;
   }
+
+  std::optional<machine::Machine> machine;
+  std::string whyNoMachine;
 };
 } // namespace
 } // namespace sennit

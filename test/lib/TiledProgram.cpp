@@ -8,6 +8,7 @@
 #include "compiler/Target.h"
 #include "compiler/targets/cpu/Cpu.h"
 #include "dialects/rt/Rt.h"
+#include "dialects/seq/Seq.h"
 #include "test/lib/GuardedMemory.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -60,6 +61,10 @@ llvm::Error TiledProgram::schedule(int64_t mostRows) {
   host->setAttr("seq.max_tokens",
                 Builder(&context).getI64IntegerAttr(mostRows));
   PassManager generalize(&context);
+  // Segments are a form of their own, not what this machine's cores ask for.
+  if (!(*module)->hasAttr(sennit::seq::kScanSegmentsAttrName))
+    (*module)->setAttr(sennit::seq::kScanSegmentsAttrName,
+                       Builder(&context).getI64IntegerAttr(1));
   if (failed(parsePassPipeline("sennit-inline-skips,sennit-generalize-ops,"
                                "sennit-merge-reductions{cache-bytes=0},"
                                "sennit-split-scans,sennit-verify-normalized",

@@ -1,12 +1,18 @@
 // Where the algebra, the region or the call does not allow segments, the scan stays as it is, and the remark says why.
 // RUN: sennit-opt %s "--sennit-split-scans=segments=4" --remarks-filter=fuse 2> %t.remarks | FileCheck %s
 // RUN: FileCheck %s --check-prefix=REMARK --input-file=%t.remarks
-// RUN: sennit-opt %s --sennit-split-scans --remarks-filter=fuse 2>&1 | FileCheck %s --check-prefix=UNASKED
+// RUN: sennit-opt %s --sennit-split-scans --remarks-filter=fuse 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: sennit-opt %s "--sennit-split-scans=segments=1" --remarks-filter=fuse 2>&1 | FileCheck %s --check-prefix=PINNED
 
 #c = affine_map<(c) -> (c)>
 
-// UNASKED-COUNT-9: no number of segments is asked for
-// UNASKED-NOT: cut into
+// UNKNOWN-NOT: cut into
+// UNKNOWN: the module names no machine, so no time is predicted
+// UNKNOWN-NOT: cut into
+// UNKNOWN: nothing bounds the tokens of a call, so no time is predicted
+// UNKNOWN-NOT: cut into
+// PINNED-COUNT-9: one walk is asked for
+// PINNED-NOT: cut into
 
 // CHECK-LABEL: func.func @general
 func.func @general(%x: tensor<?x8xf32>, %h: tensor<8xf32>) -> tensor<8xf32> {
