@@ -246,6 +246,8 @@ private:
       return fail("`" + options.extraPasses + "` is no pass pipeline", 2);
     if (failed(manager.run(*module)))
       return fail("stage `" + stage.name + "`: " + diagnostics, 4);
+    if (stage.name == "place")
+      chooseRollBack(*module, options.rollBack);
     return dump(stage.name);
   }
 

@@ -4,6 +4,7 @@
 #define SENNIT_COMPILER_COMPILE_H
 
 #include "compiler/Fusion.h"
+#include "compiler/RollBack.h"
 #include "compiler/Target.h"
 #include "mlir/IR/OwningOpRef.h"
 
@@ -41,6 +42,8 @@ struct CompileOptions {
   int64_t context = 0, chunk = 0;
   /// Most tokens of one call of the entry `verify`; 0: none is made.
   int64_t verify = 0;
+  /// How its tokens are taken back; nothing: what takes least time.
+  std::optional<RollBack> rollBack;
   /// Segments into which scans are cut where their algebra allows, 0 or 1 for a
   /// walk; nothing: what the module says, or what takes least time.
   std::optional<int64_t> scanSegments;

@@ -56,6 +56,16 @@ static cl::opt<int64_t>
            cl::desc("most tokens offered at once for speculation (default: 0, "
                     "none)"),
            cl::init(0), cl::sub(command));
+static cl::opt<RollBack> rollBack(
+    "roll-back",
+    cl::desc("how offered tokens are taken back from recurrent states "
+             "(default: what takes least time)"),
+    cl::values(clEnumValN(RollBack::Replay, "replay",
+                          "the tokens that stay are fed again"),
+               clEnumValN(RollBack::Snapshots, "snapshots",
+                          "offered tokens are steps, states are kept after "
+                          "each")),
+    cl::sub(command));
 static ActivationsOption activations(command);
 namespace {
 /// What matrices become, by its bits.
@@ -181,6 +191,8 @@ static int run() {
   options.context = context;
   options.chunk = chunk;
   options.verify = verify;
+  if (rollBack.getNumOccurrences())
+    options.rollBack = rollBack;
   if (scanSegments.getNumOccurrences())
     options.scanSegments = scanSegments;
   options.roundsOperands = activations.get();

@@ -157,15 +157,17 @@ static Status readMemory(const JsonField &root, Manifest &manifest) {
   return readBytes(memory, "scratch", manifest.scratchBytes);
 }
 
-/// How a state is taken back: by the context's position or by a copy.
+/// How a state is taken back: by the context's position, by a copy of it before
+/// the call, or by one after each token.
 static Status readRollBack(const JsonField &element, ManifestState &state) {
   std::string_view way;
   SENNIT_RETURN_IF_ERROR(element.readString("roll_back", way));
   state.rollsBackByPosition = way == "position";
-  return way == "position" || way == "copy"
+  state.hasSnapshots = way == "snapshots";
+  return state.rollsBackByPosition || state.hasSnapshots || way == "copy"
              ? Status()
              : element.refuse("with an unknown `roll_back`",
-                              "`position` or `copy`");
+                              "`position`, `copy` or `snapshots`");
 }
 
 static Status readStateElement(const JsonField &element, Manifest &manifest) {

@@ -35,6 +35,8 @@ struct ManifestState {
   uint64_t bytes;
   /// What it holds of tokens past a context's position is never read.
   bool rollsBackByPosition;
+  /// It is kept as it was after each offered token.
+  bool hasSnapshots;
 };
 
 enum class ArgumentKind { Constants, Arena, State, Weight, Input, Output };

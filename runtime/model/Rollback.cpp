@@ -9,17 +9,33 @@ namespace sennit {
 Status Rollback::create(const Manifest &given, Accelerator *accelerator,
                         int64_t most) {
   manifest = &given;
-  uint64_t bytes = 0;
-  for (const ManifestState &state : manifest->state)
-    bytes += state.rollsBackByPosition ? 0 : state.bytes;
+  for (const ManifestState &state : manifest->state) {
+    rowBytes += state.rollsBackByPosition ? 0 : state.bytes;
+    steps |= state.hasSnapshots;
+  }
+  // After the last token the state itself is what would be kept.
+  uint64_t rows = steps ? static_cast<uint64_t>(most) : 1;
+  if (rowBytes != 0 && rows > UINT64_MAX / rowBytes)
+    return makeError(SENNIT_STATUS_OUT_OF_MEMORY,
+                     "%lld copies of a state of %llu bytes are too many",
+                     static_cast<long long>(most),
+                     static_cast<unsigned long long>(rowBytes));
   SENNIT_RETURN_IF_ERROR(
-      copies.create(accelerator, bytes, "copies of the state"));
+      copies.create(accelerator, rows * rowBytes, "copies of the state"));
   return kept.grow(static_cast<size_t>(most));
 }
 
 Status Rollback::remember(const ModelMemory &state, int64_t position,
                           const int32_t *tokens, int64_t count) {
-  uint64_t offset = 0;
+  SENNIT_RETURN_IF_ERROR(snapshot(state, 0));
+  memcpy(kept.data(), tokens, static_cast<size_t>(count) * sizeof(int32_t));
+  first = position;
+  offered = 0;
+  return {};
+}
+
+Status Rollback::snapshot(const ModelMemory &state, int64_t count) {
+  uint64_t offset = rowBytes * static_cast<uint64_t>(count);
   for (const ManifestState &each : manifest->state) {
     if (each.rollsBackByPosition)
       continue;
@@ -27,15 +43,13 @@ Status Rollback::remember(const ModelMemory &state, int64_t position,
         copies.copy(offset, state.data() + each.offset, each.bytes));
     offset += each.bytes;
   }
-  memcpy(kept.data(), tokens, static_cast<size_t>(count) * sizeof(int32_t));
-  first = position;
-  offered = 0;
   return {};
 }
 
-Status Rollback::restore(ModelMemory &state, bool &out_any) const {
-  out_any = copies.size() != 0;
-  uint64_t offset = 0;
+Status Rollback::restore(ModelMemory &state, int64_t count,
+                         bool &out_any) const {
+  out_any = rowBytes != 0;
+  uint64_t offset = steps ? rowBytes * static_cast<uint64_t>(count) : 0;
   for (const ManifestState &each : manifest->state) {
     if (each.rollsBackByPosition)
       continue;

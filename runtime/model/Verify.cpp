@@ -21,6 +21,29 @@ static Status checkOffer(const sennit_context *context, const int32_t *tokens,
   return checkTokens(*context, tokens, count);
 }
 
+/// Token by token, the states kept before each. What was done before an error
+/// is taken back.
+static Status verifyBySteps(sennit_context &context, const int32_t *tokens,
+                            int64_t count, float *logits) {
+  Rollback &rollback = context.rollback;
+  int64_t width = context.module->manifest.vocabulary;
+  for (int64_t i = 0; i < count; ++i) {
+    sennit_buffer input = {const_cast<int32_t *>(tokens + i), 0};
+    sennit_buffer output = {logits + i * width, 0};
+    Status status = i ? rollback.snapshot(context.state, i) : Status();
+    if (status.isOk())
+      status = callChecked(context, *context.decode, &input, &output, 1);
+    if (status.isOk())
+      continue;
+    bool isRestored = false;
+    context.position = rollback.position();
+    // The first error is the one to tell.
+    (void)rollback.restore(context.state, 0, isRestored);
+    return status;
+  }
+  return {};
+}
+
 sennit_status sennit_context_verify(sennit_context *context,
                                     const int32_t *tokens, int64_t count,
                                     float *out_logits,
@@ -34,7 +57,10 @@ sennit_status sennit_context_verify(sennit_context *context,
     return status.exportTo(out_error);
   sennit_buffer input = {const_cast<int32_t *>(tokens), 0};
   sennit_buffer output = {out_logits, 0};
-  status = callChecked(*context, *context->verify, &input, &output, count);
+  status =
+      context->rollback.hasSnapshots()
+          ? verifyBySteps(*context, tokens, count, out_logits)
+          : callChecked(*context, *context->verify, &input, &output, count);
   if (status.isOk())
     context->rollback.offer(count);
   return status.exportTo(out_error);
@@ -55,10 +81,10 @@ sennit_status sennit_context_accept(sennit_context *context, int64_t count,
     return SENNIT_STATUS_OK;
   context->position = context->rollback.position();
   bool isRestored = false;
-  Status status = context->rollback.restore(context->state, isRestored);
+  Status status = context->rollback.restore(context->state, count, isRestored);
   if (!status.isOk())
     return status.exportTo(out_error);
-  if (isRestored)
+  if (isRestored && !context->rollback.hasSnapshots())
     return count == 0
                ? SENNIT_STATUS_OK
                : sennit_context_prefill(context, context->rollback.tokens(),

@@ -11,12 +11,16 @@
 #include "llvm/Support/TargetSelect.h"
 
 #include <cmath>
+#include <cstring>
 
 namespace {
 
 constexpr int64_t kOffered = 5;
 
-class RollBack : public testing::TestWithParam<const char *> {
+/// A model, and how tokens are taken back.
+using Subject = std::tuple<const char *, sennit::RollBack>;
+
+class RollBack : public testing::TestWithParam<Subject> {
 protected:
   using Logits = std::vector<float>;
 
@@ -25,11 +29,12 @@ protected:
     llvm::SmallString<128> path;
     ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("roll-back", "snt", path));
     sennit::CompileOptions options;
-    options.input =
-        std::getenv("SENNIT_TEST_DATA") + std::string("/models/") + GetParam();
+    options.input = std::getenv("SENNIT_TEST_DATA") + std::string("/models/") +
+                    std::get<0>(GetParam());
     options.output = path.str();
     options.context = 64;
     options.verify = kOffered;
+    options.rollBack = std::get<1>(GetParam());
     // Chunks of other lengths would round other sums.
     options.roundsOperands = false;
     sennit::CompileReport report;
@@ -81,8 +86,12 @@ protected:
     return logits;
   }
   static bool hasRecurrence() {
-    std::string model = GetParam();
+    std::string model = std::get<0>(GetParam());
     return model.starts_with("mamba") || model == "jamba";
+  }
+  static bool hasSnapshots() {
+    return hasRecurrence() &&
+           std::get<1>(GetParam()) == sennit::RollBack::Snapshots;
   }
   /// The largest difference over the largest value.
   static double distance(const float *got, const float *want, int64_t count) {
@@ -108,14 +117,18 @@ TEST_P(RollBack, AnyPrefixIsAsIfTheRestWereNeverSeen) {
     prefill(plain, makeTokens(19, 7));
     verify(offering, makeTokens(kOffered, 11));
     ASSERT_EQ(SENNIT_STATUS_OK, sennit_context_accept(offering, kept, nullptr));
-    if (kept != 0)
+    // The same schedule: snapshots are those of steps, replay is one prefill.
+    if (hasSnapshots())
+      for (int32_t token : makeTokens(kept, 11))
+        decode(plain, token);
+    else if (kept != 0)
       prefill(plain, makeTokens(kept, 11));
     ASSERT_EQ(19 + kept, sennit_context_position(offering));
     for (int32_t token : {5, 6, 7}) {
       Logits got = decode(offering, token), want = decode(plain, token);
-      // Nothing was offered that had to stay, or what stays was fed again: then
-      // the same code ran on the same values.
-      if (kept == 0 || (kept != kOffered && hasRecurrence()))
+      // Nothing was offered that had to stay, or what stays was fed again or
+      // came by steps: then the same code ran on the same values.
+      if (kept == 0 || hasSnapshots() || (kept != kOffered && hasRecurrence()))
         EXPECT_EQ(got, want);
       EXPECT_LT(distance(got.data(), want.data(), info.vocabulary), 3e-5);
     }
@@ -129,17 +142,30 @@ TEST_P(RollBack, OfferedTokensGetTheLogitsOfSteps) {
   Logits rows = verify(offering, tokens);
   for (int64_t i = 0; i != kOffered; ++i) {
     Logits want = decode(plain, tokens[i]);
+    if (hasSnapshots())
+      EXPECT_EQ(0, std::memcmp(&rows[i * info.vocabulary], want.data(),
+                               info.vocabulary * sizeof(float)));
     EXPECT_LT(
         distance(&rows[i * info.vocabulary], want.data(), info.vocabulary),
         3e-5);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, RollBack,
-                         testing::Values("llama", "mistral", "mamba", "mamba2",
-                                         "jamba"),
-                         [](const auto &info) {
-                           return std::string(info.param);
-                         });
+std::string nameOf(const testing::TestParamInfo<Subject> &info) {
+  return std::get<0>(info.param);
+}
+
+// Without a recurrence both are the same.
+INSTANTIATE_TEST_SUITE_P(
+    Replay, RollBack,
+    testing::Combine(testing::Values("llama", "mistral", "mamba", "mamba2",
+                                     "jamba"),
+                     testing::Values(sennit::RollBack::Replay)),
+    nameOf);
+INSTANTIATE_TEST_SUITE_P(
+    Snapshots, RollBack,
+    testing::Combine(testing::Values("mamba", "mamba2", "jamba"),
+                     testing::Values(sennit::RollBack::Snapshots)),
+    nameOf);
 
 } // namespace

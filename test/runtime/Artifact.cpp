@@ -184,7 +184,8 @@ std::string Demo::manifest() const {
       << sha256Hex(weights) << '"'
       << (isEmbedded ? R"(, "embedded": true)" : "") << R"(}],
   "memory": {"constants": 16384, "state": 288, "arena": 1024, "scratch": 64},
-  "state": [{"name": "hidden", "offset": 0, "dtype": "f32", "shape": [8], "roll_back": "copy"},
+  "state": [{"name": "hidden", "offset": 0, "dtype": "f32", "shape": [8], "roll_back": ")"
+      << (hasSnapshots ? "snapshots" : "copy") << R"("},
             {"name": "seen", "offset": 32, "dtype": "i32", "shape": [64], "roll_back": "position"}],
   "kernels": ["pack", "project"],
   "entries": [

@@ -51,7 +51,7 @@ struct Demo {
 
   std::string object;
   std::string weights;
-  bool isEmbedded = false, hasVerify = false;
+  bool isEmbedded = false, hasVerify = false, hasSnapshots = false;
   std::string features;
 
 private:

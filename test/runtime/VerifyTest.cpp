@@ -8,10 +8,12 @@ using namespace sennit::test;
 namespace {
 
 struct Verifying : Loaded {
-  explicit Verifying(const std::string &folder) : Loaded(make(), folder) {}
-  static Demo make() {
+  explicit Verifying(const std::string &folder, bool hasSnapshots = false)
+      : Loaded(make(hasSnapshots), folder) {}
+  static Demo make(bool hasSnapshots) {
     Demo demo;
     demo.hasVerify = true;
+    demo.hasSnapshots = hasSnapshots;
     return demo;
   }
 
@@ -56,6 +58,38 @@ TEST(Verify, KeepingAnyPrefixIsNeverHavingSeenTheRest) {
     EXPECT_EQ(sennit_context_position(offering.context), 7 + kept);
     EXPECT_EQ(offering.decode(3), plain.decode(3)) << kept << " kept";
   }
+}
+
+TEST(Verify, SnapshotsAreStepsToTheBit) {
+  Verifying offering("verify-snapshots", true), plain("verify-steps");
+  for (int kept = 0; kept <= Demo::offered; ++kept) {
+    sennit_context_reset(offering.context);
+    sennit_context_reset(plain.context);
+    offering.prefill(makeTokens(7));
+    plain.prefill(makeTokens(7));
+    std::vector<int> draft = makeDraft(Demo::offered);
+    std::vector<float> rows = offering.verify(draft);
+    EXPECT_EQ(sennit_context_position(offering.context), 7 + Demo::offered);
+    offering.accept(kept);
+    for (int i = 0; i < kept; ++i)
+      EXPECT_EQ(std::vector<float>(rows.begin() + i * Demo::vocabulary,
+                                   rows.begin() + (i + 1) * Demo::vocabulary),
+                plain.decode(draft[i]));
+    EXPECT_EQ(sennit_context_position(offering.context), 7 + kept);
+    EXPECT_EQ(offering.decode(3), plain.decode(3)) << kept << " kept";
+  }
+}
+
+TEST(Verify, RoundsOfSnapshotsFollowEachOther) {
+  Verifying offering("verify-rounds-snapshots", true),
+      plain("verify-rounds-steps");
+  for (int round = 0; round < 6; ++round) {
+    offering.verify(makeDraft(Demo::offered));
+    offering.accept(round % 4);
+    for (int i = 0; i < round % 4; ++i)
+      plain.decode(200 + i);
+  }
+  EXPECT_EQ(offering.decode(9), plain.decode(9));
 }
 
 TEST(Verify, GivesTheLogitsAfterEachToken) {
