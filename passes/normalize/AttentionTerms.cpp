@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include <cmath>
 #include <limits>
@@ -29,6 +30,8 @@ struct Product {
     if (!product)
       return std::nullopt;
     auto operand = [&](Value value) -> OpOperand * {
+      if (auto widened = value.getDefiningOp<arith::ExtFOp>())
+        value = widened.getIn();
       auto argument = dyn_cast<BlockArgument>(value);
       bool isInput = argument && argument.getOwner() == sum->op.getBody() &&
                      argument.getArgNumber() <
@@ -42,6 +45,33 @@ struct Product {
     return Product{*sum, left, right};
   }
 };
+
+/// The op if it only casts each element, by `Cast`.
+template <typename... Cast> static linalg::GenericOp getCast(Operation *op) {
+  auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
+  if (!generic || generic->getNumResults() != 1 ||
+      generic.getNumDpsInputs() != 1 ||
+      !llvm::all_of(generic.getIndexingMapsArray(),
+                    [](AffineMap map) { return map.isIdentity(); }))
+    return nullptr;
+  Operation *cast =
+      generic.getBody()->getTerminator()->getOperand(0).getDefiningOp();
+  return isa_and_nonnull<Cast...>(cast) &&
+                 cast->getOperand(0) == generic.getBody()->getArgument(0)
+             ? generic
+             : nullptr;
+}
+
+/// Whether one op reads a tensor, and each cast that it came through too.
+static bool isReadOnce(Value tensor) {
+  while (tensor.hasOneUse()) {
+    auto cast = getCast<arith::TruncFOp, arith::ExtFOp>(tensor.getDefiningOp());
+    if (!cast)
+      return true;
+    tensor = cast.getInputs().front();
+  }
+  return false;
+}
 
 /// The steps of the match; each fails with `reason` once it looks like
 /// attention.
@@ -61,7 +91,7 @@ public:
     found.values = see(values->get(), mapOf(values));
     if (!matchScore() || !sortLoops())
       return std::nullopt;
-    if (!weights->get().hasOneUse()) {
+    if (!isReadOnce(weights->get())) {
       reason = "something else reads the softmax's weights, so they are stored "
                "anyway";
       return std::nullopt;
@@ -255,23 +285,78 @@ private:
     return matchParts(queries, columns);
   }
 
+  /// One type of operands, to which the result is rounded, if it has more bits.
+  bool matchTypes() {
+    Type element = getElementTypeOrSelf(found.queries.tensor.getType());
+    if (!element.isF32() && !element.isF16() && !element.isBF16())
+      return decline("queries are not of f32, f16 or bf16");
+    for (Value tensor : {found.keys.tensor, found.values.tensor})
+      if (getElementTypeOrSelf(tensor.getType()) != element)
+        return decline("queries, keys and values are of several types");
+    if (element.isF32() && tracer.hasRounded())
+      return decline("scores or weights of f32 operands are rounded");
+    bool canWiden = true;
+    visitTerms(*found.score, [&](const Term &term) {
+      canWiden &= !term.op || TermEmitter::canWiden(term.op);
+    });
+    if (!canWiden)
+      return decline("an op between product and softmax means something else "
+                     "of f32");
+    if (getElementTypeOrSelf(found.output.getType()) == element)
+      return true;
+    SmallVector<Operation *> users(found.output.getUsers());
+    for (size_t i = 0; i != users.size(); ++i) {
+      if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(users[i])) {
+        llvm::append_range(users, users[i]->getUsers());
+        continue;
+      }
+      auto rounding = getCast<arith::TruncFOp>(users[i]);
+      if (!rounding ||
+          getElementTypeOrSelf(rounding.getResult(0).getType()) != element)
+        return decline("the result has more bits than queries, keys and "
+                       "values, and something reads them");
+      if (rounding.getInputs().front() == found.output)
+        found.roundings.push_back(rounding);
+    }
+    return true;
+  }
+
+  /// Tokens may be counted at run time, where there is one sequence.
+  bool matchExtents() {
+    bool isOne = llvm::all_of(
+        found.sequences, [&](unsigned loop) { return getExtent(loop) == 1; });
+    for (const Operand &operand : {found.queries, found.keys, found.values}) {
+      auto type = cast<RankedTensorType>(operand.tensor.getType());
+      for (auto [dim, expr] : llvm::enumerate(operand.map.getResults())) {
+        unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+        if (!type.isDynamicDim(dim))
+          continue;
+        if (loop != found.query && loop != found.key)
+          return decline("an extent other than that of tokens is not static");
+        if (!isOne)
+          return decline("the tokens of several sequences are counted at run "
+                         "time");
+        found.isOneSequence = !found.sequences.empty();
+      }
+    }
+    return true;
+  }
+
   bool matchParts(SmallVector<unsigned> queries, ArrayRef<unsigned> columns) {
     for (AffineMap map : {found.queries.map, found.keys.map, found.values.map})
       if (!map.isProjectedPermutation())
         return decline("queries, keys or values are read along sums of loops");
-    for (Value tensor : {found.queries.tensor, found.keys.tensor,
-                         found.values.tensor, found.output}) {
-      auto type = cast<RankedTensorType>(tensor.getType());
-      if (!type.getElementType().isF32() || !type.hasStaticShape())
-        return decline("a tensor is not of f32 and of static shape");
-    }
+    if (!matchTypes())
+      return false;
     if (found.heads.size() == 2) {
       found.sequences.push_back(found.heads.front());
       found.heads.erase(found.heads.begin());
     }
     // With two loops over queries alone, the shorter is a group of heads.
     if (queries.size() == 2) {
-      unsigned shorter = getExtent(queries[0]) < getExtent(queries[1]) ? 0 : 1;
+      // What is counted at run time is the longer.
+      auto length = [&](unsigned loop) { return uint64_t(getExtent(loop)); };
+      unsigned shorter = length(queries[0]) < length(queries[1]) ? 0 : 1;
       found.groups.push_back(queries[shorter]);
       queries.erase(queries.begin() + shorter);
     }
@@ -280,6 +365,8 @@ private:
                      "queries, keys and components");
     found.query = queries.front();
     found.column = columns.front();
+    if (!matchExtents())
+      return false;
     matchCausal();
     matchScale();
     if (!found.groups.empty() && readsHeads(*found.score))
@@ -304,7 +391,7 @@ private:
   /// Loops of the last product and the depth of the first; the keys' one.
   unsigned loops;
   AffineExpr key, depth;
-  Tracer tracer{/*seesBehindReshapes=*/true};
+  Tracer tracer{/*seesBehindReshapes=*/true, /*seesBehindRoundings=*/true};
   SoftmaxAttention found;
 };
 } // namespace

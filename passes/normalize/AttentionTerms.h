@@ -14,15 +14,23 @@ struct Operand {
 };
 
 /// o = sum_j exp(s - max_j s) / sum_j exp(s - max_j s) * v, where s is a
-/// function of q k^T. The loops are those of the product with v, and one more
-/// for the depth of q k^T.
+/// function of q k^T. Where q, k and v have 16 bits, scores and weights may be
+/// rounded to as many, which the op does not do. The loops are those of the
+/// product with v, and one more for the depth of q k^T.
 struct SoftmaxAttention {
   mlir::Value output;
   mlir::AffineMap outputMap;
+  /// Where the output is wider than queries, keys and values: the maps that
+  /// round it to their type. Whatever else reads it leads to such a map through
+  /// views alone.
+  llvm::SmallVector<mlir::linalg::GenericOp> roundings;
   Operand queries, keys, values;
   /// The score, and in it the product of query and key.
   TermPtr score;
   const Term *product;
+  /// Whether the loop of sequences has one, whose tokens are counted at run
+  /// time.
+  bool isOneSequence = false;
   /// Whether queries see no later keys.
   bool isCausal = false;
   /// A factor of the product that needs no region.

@@ -137,9 +137,12 @@ def RaiseAttention : Pass<"sennit-raise-attention", "::mlir::ModuleOp"> {
     mask, bias, cap) becomes the score region. The three reductions merge
     because each has a correction: when the maximum moves from m to m', sums of
     exp(s - m) change by exp(m - m'), and the division waits for the end.
-    Declines, with a remark, where the shift is not the maximum of the same
-    scores, where the divisor is not the sum of the same exponentials, and
-    where something else reads the weights.
+    Operands are f32, or f16 or bf16 with scores and weights rounded as often as
+    an exporter likes, which the op does not; tokens of one sequence may be
+    counted at run time. Declines, with a remark, where the shift is not the
+    maximum of the same scores, where the divisor is not the sum of the same
+    exponentials, where something else reads the weights, where scores of f32 are
+    rounded, and where a result of more bits than the operands is read.
   }];
   let dependentDialects = ["::sennit::seq::SeqDialect", "::mlir::tensor::TensorDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::arith::ArithDialect"];

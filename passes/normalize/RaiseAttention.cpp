@@ -10,7 +10,8 @@
 // maximum moves from m to m', and the division by l waits for the end. Declines
 // where the exponent's shift is not the maximum of the same scores, where the
 // divisor is not the sum of the same exponentials, and where something else
-// reads the weights, which are then stored anyway.
+// reads the weights, which are then stored anyway. Of operands of 16 bits, what
+// rounds scores and weights to as many falls away, as in the op.
 
 #include "passes/normalize/AttentionTerms.h"
 #include "passes/normalize/Passes.h"
@@ -48,10 +49,9 @@ public:
     k.push_back(found.depth);
     v.push_back(found.column);
     o.push_back(found.column);
-    Value query = joinHeads(arrange(found.queries, q));
+    Value query = take(found.queries, q);
     auto attention = seq::AttentionOp::create(
-        b, query, joinHeads(arrange(found.keys, k)),
-        joinHeads(arrange(found.values, v)), /*past=*/nullptr,
+        b, query, take(found.keys, k), take(found.values, v), /*past=*/nullptr,
         /*lengths=*/nullptr, /*sinks=*/nullptr, /*caches=*/ValueRange{},
         /*pages=*/nullptr, captures, b.getF32FloatAttr(found.scale),
         /*value_width=*/nullptr, /*window_left=*/nullptr,
@@ -60,7 +60,34 @@ public:
     return restore(attention.getOutput(), o);
   }
 
+  /// The output as wide as the matched result is.
+  Value widenElements(Value output) {
+    auto wide = cast<RankedTensorType>(output.getType()).clone(b.getF32Type());
+    SmallVector<OpFoldResult> sizes =
+        tensor::getMixedSizes(b, b.getLoc(), output);
+    Value empty = tensor::EmptyOp::create(b, sizes, b.getF32Type());
+    SmallVector<AffineMap> maps(2, b.getMultiDimIdentityMap(wide.getRank()));
+    SmallVector<utils::IteratorType> kinds(wide.getRank(),
+                                           utils::IteratorType::parallel);
+    auto generic = linalg::GenericOp::create(
+        b, empty.getType(), output, empty, maps, kinds,
+        [&](OpBuilder &nested, Location loc, ValueRange elements) {
+          Value element = arith::ExtFOp::create(nested, loc, b.getF32Type(),
+                                                elements.front());
+          linalg::YieldOp::create(nested, loc, element);
+        });
+    return generic.getResult(0);
+  }
+
 private:
+  /// An operand as the op has it. The tokens of a batch must be static, so that
+  /// its one sequence goes without.
+  Value take(const Operand &operand, ArrayRef<unsigned> dims) {
+    Value tensor = joinHeads(arrange(operand, dims));
+    return found.isOneSequence
+               ? Value(tensor::CollapseShapeOp::create(b, tensor, oneSequence))
+               : tensor;
+  }
   /// The tensor with its dimensions in the order of `dims`.
   Value arrange(const Operand &operand, ArrayRef<unsigned> dims) {
     SmallVector<int64_t> order;
@@ -139,7 +166,14 @@ private:
           order[place] = position;
         }
     int64_t rank = dims.size();
-    auto type = RankedTensorType::get(shape, wanted.getElementType());
+    if (found.isOneSequence) {
+      auto own = cast<RankedTensorType>(output.getType());
+      SmallVector<int64_t> batch(own.getShape());
+      batch.insert(batch.begin(), 1);
+      output = tensor::ExpandShapeOp::create(b, own.clone(batch), output,
+                                             oneSequence);
+    }
+    auto type = RankedTensorType::get(shape, getElementTypeOrSelf(output));
     int64_t own = cast<RankedTensorType>(output.getType()).getRank();
     if (own < rank)
       output = tensor::ExpandShapeOp::create(b, type, output, getGroups(rank));
@@ -212,15 +246,22 @@ private:
     auto *position = llvm::find(captures, term.value);
     Value captured = block.getArgument(5 + (position - captures.begin()));
     if (!term.isElement())
-      return captured;
+      return widen(captured);
     SmallVector<Value> indices;
     for (AffineExpr expr : term.map.getResults())
       indices.push_back(getIndex(expr, block));
-    return tensor::ExtractOp::create(b, captured, indices);
+    return widen(tensor::ExtractOp::create(b, captured, indices));
+  }
+
+  Value widen(Value number) {
+    Type type = number.getType();
+    bool isNarrow = isa<FloatType>(type) && type.getIntOrFloatBitWidth() < 32;
+    return isNarrow ? arith::ExtFOp::create(b, b.getF32Type(), number) : number;
   }
 
   const SoftmaxAttention &found;
   ImplicitLocOpBuilder b;
+  const SmallVector<ReassociationIndices> oneSequence{{0, 1}, {2}, {3}};
   SmallVector<Value> captures;
   DenseSet<const Term *> visited;
 };
@@ -230,7 +271,10 @@ struct RaiseAttention : impl::RaiseAttentionBase<RaiseAttention> {
     SmallVector<linalg::GenericOp> products;
     getOperation().walk([&](linalg::GenericOp op) { products.push_back(op); });
     auto options = remark::RemarkOpts::name("RaiseAttention").category("fuse");
+    DenseSet<Operation *> erased;
     for (linalg::GenericOp product : products) {
+      if (erased.contains(product))
+        continue;
       std::string reason;
       std::optional<SoftmaxAttention> found =
           SoftmaxAttention::match(product, reason);
@@ -241,12 +285,21 @@ struct RaiseAttention : impl::RaiseAttentionBase<RaiseAttention> {
       }
       remark::passed(product.getLoc(), options)
           << "three reductions over the keys become one loop";
-      product.getResult(0).replaceAllUsesWith(Raiser(*found).build());
+      Raiser raiser(*found);
+      Value output = raiser.build(), wide = product.getResult(0);
+      for (linalg::GenericOp rounding : found->roundings)
+        rounding.getResult(0).replaceAllUsesWith(output);
+      // What is left reads through views.
+      if (output.getType() != wide.getType())
+        output = raiser.widenElements(output);
+      wide.replaceAllUsesWith(output);
       for (Operation &op :
            llvm::make_early_inc_range(llvm::reverse(*product->getBlock())))
         if (isa<linalg::LinalgOp, tensor::ExpandShapeOp>(op) &&
-            isOpTriviallyDead(&op))
+            isOpTriviallyDead(&op)) {
+          erased.insert(&op);
           op.erase();
+        }
     }
   }
 };

@@ -36,6 +36,10 @@ static TermPtr makeLeaf(Term::Kind kind, Value value, AffineMap map) {
   return std::make_shared<Term>(Term{kind, value, map, nullptr, {}});
 }
 
+static bool isAtMost32(Type type) {
+  return isa<FloatType>(type) && type.getIntOrFloatBitWidth() <= 32;
+}
+
 TermPtr Tracer::traceScalar(Value scalar, linalg::GenericOp op,
                             AffineMap loops) {
   if (auto argument = dyn_cast<BlockArgument>(scalar)) {
@@ -54,6 +58,13 @@ TermPtr Tracer::traceScalar(Value scalar, linalg::GenericOp op,
                     loops.getSubMap({static_cast<unsigned>(index.getDim())}));
   if (TermPtr known = scalars.lookup({scalar, loops}))
     return known;
+  bool isRounding = isa<arith::TruncFOp>(source);
+  if (seesBehindRoundings && (isRounding || isa<arith::ExtFOp>(source)) &&
+      isAtMost32(scalar.getType()) &&
+      isAtMost32(source->getOperand(0).getType())) {
+    rounded |= isRounding;
+    return traceScalar(source->getOperand(0), op, loops);
+  }
   auto term =
       std::make_shared<Term>(Term{Term::Kind::Operation, {}, {}, source, {}});
   for (Value operand : source->getOperands())
@@ -208,6 +219,17 @@ Value TermEmitter::emit(const Term &term) {
   return value;
 }
 
+static Type widen(Type type) {
+  return isAtMost32(type) ? Float32Type::get(type.getContext()) : type;
+}
+
+bool TermEmitter::canWiden(Operation *op) {
+  bool isSame = llvm::all_of(op->getResultTypes(),
+                             [](Type type) { return widen(type) == type; });
+  return isSame || op->hasTrait<OpTrait::SameOperandsAndResultType>() ||
+         isa<arith::SelectOp, arith::SIToFPOp, arith::UIToFPOp>(op);
+}
+
 Value TermEmitter::emitOnce(const Term &term) {
   if (term.kind == Term::Kind::Operation) {
     SmallVector<Value> operands;
@@ -215,15 +237,17 @@ Value TermEmitter::emitOnce(const Term &term) {
       operands.push_back(emit(*child));
     Operation *clone = builder.clone(*term.op);
     clone->setOperands(operands);
-    return clone->getResult(0);
+    Value result = clone->getResult(0);
+    result.setType(widen(result.getType()));
+    return result;
   }
   Operation *source =
       term.kind == Term::Kind::Scalar ? term.value.getDefiningOp() : nullptr;
   if (std::optional<APFloat> number = getConstant(term))
     return arith::ConstantOp::create(
         builder, term.value.getLoc(),
-        builder.getFloatAttr(getElementTypeOrSelf(term.value.getType()),
-                             *number));
+        builder.getFloatAttr(widen(getElementTypeOrSelf(term.value.getType())),
+                             number->convertToDouble()));
   if (source && source->hasTrait<OpTrait::ConstantLike>())
     return builder.clone(*source)->getResult(0);
   return leaf(term);

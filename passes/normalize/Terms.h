@@ -44,20 +44,25 @@ using TermPtr = std::shared_ptr<Term>;
 class Tracer {
 public:
   /// Whether to look behind reshapes that insert dimensions of one, as behind
-  /// maps that rename dimensions.
-  explicit Tracer(bool seesBehindReshapes = false)
-      : seesBehindReshapes(seesBehindReshapes) {}
+  /// maps that rename dimensions; and behind casts between floats of at most 32
+  /// bits, as if all were of 32.
+  explicit Tracer(bool seesBehindReshapes = false,
+                  bool seesBehindRoundings = false)
+      : seesBehindReshapes(seesBehindReshapes),
+        seesBehindRoundings(seesBehindRoundings) {}
 
   /// What `tensor` is at `map` of some loops.
   TermPtr trace(mlir::Value tensor, mlir::AffineMap map);
   /// What `scalar` of the body of `op` is, where the op's loops are `loops`.
   TermPtr traceScalar(mlir::Value scalar, mlir::linalg::GenericOp op,
                       mlir::AffineMap loops);
+  /// Whether it looked behind a cast to fewer bits.
+  bool hasRounded() const { return rounded; }
 
 private:
   TermPtr compute(mlir::Value tensor, mlir::AffineMap map);
 
-  bool seesBehindReshapes;
+  bool seesBehindReshapes, seesBehindRoundings, rounded = false;
   llvm::DenseMap<std::pair<mlir::Value, mlir::AffineMap>, TermPtr> elements,
       scalars;
 };
@@ -96,14 +101,17 @@ const Term &unguard(const Term &term, double special, double instead);
 /// Visits a term and those that it is made of, each once.
 void visitTerms(const Term &term, llvm::function_ref<void(const Term &)> visit);
 
-/// Writes terms as ops, each once. `leaf` gives the values of what is no
-/// operation and no constant.
+/// Writes terms as ops, each once, and floats of fewer bits as f32. `leaf`
+/// gives the values of what is no operation and no constant, such floats
+/// widened.
 class TermEmitter {
 public:
   using Leaf = std::function<mlir::Value(const Term &)>;
   TermEmitter(mlir::OpBuilder &builder, Leaf leaf)
       : builder(builder), leaf(std::move(leaf)) {}
   mlir::Value emit(const Term &term);
+  /// Whether an op that computes fewer bits means the same of f32.
+  static bool canWiden(mlir::Operation *op);
 
 private:
   mlir::Value emitOnce(const Term &term);

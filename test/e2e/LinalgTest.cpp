@@ -25,7 +25,7 @@ protected:
     auto program = TiledProgram::compile(
         fill(specimen.text,
              {{"n", std::to_string(n)}, {"2n+5", std::to_string(2 * n + 5)}}),
-        /*mostRows=*/1, "cpu:" + std::get<1>(GetParam()));
+        /*mostRows=*/2 * n + 5, "cpu:" + std::get<1>(GetParam()));
     ASSERT_TRUE(bool(program)) << llvm::toString(program.takeError());
     Random random(n);
     Tensors arguments = specimen.arguments(n, random);
@@ -59,5 +59,6 @@ INSTANTIATE_TEST_SUITE_P(Contractions, Linalg, under(makeContractions()),
                          nameOf);
 INSTANTIATE_TEST_SUITE_P(Moves, Linalg, under(makeMoves()), nameOf);
 INSTANTIATE_TEST_SUITE_P(Cascades, Linalg, under(makeCascades()), nameOf);
+INSTANTIATE_TEST_SUITE_P(Softmaxes, Linalg, under(makeSoftmaxes()), nameOf);
 
 } // namespace

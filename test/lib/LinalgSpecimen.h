@@ -8,8 +8,9 @@
 
 namespace sennit::test {
 
-/// A function @run on tensors of static shapes in which `{n}` stands for one
-/// size. The formula shares nothing with the compiler.
+/// A function @run in which `{n}` stands for one size, and `{2n+5}`; dynamic
+/// extents are at most the latter. The formula shares nothing with the
+/// compiler.
 struct LinalgSpecimen {
   std::string name;
   std::string text;
@@ -38,6 +39,8 @@ std::vector<LinalgSpecimen> makeContractions();
 std::vector<LinalgSpecimen> makeMoves();
 /// Reductions that read the results of others.
 std::vector<LinalgSpecimen> makeCascades();
+/// Products and a softmax that are attention.
+std::vector<LinalgSpecimen> makeSoftmaxes();
 
 } // namespace sennit::test
 

@@ -66,6 +66,7 @@ llvm::Error TiledProgram::schedule(int64_t mostRows) {
     (*module)->setAttr(sennit::seq::kScanSegmentsAttrName,
                        Builder(&context).getI64IntegerAttr(1));
   if (failed(parsePassPipeline("sennit-inline-skips,sennit-generalize-ops,"
+                               "sennit-raise-attention,"
                                "sennit-merge-reductions{cache-bytes=0},"
                                "sennit-split-scans,sennit-verify-normalized",
                                generalize)) ||

@@ -14,6 +14,24 @@ func.func @of_itself(%q: tensor<17x2x8xf32>, %k: tensor<33x2x8xf32>, %v: tensor<
   return %o : tensor<17x2x6xf32>
 }
 
+// Operands of 16 bits, widened for products and rounded behind them.
+// CHECK-LABEL: func.func @of_16_bits
+func.func @of_16_bits(%q: tensor<17x2x8xbf16>, %k: tensor<33x2x8xbf16>, %v: tensor<33x2x6xbf16>) -> tensor<17x2x6xbf16> {
+  // CHECK: seq.attention {{.*}}xbf16>
+  // CHECK-NOT: math.exp
+  %o = seq.attention %q, %k, %v {scale = 0.5 : f32} : tensor<17x2x8xbf16>, tensor<33x2x8xbf16>, tensor<33x2x6xbf16>
+  return %o : tensor<17x2x6xbf16>
+}
+
+// Tokens counted at run time: the one sequence goes without a batch.
+// CHECK-LABEL: func.func @of_many_tokens
+func.func @of_many_tokens(%q: tensor<?x2x8xf32>, %k: tensor<?x2x8xf32>) -> tensor<?x2x8xf32> {
+  // CHECK: seq.attention {{.*}} : tensor<?x2x8xf32>
+  // CHECK-NOT: math.exp
+  %o = seq.attention %q, %k, %k {scale = 0.5 : f32, window_right = 0} : tensor<?x2x8xf32>, tensor<?x2x8xf32>, tensor<?x2x8xf32>
+  return %o : tensor<?x2x8xf32>
+}
+
 // Comparing keys with queries is a side of the window.
 // CHECK-LABEL: func.func @causal
 func.func @causal(%q: tensor<17x2x8xf32>, %k: tensor<33x2x8xf32>) -> tensor<17x2x8xf32> {
@@ -186,4 +204,18 @@ func.func @with_kept_dimensions(%q: tensor<1x2x5x8xf32>, %k: tensor<1x2x7x8xf32>
     linalg.yield %y : f32
   } -> tensor<1x2x5x8xf32>
   return %o : tensor<1x2x5x8xf32>
+}
+
+// Who rounds scores of f32 means it.
+// CHECK-LABEL: func.func @rounded_scores
+func.func @rounded_scores(%q: tensor<5x2x8xf32>, %k: tensor<7x2x8xf32>) -> tensor<5x2x8xf32> {
+  // CHECK-NOT: seq.attention
+  // REMARK: Missed{{.*}}scores or weights of f32 operands are rounded
+  %o = seq.attention %q, %k, %k score {
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index):
+    %rounded = arith.truncf %s : f32 to bf16
+    %wide = arith.extf %rounded : bf16 to f32
+    seq.yield %wide : f32
+  } {scale = 0.5 : f32} : tensor<5x2x8xf32>, tensor<7x2x8xf32>, tensor<7x2x8xf32>
+  return %o : tensor<5x2x8xf32>
 }
