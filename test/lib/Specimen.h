@@ -160,6 +160,8 @@ std::vector<Specimen> makeSegments();
 /// Every op at shapes that leave nothing even: odd heads, prime widths.
 std::vector<Specimen> makeAttentions();
 std::vector<Specimen> makeAttentionSettings();
+/// Changes of scores, each alone, numbers of keys, and types of 16 bits.
+std::vector<Specimen> makeAttentionScores();
 std::vector<Specimen> makeRecurrences();
 std::vector<Specimen> makeLinearAttentions();
 std::vector<Specimen> makeScans();

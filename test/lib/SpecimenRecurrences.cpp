@@ -192,6 +192,8 @@ std::vector<Specimen> sennit::test::makeMixers() {
   std::vector<Specimen> all = makeAttentions();
   for (Specimen &setting : makeAttentionSettings())
     all.push_back(std::move(setting));
+  for (Specimen &score : makeAttentionScores())
+    all.push_back(std::move(score));
   for (Specimen &recurrence : makeRecurrences())
     all.push_back(std::move(recurrence));
   return all;
