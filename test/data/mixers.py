@@ -89,6 +89,21 @@ def in_blocks(function, inputs):
     return output[0], state[0].transpose(1, 2)
 
 
+def given(names, run):
+    """Runs functions that take these inputs; the others are what the op is given in their place."""
+    return lambda function, inputs: run(function, {name: inputs[name] for name in names.split()})
+
+
+def of_rows(function, inputs):
+    """Runs functions of [batch, token, head, width] whose first result is all that is asked for."""
+    output = function(**{name: value if name == "sink_bias" else value[None] for name, value in inputs.items()})
+    return (output[0] if isinstance(output, tuple) else output)[0], None
+
+
+def windowed(function, inputs):
+    return of_rows(lambda **more: function(window_size=6, **more), inputs)
+
+
 def layers(tokens, count, width):
     rows = normal(tokens, count, 1, width)
     weight = 1 + normal(width, deviation=0.1)
@@ -134,6 +149,23 @@ def cases():
     yield ("ssd", "mamba_ssm/modules/ssd_minimal.py", "ssd_minimal_discrete", in_blocks, attention(HEADS, g=log_decay(TOKENS, HEADS)))
     # The rows of five layers for each token, keys their norms; one query for all tokens.
     yield ("depth", "fla/ops/attnres/naive.py", "naive_attnres", over_layers, layers(TOKENS, 5, 8))
+    yield ("hgrn", "fla/ops/hgrn/naive.py", "naive_recurrent_hgrn", token_major,
+           dict(x=normal(TOKENS, 7), g=log_decay(TOKENS, 7), state=normal(7)))
+    yield ("iplr", "fla/ops/generalized_delta_rule/iplr/naive.py", "iplr_recurrence", head_major(("q", "k", "v", "alpha", "beta")),
+           attention(HEADS, alpha=-erased, beta=erased * rate))
+    # What is read is decayed first: the vector that reads has the decay in it.
+    gates = attention(HEADS, g=log_decay(TOKENS, HEADS, KEY), b=torch.rand(TOKENS, HEADS, KEY), w=torch.rand(TOKENS, HEADS, VALUE))
+    yield ("gdn2", "fla/ops/gdn2/naive.py", "naive_recurrent_gdn2", given("q k v g b w state", token_major),
+           gates | dict(reading=-gates["b"] * gates["k"] * gates["g"].exp(), written=gates["w"] * gates["v"]))
+    loop = attention(HEADS, g=log_decay(TOKENS, HEADS), p=0.8 * unit(TOKENS, HEADS, KEY), beta=torch.rand(TOKENS, HEADS))
+    yield ("comba", "fla/ops/comba/naive.py", "naive_recurrent_comba", given("q k v p beta g state", token_major),
+           loop | dict(reading=-loop["p"] * (loop["beta"] * loop["g"].exp())[..., None], written=loop["beta"][..., None] * loop["v"]))
+    # Softmax attention whose scores fade, by summed gates; and with sinks, in a window.
+    grouped = dict(q=normal(TOKENS, STATE_HEADS, KEY), k=normal(TOKENS, HEADS, KEY), v=normal(TOKENS, HEADS, VALUE))
+    gate = log_decay(TOKENS, STATE_HEADS)
+    yield ("forgetting", "fla/ops/forgetting_attn/naive.py", "naive_forgetting_attn", given("q k v g", of_rows),
+           grouped | dict(g=gate, summed=gate.cumsum(0)))
+    yield ("sinks", "fla/ops/attn/naive.py", "naive_parallel_attn", windowed, grouped | dict(sink_bias=normal(STATE_HEADS)))
 
 
 def main():

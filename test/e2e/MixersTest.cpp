@@ -111,6 +111,44 @@ Rule makeRule(const std::string &name, const std::string &rule,
           "q k v " + (names.empty() ? "" : names + " ") + "state", hasState};
 }
 
+/// One whose vectors read the state after its decay, which they have in them.
+Rule makeReading(const std::string &name) {
+  return {name,
+          "%y, %n = seq.linear_attention rank_one %q, %k, %written decay(%g : "
+          "{g}) erase(%reading, %k : {reading}, {k}) state(%state) {scale = "
+          "0.408248290463863 : f32} : {q}, {k}, {written}, {state}",
+          "q k written g reading state"};
+}
+
+/// h <- e^g h + x, element by element.
+const char *const kHgrn =
+    R"(%y, %n = seq.scan affine inputs(%x, %g : {x}, {g}) state(%state : {state}) {
+      ^bb0(%row: {state}, %gates: {state}, %before: {state}):
+        %e = tensor.empty() : {state}
+        %next = linalg.generic {
+            indexing_maps = [affine_map<(c) -> (c)>, affine_map<(c) -> (c)>, affine_map<(c) -> (c)>, affine_map<(c) -> (c)>],
+            iterator_types = ["parallel"]}
+            ins(%row, %gates, %before : {state}, {state}, {state}) outs(%e : {state}) {
+        ^bb0(%a: f32, %b: f32, %h: f32, %o: f32):
+          %f = math.exp %b : f32
+          %kept = arith.mulf %f, %h : f32
+          %sum = arith.addf %kept, %a : f32
+          linalg.yield %sum : f32
+        } -> {state}
+        seq.yield %next, %next : {state}, {state}
+      } -> {x}, {state})";
+
+/// s + c_i - c_j, where c are the gates' sums.
+const char *const kForgetting =
+    R"(%y = seq.attention %q, %k, %v captures(%summed : {summed}) score {
+      ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index, %c: {summed}):
+        %now = tensor.extract %c[%i, %h] : {summed}
+        %then = tensor.extract %c[%j, %h] : {summed}
+        %gone = arith.subf %now, %then : f32
+        %z = arith.addf %s, %gone : f32
+        seq.yield %z : f32
+      } {scale = 0.408248290463863 : f32, window_right = 0} : {q}, {k}, {v})";
+
 INSTANTIATE_TEST_SUITE_P(
     Packages, Mixers,
     testing::Values(
@@ -132,6 +170,16 @@ INSTANTIATE_TEST_SUITE_P(
              "%y = seq.attention %q, %k, %v {scale = 1.0 : f32} : {q}, {k}, "
              "{v}",
              "q k v", false},
+        makeRule("iplr", "rank_one", "erase(%alpha, %beta : {alpha}, {beta})",
+                 "alpha beta"),
+        makeReading("gdn2"), makeReading("comba"),
+        Rule{"hgrn", kHgrn, "x g state"},
+        Rule{"forgetting", kForgetting, "q k v summed", false},
+        Rule{"sinks",
+             "%y = seq.attention %q, %k, %v sinks(%sink_bias : {sink_bias}) "
+             "{scale = 0.408248290463863 : f32, window_left = 5, window_right "
+             "= 0} : {q}, {k}, {v}",
+             "q k v sink_bias", false},
         Rule{"selective-scan",
              "%y, %n = seq.selective_scan %u, %delta, %A, %B, %C state(%state) "
              ": {u}, "
