@@ -46,8 +46,9 @@ static std::optional<Special> getSpecial(Operation *op) {
 }
 
 static double getBytes(Type type) {
-  return double(cast<ShapedType>(type).getNumElements()) *
-         std::ceil(getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8.0);
+  Type element = getElementTypeOrSelf(type);
+  double bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
+  return double(cast<ShapedType>(type).getNumElements()) * std::ceil(bits / 8);
 }
 
 namespace {
@@ -84,7 +85,7 @@ private:
     for (auto [extent, kind] : llvm::zip_equal(generic.getStaticLoopRanges(),
                                                generic.getIteratorTypesArray()))
       (kind == utils::IteratorType::parallel ? elements : reduced) *=
-          double(extent);
+          double(std::max<int64_t>(extent, 1));
     elements = pad(elements / items);
     for (auto [operand, argument] : llvm::zip_equal(
              generic->getOperands(), generic.getBody()->getArguments()))

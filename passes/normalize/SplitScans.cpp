@@ -229,6 +229,19 @@ private:
         ->getResults();
   }
 
+  /// A state by a number of M. Nothing remains nothing where decays above 1
+  /// have left the range of floats: infinity by 0 would be no number.
+  Value applyTo(OpBuilder &b, Value state, Value number) {
+    Value product = semiring.times(b, loc, state, number);
+    if (semiring.algebra != seq::ScanAlgebra::Affine)
+      return product;
+    Value zero =
+        arith::ConstantOp::create(b, loc, b.getFloatAttr(state.getType(), 0));
+    Value isZero =
+        arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, state, zero);
+    return arith::SelectOp::create(b, loc, isZero, zero, product);
+  }
+
   /// State `i` behind a segment: M h, plus b.
   Value applyMap(Block &block, ValueRange states, unsigned i) {
     if (map.isByElement())
@@ -261,7 +274,7 @@ private:
                      });
     };
     auto product = [&](OpBuilder &b, ValueRange a) {
-      return semiring.times(b, loc, a[0], a[1]);
+      return applyTo(b, a[0], a[1]);
     };
     if (semiring.algebra != seq::ScanAlgebra::LogSumExp)
       return reduce({}, semiring, product);
@@ -307,7 +320,7 @@ private:
     return mapElements(inputs, [&](OpBuilder &b, ValueRange a) {
       Value sum = hasOffsets ? a[2 * count] : Value();
       for (unsigned set = 0; set != sets; ++set) {
-        Value term = semiring.times(b, loc, a[set], a[count + set]);
+        Value term = applyTo(b, a[set], a[count + set]);
         sum = sum ? semiring.plus(b, loc, sum, term) : term;
       }
       return sum;
@@ -383,6 +396,9 @@ struct SplitScans : impl::SplitScansBase<SplitScans> {
       return "`general` says nothing of its step";
     if (scan.getStates().empty())
       return "it carries nothing from token to token";
+    for (Value slice : scan.getBody().getArguments())
+      if (!cast<RankedTensorType>(slice.getType()).hasStaticShape())
+        return "an extent of its slices or states is not static";
     std::optional<int64_t> tokens = getMostTokens(scan);
     int64_t fewest = std::max<int64_t>(segments, 2);
     if (tokens && *tokens < 2 * fewest)

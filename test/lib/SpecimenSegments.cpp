@@ -78,6 +78,48 @@ static Specimen makeSegments(int64_t segments, bool isReversed) {
   return specimen;
 }
 
+/// h <- 1e4 h + x from nothing to nothing: a segment's map leaves the range of
+/// f32, what it is applied to stays 0.
+static Specimen makeGrowingUnits(int64_t width) {
+  Specimen specimen;
+  specimen.name = "scan_growing_" + str(width) + "_units_of_nothing";
+  specimen.text = [=](const std::string &tokens) {
+    return fill(R"(
+    #c = affine_map<(c) -> (c)>
+    func.func @run(%x: {X}, %h: {H}) -> ({X}, {H}) {
+      %y, %n = seq.scan affine inputs(%x : {X}) state(%h : {H}) {
+      ^bb0(%token: {H}, %before: {H}):
+        %e = tensor.empty() : {H}
+        %next = linalg.generic {indexing_maps = [#c, #c, #c], iterator_types = ["parallel"]}
+            ins(%token, %before : {H}, {H}) outs(%e : {H}) {
+        ^bb0(%a: f32, %b: f32, %o: f32):
+          %f = arith.constant 1.0e4 : f32
+          %kept = arith.mulf %f, %b : f32
+          %r = arith.addf %kept, %a : f32
+          linalg.yield %r : f32
+        } -> {H}
+        seq.yield %next, %next : {H}, {H}
+      } -> {X}, {H}
+      return %y, %n : {X}, {H}
+    })",
+                {{"X", "tensor<{t}x{d}xf32>"},
+                 {"H", "tensor<{d}xf32>"},
+                 {"t", tokens},
+                 {"d", str(width)}});
+  };
+  specimen.arguments = [=](int64_t tokens, int64_t, uint64_t) {
+    return Tensors{Tensor(Element::F32, {tokens, width}),
+                   Tensor(Element::F32, {width})};
+  };
+  specimen.formula = [](const Tensors &in) { return in; };
+  specimen.tolerances = {0, 0};
+  specimen.tokenArguments = {0};
+  specimen.tokenResults = {0};
+  specimen.stateArguments = {1};
+  specimen.stateResults = {1};
+  return specimen;
+}
+
 /// Two states an element that turn into each other: z <- 0.9 e^{i w} z + x, of
 /// which y is the real part.
 Specimen sennit::test::makeTurningStates(int64_t width) {
@@ -286,5 +328,6 @@ Specimen sennit::test::makeMixedStates(int64_t width) {
 }
 
 std::vector<Specimen> sennit::test::makeSegments() {
-  return {::makeSegments(3, false), ::makeSegments(8, true)};
+  return {::makeSegments(3, false), ::makeSegments(8, true),
+          cutInto(5, makeGrowingUnits(6))};
 }
