@@ -45,19 +45,17 @@ public:
               op.getKey().getType().getDimSize(op.getHeadDim())),
         heads(getHeadsPerItem(group)) {
     int64_t most = tokenBound(kernel, op, op.getQuery());
-    AttentionSizes sizes = chooseSizes(kernel, op);
-    tokens = roundUpRows(most, std::max<int64_t>(1, sizes.rows / heads));
-    keys = sizes.keys;
     isCopied = areCopied(kernel, op);
-    if (isCopied && parts.count == 1) {
+    AttentionSizes sizes = isCopied ? chooseCopiedSizes(kernel, op, parts.count)
+                                    : chooseSizes(kernel, op);
+    if (isCopied && parts.count == 1)
       heads = getCopiedHeads(group);
-      tokens = unitRows / heads;
-      keys = std::max(width, valueWidth) <= 128 ? 128 : 48;
-    } else if (isCopied) {
-      keys = std::max(width, valueWidth) <= 128 ? 128 : 48;
-    }
+    keys = sizes.keys;
+    tokens = std::max<int64_t>(1, sizes.rows / heads);
     // The heads of one query leave most of the unit's rows empty.
-    rows = isCopied ? unitRows : tokens * heads;
+    if (!isCopied || parts.count > 1)
+      tokens = roundUpRows(most, tokens);
+    rows = isCopied ? sizes.rows : tokens * heads;
     // A step stays in one page.
     if (op.getPages())
       keys = std::min<int64_t>(keys, op.getPageRows() & -op.getPageRows());

@@ -125,8 +125,10 @@ std::string AttentionRoles::matchStore(tile::StoreOp made) {
   return target.match(store);
 }
 
-std::string AttentionRoles::plan(int64_t copies) {
-  this->copies = copies;
+/// Of the computing role; with the one that copies, a block of 512 threads.
+constexpr int64_t mostCopies = 3;
+
+std::string AttentionRoles::plan() {
   MLIRContext *context = grid.getContext();
   auto ring = [&](int64_t depth, tile::Place place, VectorType tile) {
     return tile::RingType::get(context, depth, place, {Type(tile)});
@@ -139,6 +141,7 @@ std::string AttentionRoles::plan(int64_t copies) {
       return "a tile has no swizzled rows";
   auto scored = scores.getType(), summed = sum.getType();
   int64_t rows = fixed.getDimSize(0);
+  copies = std::clamp<int64_t>(rows / 64, 1, mostCopies);
   if (rows % (64 * copies) || scored.getDimSize(1) % 16 ||
       summed.getDimSize(1) % 8)
     return "the products have no rows of 64 for each copy";
@@ -146,7 +149,10 @@ std::string AttentionRoles::plan(int64_t copies) {
   // Scores, their weights in pairs, and the sum.
   int64_t taken =
       blocks * (scored.getDimSize(1) * 3 / 4 + summed.getDimSize(1) / 2);
-  if (taken > 180)
+  // Positions, statistics of rows and what a step computes on its way.
+  constexpr int64_t others = 28;
+  registers = getComputeRegisters(copies);
+  if (taken + others > registers)
     return "scores, weights and sum take " + std::to_string(taken) +
            " registers a thread";
   int64_t bytes = getTileBytes(streamed[0]) + getTileBytes(streamed[1]);
@@ -169,7 +175,6 @@ std::string AttentionRoles::plan(int64_t copies) {
     inTypes[i] = ring(depth, tile::Place::Shared, streamed[i]);
   weightType =
       ring(1, tile::Place::Registers, cast<VectorType>(weights.getType()));
-  registers = getComputeRegisters(copies);
   return "";
 }
 

@@ -18,9 +18,9 @@ public:
   static std::optional<AttentionRoles> match(tile::GridOp grid,
                                              std::string &reason);
 
-  /// Decides rings for `copies` copies of the computing role. The reason where
-  /// a block has too little of something.
-  std::string plan(int64_t copies);
+  /// Decides rings, and copies of the computing role, one for every 64 rows.
+  /// The reason where a block has too little of something.
+  std::string plan();
 
   /// One line: what `plan` decided.
   std::string describe() const;
@@ -70,11 +70,11 @@ private:
   /// Clones the iteration's arithmetic: what waits for the sum, or the rest.
   void cloneArithmetic(RoleBuilder &builder, mlir::IRMapping &mapping,
                        bool waitsForSum, Mask mask = Mask::Computed);
-  mlir::Value buildStores(RoleBuilder &builder, mlir::IRMapping &mapping,
-                          mlir::Value stored);
-  /// Stores a tile by the copy engine, in panels; counts their uses.
-  mlir::Value buildStore(RoleBuilder &builder, mlir::IRMapping &mapping,
-                         mlir::Value stored);
+  void buildStores(RoleBuilder &builder, mlir::IRMapping &mapping,
+                   mlir::Value item);
+  /// Stores a tile by the copy engine, in panels.
+  void buildStore(RoleBuilder &builder, mlir::IRMapping &mapping,
+                  mlir::Value item);
 
   tile::GridOp grid;
   tile::StreamOp stream;

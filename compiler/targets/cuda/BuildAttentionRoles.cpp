@@ -14,7 +14,7 @@ void AttentionRoles::build() {
   RoleBuilder builder(grid.getLoc(), grid);
   // What runs at once is of few heads, whose keys stay in L2, and of as many
   // steps.
-  ItemWalk walk(builder, grid, /*group=*/16, ItemWalk::Order::LastFirst);
+  ItemWalk walk(grid, /*group=*/16, ItemWalk::Order::LastFirst);
   fixedSource = fixedView.build(builder);
   for (int i : {0, 1})
     sources[i] = views[i].build(builder);
@@ -30,7 +30,7 @@ void AttentionRoles::build() {
   if (store)
     out = ring(outType);
   tile::RolesOp roles =
-      openRoles(builder, registers, copies, /*turns=*/copies == 2);
+      openRoles(builder, registers, copies, /*turns=*/copies > 1);
   buildCopies(enterRole(roles, 0), walk);
   buildCompute(enterRole(roles, 1), walk);
   grid.erase();
@@ -56,9 +56,9 @@ static Value countSteps(RoleBuilder &builder, IRMapping &mapping,
 
 void AttentionRoles::buildCopies(RoleBuilder builder, ItemWalk &walk) {
   Value zero = index(builder, 0), one = index(builder, 1);
-  scf::ForOp items = walk.openItems(builder, {zero, zero});
-  Value first = items.getRegionIterArg(0), item = items.getRegionIterArg(1);
-  IRMapping mapping = walk.enter(builder, items.getInductionVar());
+  scf::ForOp items = walk.openItems(builder, zero);
+  Value first = items.getRegionIterArg(0), item = items.getInductionVar();
+  IRMapping mapping = walk.enter(builder, item);
   auto copy = [&](Value ring, Value use, Value source, CopiedView &view,
                   tile::LoadOp load) {
     SmallVector<Value> indices =
@@ -75,8 +75,7 @@ void AttentionRoles::buildCopies(RoleBuilder builder, ItemWalk &walk) {
   copy(fixedRing, item, fixedSource, fixedView, fixedLoad);
   Value trips = countSteps(builder, mapping, stream);
   auto steps = builder.create<scf::ForOp>(zero, trips, one);
-  builder.create<scf::YieldOp>(
-      ValueRange{add(builder, first, trips), add(builder, item, one)});
+  builder.create<scf::YieldOp>(add(builder, first, trips));
   builder.setInsertionPoint(steps.getBody()->getTerminator());
   Value step = steps.getInductionVar(), use = add(builder, first, step);
   mapping.map(stream.getFetchInductionVar(),
@@ -229,9 +228,9 @@ AttentionRoles::Step AttentionRoles::buildSteps(RoleBuilder &builder,
 
 void AttentionRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
   Value zero = index(builder, 0), one = index(builder, 1);
-  scf::ForOp items = walk.openItems(builder, {zero, zero, zero});
-  Value first = items.getRegionIterArg(0), item = items.getRegionIterArg(1);
-  IRMapping mapping = walk.enter(builder, items.getInductionVar());
+  scf::ForOp items = walk.openItems(builder, zero);
+  Value first = items.getRegionIterArg(0), item = items.getInductionVar();
+  IRMapping mapping = walk.enter(builder, item);
   Value trips = countSteps(builder, mapping, stream);
   Value fixed = openToRead(builder, fixedRing, item);
   IRMapping own = mapping;
@@ -258,25 +257,23 @@ void AttentionRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
   close(builder, SlotAccess::Read, fixedRing, item, step.token);
   mapping.map(stream.getResults(), step.carried);
   mapping.map(stream.getResult(sumNumber), finish.getResult(0));
-  Value stored = buildStores(builder, mapping, items.getRegionIterArg(2));
-  builder.create<scf::YieldOp>(
-      ValueRange{next, add(builder, item, one), stored});
+  buildStores(builder, mapping, item);
+  builder.create<scf::YieldOp>(next);
 }
 
-Value AttentionRoles::buildStores(RoleBuilder &builder, IRMapping &mapping,
-                                  Value stored) {
+void AttentionRoles::buildStores(RoleBuilder &builder, IRMapping &mapping,
+                                 Value item) {
   for (Operation *op = stream->getNextNode();
        !op->hasTrait<OpTrait::IsTerminator>(); op = op->getNextNode())
     if (op == store)
-      stored = buildStore(builder, mapping, stored);
+      buildStore(builder, mapping, item);
     else if (isa<tile::StoreOp>(op) ||
              (!isa<tile::ReshapeOp>(op) && !mapping.contains(op->getResult(0))))
       builder.clone(*op, mapping);
-  return stored;
 }
 
-Value AttentionRoles::buildStore(RoleBuilder &builder, IRMapping &mapping,
-                                 Value stored) {
+void AttentionRoles::buildStore(RoleBuilder &builder, IRMapping &mapping,
+                                Value item) {
   Value whole = mapping.lookup(output);
   auto part = cast<VectorType>(outType.getTiles()[0]);
   SmallVector<Value> indices =
@@ -288,6 +285,8 @@ Value AttentionRoles::buildStore(RoleBuilder &builder, IRMapping &mapping,
   box.back() = part.getDimSize(1);
   Value column = indices.back();
   int64_t columns = cast<VectorType>(whole.getType()).getDimSize(1);
+  Value parts = index(builder, columns / part.getDimSize(1));
+  Value stored = multiply(builder, item, parts);
   for (int64_t at = 0; at < columns; at += part.getDimSize(1)) {
     Value slice = whole;
     if (columns != part.getDimSize(1))
@@ -302,5 +301,4 @@ Value AttentionRoles::buildStore(RoleBuilder &builder, IRMapping &mapping,
     close(builder, SlotAccess::Read, out, stored);
     stored = add(builder, stored, index(builder, 1));
   }
-  return stored;
 }

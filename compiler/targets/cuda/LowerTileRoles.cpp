@@ -134,11 +134,7 @@ static void lowerIds(func::FuncOp function) {
     if (!isa<gpu::BlockIdOp, gpu::GridDimOp>(op))
       return;
     DeviceBuilder device(op);
-    Value id;
-    if (isa<gpu::BlockIdOp>(op))
-      id = device.create<NVVM::BlockIdXOp>(device.getI32Type());
-    else
-      id = device.create<NVVM::GridDimXOp>(device.getI32Type());
+    Value id = device.read(isa<gpu::BlockIdOp>(op) ? "%ctaid.x" : "%nctaid.x");
     op->getResult(0).replaceAllUsesWith(
         device.create<arith::IndexCastOp>(device.getIndexType(), id));
     op->erase();
