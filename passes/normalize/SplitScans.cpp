@@ -396,9 +396,6 @@ struct SplitScans : impl::SplitScansBase<SplitScans> {
       return "`general` says nothing of its step";
     if (scan.getStates().empty())
       return "it carries nothing from token to token";
-    for (Value slice : scan.getBody().getArguments())
-      if (!cast<RankedTensorType>(slice.getType()).hasStaticShape())
-        return "an extent of its slices or states is not static";
     std::optional<int64_t> tokens = getMostTokens(scan);
     int64_t fewest = std::max<int64_t>(segments, 2);
     if (tokens && *tokens < 2 * fewest)

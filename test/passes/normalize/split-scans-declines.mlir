@@ -11,7 +11,7 @@
 // UNKNOWN-NOT: cut into
 // UNKNOWN: nothing bounds the tokens of a call, so no time is predicted
 // UNKNOWN-NOT: cut into
-// PINNED-COUNT-10: one walk is asked for
+// PINNED-COUNT-9: one walk is asked for
 // PINNED-NOT: cut into
 
 // CHECK-LABEL: func.func @general
@@ -124,15 +124,4 @@ func.func @joined(%x: tensor<?x4xf32>, %h: tensor<4xf32>) -> tensor<4xf32> {
     seq.yield %next : tensor<4xf32>
   } -> tensor<4xf32>
   return %n : tensor<4xf32>
-}
-
-// CHECK-LABEL: func.func @dynamic_slices
-func.func @dynamic_slices(%x: tensor<?x?xf32>, %h: tensor<?xf32>) -> tensor<?xf32> {
-  // CHECK: seq.scan affine
-  // REMARK: Missed{{.*}}an extent of its slices or states is not static
-  %n = seq.scan affine inputs(%x : tensor<?x?xf32>) state(%h : tensor<?xf32>) {
-  ^bb0(%a: tensor<?xf32>, %s: tensor<?xf32>):
-    seq.yield %s : tensor<?xf32>
-  } -> tensor<?xf32>
-  return %n : tensor<?xf32>
 }
