@@ -3,6 +3,7 @@
 
 #include "passes/schedule/AttentionTiles.h"
 
+#include "passes/schedule/ScoreTiles.h"
 #include "passes/schedule/TileSizes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -139,8 +140,10 @@ AttentionSizes chooseCopiedSizes(KernelBuilder &kernel, seq::AttentionOp op,
   bool hasDiagonal = op.getWindowRight().has_value();
   int64_t wideKeys = countCopiedKeys(wide, width, valueWidth, hasDiagonal);
   int64_t keys = countCopiedKeys(unitRows, width, valueWidth, hasDiagonal);
-  // A diagonal makes short steps dear.
-  if (parts > 1 || wideKeys == 0 || (hasDiagonal && wideKeys < keys))
+  // A diagonal makes short steps dear; what a score region computes on its way
+  // takes registers.
+  if (parts > 1 || wideKeys == 0 || (hasDiagonal && wideKeys < keys) ||
+      !op.getScore().empty())
     return {unitRows, keys};
   // Three groups of rows hide more of each other's exponentials than two do; by
   // measurement that is a sixth of the time. The last rows may be empty.
@@ -175,20 +178,19 @@ static int64_t getWidth(Value rows) {
 }
 
 bool areCopied(KernelBuilder &kernel, seq::AttentionOp op) {
-  auto isPlain = [](Value number) {
-    return !number || number.getType().isIndex();
-  };
   auto isThere = [&](Value rows) {
     return rows && !kernel.isInside(rows) && getWidth(rows) % 64 == 0;
   };
+  // In parts of one query's keys, rows are heads past those of the item too.
+  bool isScored = op.getCaptures().empty() ||
+                  (tokenBound(kernel, op, op.getQuery()) > 1 && readsLines(op));
   // Few queries leave most of a tile empty, and the unit still multiplies as
   // fast as keys and values come.
   return kernel.core.getAsyncRows() != 0 &&
          getElementTypeOrSelf(op.getQuery().getType())
                  .getIntOrFloatBitWidth() == 16 &&
-         op.getScore().empty() && !op.getSinks() && !op.getPages() &&
-         isPlain(op.getPast()) && isPlain(op.getLengths()) &&
-         isThere(op.getQuery()) && op.getValue() && op.getValueSize() <= 256 &&
+         isScored && !op.getPages() && isThere(op.getQuery()) &&
+         op.getValue() && op.getValueSize() <= 256 &&
          op.getValueSize() % 64 == 0 &&
          (op.hasState() || (isThere(op.getKey()) && isThere(op.getValue())));
 }

@@ -64,6 +64,13 @@ std::string AttentionRoles::matchProducts() {
         !reason.empty())
       return reason;
   }
+  for (Value value : stream.getFetch().front().getTerminator()->getOperands()) {
+    auto load = value.getDefiningOp<tile::LoadOp>();
+    if (!load ||
+        (!llvm::is_contained(loads, load) && load.getType().getRank() > 1))
+      return "an iteration fetches other than keys, values and numbers of rows "
+             "or columns";
+  }
   for (Operation &op : compute.without_terminator())
     if (!isPure(&op) || op.getNumRegions())
       return "an iteration does other than arithmetic";
@@ -88,17 +95,21 @@ std::string AttentionRoles::matchFixed() {
   return fixedView.match(fixedLoad);
 }
 
+bool AttentionRoles::isHeldByThreads(Operation &op) {
+  return &op != fixedLoad && scores.getA().getDefiningOp() != &op &&
+         llvm::any_of(op.getResultTypes(), llvm::IsaPred<VectorType>);
+}
+
 std::string AttentionRoles::matchStores() {
-  for (Operation &op : grid.getBody().front()) {
-    auto made = dyn_cast<tile::StoreOp>(op);
-    if (!made && op.isBeforeInBlock(stream))
+  for (Operation &op : grid.getBody().front().without_terminator()) {
+    if (&op == stream)
       continue;
-    if (made && op.isBeforeInBlock(stream))
-      return "an item stores before its stream";
-    if (made) {
+    if (auto made = dyn_cast<tile::StoreOp>(op)) {
+      if (made->isBeforeInBlock(stream))
+        return "an item stores before its stream";
       if (std::string reason = matchStore(made); !reason.empty())
         return reason;
-    } else if (&op != stream && !op.hasTrait<OpTrait::IsTerminator>() &&
+    } else if (!isa<tile::LoadOp, memref::LoadOp>(op) &&
                (!isPure(&op) || op.getNumRegions())) {
       return ("`" + op.getName().getStringRef() +
               "` stands beside the stream and the stores")

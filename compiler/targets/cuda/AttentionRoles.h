@@ -40,6 +40,8 @@ private:
   std::string matchFixed();
   std::string matchStores();
   std::string matchStore(tile::StoreOp made);
+  /// Whether `op` of the item makes tiles that threads hold.
+  bool isHeldByThreads(mlir::Operation &op);
   /// Whether `op` of the iteration depends on the sum that the step before
   /// left.
   bool dependsOnSum(mlir::Operation *op);
@@ -67,6 +69,9 @@ private:
   void closeSum(RoleBuilder &builder, mlir::Value use, mlir::Value token);
   /// Puts the weights where the next group reads them.
   void fillWeights(RoleBuilder &builder, mlir::Value use, mlir::Value weights);
+  /// What threads load by themselves for the step at `position`.
+  void loadOthers(RoleBuilder &builder, mlir::IRMapping &mapping,
+                  mlir::Value position);
   /// Clones the iteration's arithmetic: what waits for the sum, or the rest.
   void cloneArithmetic(RoleBuilder &builder, mlir::IRMapping &mapping,
                        bool waitsForSum, Mask mask = Mask::Computed);

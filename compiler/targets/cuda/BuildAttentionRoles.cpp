@@ -147,6 +147,21 @@ void AttentionRoles::cloneArithmetic(RoleBuilder &builder, IRMapping &mapping,
   }
 }
 
+void AttentionRoles::loadOthers(RoleBuilder &builder, IRMapping &mapping,
+                                Value position) {
+  Block &fetch = stream.getFetch().front();
+  if (fetch.getTerminator()->getNumOperands() == std::size(loads))
+    return;
+  mapping.map(stream.getFetchInductionVar(), position);
+  for (Operation &op : fetch.without_terminator())
+    if (!llvm::is_contained(loads, &op))
+      builder.clone(op, mapping);
+  for (auto [argument, value] : llvm::zip_equal(
+           stream.getFetchedArguments(), fetch.getTerminator()->getOperands()))
+    if (Value loaded = mapping.lookupOrNull(value))
+      mapping.map(argument, loaded);
+}
+
 /// What the iteration yields, with the sum to add to in the sum's place.
 static SmallVector<Value> getYielded(IRMapping &mapping, tile::StreamOp stream,
                                      tile::MmaOp sum) {
@@ -166,8 +181,9 @@ AttentionRoles::Step AttentionRoles::buildFirst(RoleBuilder &builder,
       start.getToken(), 0, start.getPendings(), ValueRange());
   close(builder, SlotAccess::Read, in[0], use, start.getToken());
   mapping.map(stream.getCarriedArguments(), stream.getInits());
-  mapping.map(stream.getCompute().getArgument(0),
-              locateStep(builder, mapping, stream, index(builder, 0)));
+  Value position = locateStep(builder, mapping, stream, index(builder, 0));
+  mapping.map(stream.getCompute().getArgument(0), position);
+  loadOthers(builder, mapping, position);
   mapping.map(scores.getResult(), finish.getResult(0));
   cloneArithmetic(builder, mapping, /*waitsForSum=*/false);
   cloneArithmetic(builder, mapping, /*waitsForSum=*/true);
@@ -187,8 +203,9 @@ AttentionRoles::Step AttentionRoles::buildNext(RoleBuilder &builder,
       start.getToken(), 1, start.getPendings(), ValueRange());
   close(builder, SlotAccess::Read, in[0], use, start.getToken());
   mapping.map(stream.getCarriedArguments(), carried);
-  mapping.map(stream.getCompute().getArgument(0),
-              locateStep(builder, mapping, stream, step));
+  Value position = locateStep(builder, mapping, stream, step);
+  mapping.map(stream.getCompute().getArgument(0), position);
+  loadOthers(builder, mapping, position);
   mapping.map(scores.getResult(), finish.getResult(0));
   cloneArithmetic(builder, mapping, /*waitsForSum=*/false, mask);
   // The weights go into registers that the sum's products read.
@@ -231,6 +248,9 @@ void AttentionRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
   scf::ForOp items = walk.openItems(builder, zero);
   Value first = items.getRegionIterArg(0), item = items.getInductionVar();
   IRMapping mapping = walk.enter(builder, item);
+  for (Operation &op : grid.getBody().front())
+    if (isHeldByThreads(op) && op.isBeforeInBlock(stream))
+      builder.clone(op, mapping);
   Value trips = countSteps(builder, mapping, stream);
   Value fixed = openToRead(builder, fixedRing, item);
   IRMapping own = mapping;
@@ -263,12 +283,15 @@ void AttentionRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
 
 void AttentionRoles::buildStores(RoleBuilder &builder, IRMapping &mapping,
                                  Value item) {
+  // The engine stores the matrix, not what the tile's own shape makes of it.
+  auto reshape =
+      store ? store.getValue().getDefiningOp<tile::ReshapeOp>() : nullptr;
   for (Operation *op = stream->getNextNode();
        !op->hasTrait<OpTrait::IsTerminator>(); op = op->getNextNode())
     if (op == store)
       buildStore(builder, mapping, item);
-    else if (isa<tile::StoreOp>(op) ||
-             (!isa<tile::ReshapeOp>(op) && !mapping.contains(op->getResult(0))))
+    else if (op != reshape &&
+             (isa<tile::StoreOp>(op) || !mapping.contains(op->getResult(0))))
       builder.clone(*op, mapping);
 }
 

@@ -107,9 +107,11 @@ scf::ForOp ItemWalk::openItems(RoleBuilder &builder, ValueRange inits) {
   return loop;
 }
 
-/// Whether `op` computes numbers, not tiles, from numbers alone.
+/// Whether `op` makes a number, not a tile: of numbers, or by reading it.
 static bool isScalar(Operation &op) {
   auto isNumber = [](Type type) { return type.isIntOrIndexOrFloat(); };
+  if (isa<memref::LoadOp>(op))
+    return isNumber(op.getResult(0).getType());
   return isPure(&op) && op.getNumResults() != 0 &&
          llvm::all_of(op.getOperandTypes(), isNumber) &&
          llvm::all_of(op.getResultTypes(), isNumber) && op.getNumRegions() == 0;
