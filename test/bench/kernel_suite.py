@@ -150,8 +150,8 @@ class Chain:
 
     def text(self):
         row, matrix = mixer_ops.wide(1, self.w), mixer_ops.wide(self.w, self.w)
-        body = "".join(f"  %x{i + 1} = linalg.matmul ins(%x{i}, %w : {row}, {matrix}) outs(%fill : {row}) -> {row}\n"
-                       for i in range(self.count))
+        body = "".join(f"  %x{i + 1} = linalg.matmul {compare_ops.TRANSPOSED} ins(%x{i}, %w : {row}, {matrix})\n"
+                       f"      outs(%fill : {row}) -> {row}\n" for i in range(self.count))
         return f"""
 func.func @run({mixer_ops.argument("x0", row)}, {mixer_ops.argument("w", matrix)}) -> ({row} {{seq.name = "y"}}) {{
   %zero = arith.constant 0.0 : f32
@@ -288,7 +288,7 @@ def routes():
 FAMILIES = {"product": products, "product_f32": products_f32, "attention": attention, "decode": decode, "state_space": state_spaces,
             "linear_attention": linear_attention, "delta_rule": delta_rules, "selective_scan": selective_scans, "scan": scans,
             "convolution": convolutions, "experts": experts, "rows": rows, "route": routes}
-PROBES = ["chain:16x1", "chain:16x4", "chain:16x16", "chain:16x64", "chain:1024x4", "chain:1024x32", "chain:2048x4", "chain:2048x32",
+PROBES = ["chain:64x1", "chain:64x4", "chain:64x16", "chain:64x64", "chain:1024x4", "chain:1024x32", "chain:2048x4", "chain:2048x32",
           "swiglu:16384x4096", "swiglu:32768x4096", "swiglu:1024x4096", "swiglu:512x4096", "elements:8192x4096x1:exp",
           "elements:8192x4096x64:exp", "elements:8192x4096x128:exp", "elements:8192x4096x128:fma", "elements:8192x4096x256:fma",
           "product:8192x8192x4096:bf16", "product:8192x8192x12288:bf16", "product:8192x8192x4096:f16", "product:8192x8192x12288:f16",

@@ -8,7 +8,7 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 The first writes a module for each work of `kernel_suite.py` into the folder, the second, which needs torch and the runtime
 alone, runs them on the GPU. A work's time is that of a call as one CUDA graph, after calls before it: the median over all
 rounds, in turns with all other works, so that a slow spell of the device meets no family alone. Data are random normal;
-decays, steps and choices of experts are as models have them.
+decays, steps and choices of experts are as models have them. A second call goes on where the first one stopped.
 """
 
 import argparse
@@ -133,18 +133,22 @@ def measure(options):
     start, clock, pools = time.perf_counter(), Clock(), {}
     rows = {entry["work"]: entry | {"rounds": [], "clocks": []} for entry in kernel_suite.list_works()
             if (options.folder / f"{kernel_suite.get_name(entry['work'])}.snt").exists()}
+    if options.out.exists():
+        rows |= {row["work"]: row for row in json.loads(options.out.read_text(encoding="utf-8"))["rows"]}
     for round_ in range(options.rounds):
         for number, row in enumerate(rows.values()):
             # What remains unmeasured is worth more than a second look.
             if time.perf_counter() - start > options.limit:
                 break
-            if "error" in row:
+            if "error" in row or len(row["rounds"]) > round_:
                 continue
             try:
                 times, kernels = measure_work(library, options, row, pools)
             except (SystemExit, RuntimeError) as problem:
+                # What a kernel left behind may refuse all after it: a new process goes on from here.
                 row["error"] = str(problem)
-                continue
+                save(options, rows)
+                raise SystemExit(f"{row['work']}: {problem}; call again to go on") from problem
             row["rounds"].append([statistics.median(times), min(times)])
             row["clocks"].append(clock.read())
             row["kernels"] = kernels
