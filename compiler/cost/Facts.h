@@ -121,10 +121,11 @@ struct KernelFacts {
 /// loop whose window fits, only what is new comes; else everything again. Of
 /// `copies` private memories, each that takes part in a parallel loop needs its
 /// own; those that programs fill (`isScratchpad`) keep nothing from one item to
-/// the next. Never less than `getCompulsory`, never more than `getTotal`, and
-/// never more for a larger capacity.
+/// the next. What `together` items ask for that run at the same time comes once
+/// to a memory that they share. Never less than `getCompulsory`, never more
+/// than `getTotal`, and never more for a larger capacity.
 double getTraffic(const Access &access, double capacity, double copies,
-                  bool isScratchpad);
+                  bool isScratchpad, double together = 1);
 
 } // namespace sennit::cost
 

@@ -20,7 +20,8 @@ struct Call {
 /// The facts of a call, of a module after stage `place`: its launches, each
 /// kernel's facts, and the bytes of buffers that they touch. Fails, naming the
 /// kernel, where a kernel cannot be read, and where there is no such entry or
-/// it takes fewer tokens.
+/// it takes fewer tokens. The tokens of an entry whose extents are all fixed
+/// are not asked for.
 llvm::Expected<cost::EntryFacts> readEntryFacts(mlir::ModuleOp module,
                                                 const Call &call);
 
