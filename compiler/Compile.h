@@ -56,6 +56,10 @@ struct CompileOptions {
   /// Whether a directory with a configuration alone will do: for what looks at
   /// shapes and ends before code.
   bool imaginesWeights = false;
+  /// A file of sizes to take instead of choosing them; empty: none.
+  std::string schedule;
+  /// Whether the report gets what was chosen, as such a file's text.
+  bool recordsSchedule = false;
   /// The last stage that runs; empty: all, and an artifact.
   std::string stopAfter;
   /// Where the IR after each stage goes, numbered; empty: nowhere.
@@ -83,6 +87,8 @@ struct CompileReport {
   int64_t kernels = 0, launches = 0, codeBytes = 0, artifactBytes = 0;
   /// The IR at the end when `stopAfter` was given.
   std::string text;
+  /// What was chosen, when `recordsSchedule` asked for it.
+  std::string schedule;
   /// Inputs of an ONNX model whose values it was specialised for.
   std::vector<std::string> specialised;
 };

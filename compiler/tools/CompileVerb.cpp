@@ -83,6 +83,15 @@ static cl::opt<int64_t> scanSegments(
 static cl::opt<bool> embed("embed-weights",
                            cl::desc("copy the weights into the artifact"),
                            cl::sub(command));
+static cl::opt<std::string>
+    schedule("schedule",
+             cl::desc("take sizes of tiles, chunks and blocks from a file, as "
+                      "--emit-schedule writes it"),
+             cl::value_desc("file.yaml"), cl::sub(command));
+static cl::opt<std::string>
+    emitSchedule("emit-schedule",
+                 cl::desc("write the sizes that were chosen, or pinned"),
+                 cl::value_desc("file.yaml"), cl::sub(command));
 static cl::opt<bool>
     explain("explain-fusion",
             cl::desc("print what was fused and what was missed, with reasons"),
@@ -150,12 +159,12 @@ static int chooseMachine(LoadedMachine &loaded, CompileOptions &options) {
   return done;
 }
 
-static int writeText(llvm::StringRef text) {
-  if (output.empty() || output == "-") {
+static int writeText(llvm::StringRef path, llvm::StringRef text) {
+  if (path.empty() || path == "-") {
     llvm::outs() << text;
     return done;
   }
-  if (auto error = llvm::writeToOutput(output, [&](llvm::raw_ostream &os) {
+  if (auto error = llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
         os << text;
         return llvm::Error::success();
       }))
@@ -190,6 +199,8 @@ static int run() {
   options.dumpStagesTo = dumpTo;
   options.extraPasses = extraPasses;
   options.jobs = jobs;
+  options.schedule = schedule;
+  options.recordsSchedule = !emitSchedule.empty();
   LoadedMachine loaded;
   if (int code = chooseMachine(loaded, options))
     return code;
@@ -198,8 +209,11 @@ static int run() {
     return code;
   if (explain)
     report.decisions.print(llvm::outs());
+  if (!emitSchedule.empty())
+    if (int code = writeText(emitSchedule, report.schedule))
+      return code;
   if (!stopAfter.empty())
-    return writeText(report.text);
+    return writeText(output, report.text);
   printSummary(report);
   for (const std::string &name : report.specialised)
     llvm::errs() << "constant input `" << name << "`, by its given value\n";

@@ -148,6 +148,7 @@ struct BuildTilePrograms : impl::BuildTileProgramsBase<BuildTilePrograms> {
     if (failed(schedule::checkMachine(module, core)))
       return signalPassFailure();
     SymbolTable symbols(module);
+    schedule::Choices choices(module);
     SmallVector<func::FuncOp> entries(module.getOps<func::FuncOp>());
     for (func::FuncOp entry : entries) {
       wrapCopies(entry);
@@ -155,12 +156,15 @@ struct BuildTilePrograms : impl::BuildTileProgramsBase<BuildTilePrograms> {
       schedule::Extents extents(entry);
       SmallVector<seq::KernelOp> kernels(entry.getOps<seq::KernelOp>());
       for (seq::KernelOp kernel : kernels)
-        if (failed(schedule::KernelBuilder(kernel, symbols, core, extents)
-                       .build()))
+        if (failed(
+                schedule::KernelBuilder(kernel, symbols, core, extents, choices)
+                    .build()))
           return signalPassFailure();
       eraseScaffolds(entry);
     }
     mergeEqualPrograms(module);
+    if (failed(choices.finish()))
+      signalPassFailure();
   }
 };
 } // namespace
