@@ -27,6 +27,22 @@ sennit::emit::getGrids(func::FuncOp kernel) {
   return grids;
 }
 
+std::optional<int64_t> sennit::emit::countItems(ArrayRef<tile::GridOp> grids) {
+  int64_t total = 0;
+  for (tile::GridOp grid : grids) {
+    int64_t count = 1;
+    for (auto [lower, upper, step] :
+         llvm::zip_equal(grid.getLower(), grid.getUpper(), grid.getSteps())) {
+      auto from = getConstantIntValue(lower), to = getConstantIntValue(upper);
+      if (!from || !to)
+        return std::nullopt;
+      count *= llvm::divideCeil(std::max<int64_t>(*to - *from, 0), step);
+    }
+    total += count;
+  }
+  return total;
+}
+
 Value Items::integer(int64_t value) {
   return arith::ConstantOp::create(builder, loc,
                                    builder.getI64IntegerAttr(value));

@@ -9,6 +9,8 @@
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
+#include <optional>
+
 namespace sennit::emit {
 
 /// The grids of a kernel, which stand last in it; their items follow each
@@ -16,6 +18,9 @@ namespace sennit::emit {
 /// them, with results, or with arguments other than views and indices.
 mlir::FailureOr<llvm::SmallVector<tile::GridOp>>
 getGrids(mlir::func::FuncOp kernel);
+
+/// How many items the grids have together, where their bounds are constants.
+std::optional<int64_t> countItems(llvm::ArrayRef<tile::GridOp> grids);
 
 /// Emits the arithmetic of a kernel's items, in i64.
 class Items {

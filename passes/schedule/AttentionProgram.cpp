@@ -45,19 +45,17 @@ public:
               op.getKey().getType().getDimSize(op.getHeadDim())),
         heads(getHeadsPerItem(group)) {
     int64_t most = tokenBound(kernel, op, op.getQuery());
-    AttentionSizes sizes = chooseSizes(kernel, op);
-    tokens = roundUpRows(most, std::max<int64_t>(1, sizes.rows / heads));
-    keys = sizes.keys;
     isCopied = areCopied(kernel, op);
-    if (isCopied && parts.count == 1) {
+    AttentionSizes sizes = isCopied ? chooseCopiedSizes(kernel, op, parts.count)
+                                    : chooseSizes(kernel, op);
+    if (isCopied && parts.count == 1)
       heads = getCopiedHeads(group);
-      tokens = unitRows / heads;
-      keys = std::max(width, valueWidth) <= 128 ? 128 : 48;
-    } else if (isCopied) {
-      keys = std::max(width, valueWidth) <= 128 ? 128 : 48;
-    }
+    keys = sizes.keys;
+    tokens = std::max<int64_t>(1, sizes.rows / heads);
     // The heads of one query leave most of the unit's rows empty.
-    rows = isCopied ? unitRows : tokens * heads;
+    if (!isCopied || parts.count > 1)
+      tokens = roundUpRows(most, tokens);
+    rows = isCopied ? sizes.rows : tokens * heads;
     // A step stays in one page.
     if (op.getPages())
       keys = std::min<int64_t>(keys, op.getPageRows() & -op.getPageRows());
@@ -318,7 +316,7 @@ private:
       product = arith::MulFOp::create(
           program.builder, program.loc, product,
           program.splat(type, op.getScale().convertToDouble()));
-    ScorePlace place{sequence, head, token, j, tokens, heads, keys};
+    ScorePlace place{sequence, head, token, j, tokens, heads, rows, keys};
     if (!op.getScore().empty()) {
       FailureOr<Value> scored = emitScore(program, op, product, place);
       if (failed(scored))
@@ -326,7 +324,7 @@ private:
       product = *scored;
     }
     // Hidden before the exponential: above the diagonal it could overflow.
-    Value seen = findSeen(program, op, place, rows, first, existing);
+    Value seen = findSeen(program, op, place, first, existing);
     return arith::SelectOp::create(program.builder, program.loc, seen, product,
                                    program.splat(type, -INFINITY))
         .getResult();
@@ -394,14 +392,15 @@ private:
   /// The heads' sinks, one a row, in powers of two.
   Value loadSinks() {
     OpBuilder &b = program.builder;
-    auto type = VectorType::get({heads}, b.getF32Type());
     Value sinks = tile::LoadOp::create(
-        b, program.loc, type, program.view(op.getSinks()), ValueRange{head},
-        ArrayRef<int64_t>{0}, ArrayRef<std::pair<int64_t, Value>>{});
-    sinks = arith::MulFOp::create(b, program.loc, sinks,
-                                  program.splat(type, M_LOG2E));
-    return program.reshape(program.broadcast(sinks, {tokens, heads}, {1}),
-                           {rows});
+        b, program.loc, VectorType::get({heads}, b.getF32Type()),
+        program.view(op.getSinks()), ValueRange{head}, ArrayRef<int64_t>{0},
+        ArrayRef<std::pair<int64_t, Value>>{});
+    sinks =
+        program.reshape(program.broadcast(sinks, {tokens, heads}, {1}), {rows});
+    auto type = cast<VectorType>(sinks.getType());
+    return arith::MulFOp::create(b, program.loc, sinks,
+                                 program.splat(type, M_LOG2E));
   }
 
   /// output / sum, and zero for a row that saw no key. A sink joins the sum: it

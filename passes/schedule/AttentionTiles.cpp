@@ -3,11 +3,14 @@
 
 #include "passes/schedule/AttentionTiles.h"
 
+#include "passes/schedule/ScoreTiles.h"
 #include "passes/schedule/TileSizes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Remarks.h"
+
+#include <cmath>
 
 using namespace mlir;
 
@@ -110,6 +113,52 @@ AttentionSizes chooseSizes(KernelBuilder &kernel, seq::AttentionOp op) {
   return {queryRows, keyRows};
 }
 
+/// Keys of a step for which `rows` queries fit a processor, in groups of 64
+/// rows with their scores, weights and sums in registers, and two steps of keys
+/// and values in shared memory beside queries and a panel of the output; 0 if
+/// none. A diagonal cuts fewest steps where `rows` are whole steps.
+static int64_t countCopiedKeys(int64_t rows, int64_t width, int64_t valueWidth,
+                               bool hasDiagonal) {
+  constexpr int64_t shared = 227 * 1024 - 1024, bytes = 2, panel = 64;
+  int64_t registers = rows > unitRows ? 128 : 176;
+  for (int64_t keys : {144, 128, 96, 80, 64, 48}) {
+    if (keys * 3 / 4 + valueWidth / 2 > registers ||
+        (hasDiagonal && keys > unitRows))
+      continue;
+    int64_t taken = rows * (width + panel) + 2 * keys * (width + valueWidth);
+    if (taken * bytes <= shared)
+      return keys;
+  }
+  return 0;
+}
+
+AttentionSizes chooseCopiedSizes(KernelBuilder &kernel, seq::AttentionOp op,
+                                 int64_t parts) {
+  constexpr int64_t wide = 192;
+  int64_t width = op.getQuery().getType().getShape().back();
+  int64_t valueWidth = op.getValueSize();
+  bool hasDiagonal = op.getWindowRight().has_value();
+  int64_t wideKeys = countCopiedKeys(wide, width, valueWidth, hasDiagonal);
+  int64_t keys = countCopiedKeys(unitRows, width, valueWidth, hasDiagonal);
+  // A diagonal makes short steps dear; what a score region computes on its way
+  // takes registers.
+  if (parts > 1 || wideKeys == 0 || (hasDiagonal && wideKeys < keys) ||
+      !op.getScore().empty())
+    return {unitRows, keys};
+  // Three groups of rows hide more of each other's exponentials than two do; by
+  // measurement that is a sixth of the time. The last rows may be empty.
+  double most = double(tokenBound(kernel, op, op.getQuery()));
+  int64_t group = op.getQuery().getType().getDimSize(op.getHeadDim()) /
+                  op.getKey().getType().getDimSize(op.getHeadDim());
+  auto getTime = [&](int64_t rows, double time) {
+    double tokens = double(rows / getCopiedHeads(group));
+    return std::ceil(most / tokens) * tokens * time;
+  };
+  if (getTime(wide, 5) <= getTime(unitRows, 6))
+    return {wide, wideKeys};
+  return {unitRows, keys};
+}
+
 int64_t getHeadsPerItem(int64_t group) {
   int64_t heads = std::min(group, queryRows);
   while (group % heads != 0)
@@ -129,20 +178,19 @@ static int64_t getWidth(Value rows) {
 }
 
 bool areCopied(KernelBuilder &kernel, seq::AttentionOp op) {
-  auto isPlain = [](Value number) {
-    return !number || number.getType().isIndex();
-  };
   auto isThere = [&](Value rows) {
     return rows && !kernel.isInside(rows) && getWidth(rows) % 64 == 0;
   };
+  // In parts of one query's keys, rows are heads past those of the item too.
+  bool isScored = op.getCaptures().empty() ||
+                  (tokenBound(kernel, op, op.getQuery()) > 1 && readsLines(op));
   // Few queries leave most of a tile empty, and the unit still multiplies as
   // fast as keys and values come.
   return kernel.core.getAsyncRows() != 0 &&
          getElementTypeOrSelf(op.getQuery().getType())
                  .getIntOrFloatBitWidth() == 16 &&
-         op.getScore().empty() && !op.getSinks() && !op.getPages() &&
-         isPlain(op.getPast()) && isPlain(op.getLengths()) &&
-         isThere(op.getQuery()) && op.getValue() && op.getValueSize() <= 256 &&
+         isScored && !op.getPages() && isThere(op.getQuery()) &&
+         op.getValue() && op.getValueSize() <= 256 &&
          op.getValueSize() % 64 == 0 &&
          (op.hasState() || (isThere(op.getKey()) && isThere(op.getValue())));
 }

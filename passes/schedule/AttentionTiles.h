@@ -57,6 +57,11 @@ int64_t tokenBound(KernelBuilder &kernel, seq::AttentionOp op,
 /// 64, for a matrix unit 128 by 128, for one query 128 keys.
 AttentionSizes chooseSizes(KernelBuilder &kernel, seq::AttentionOp op);
 
+/// The same where an engine copies queries, keys and values, for an item of all
+/// keys or of one of several parts.
+AttentionSizes chooseCopiedSizes(KernelBuilder &kernel, seq::AttentionOp op,
+                                 int64_t parts);
+
 /// The box of `rows` rows from key j on of one key-value head in a cache.
 Box makeCacheBox(Program &program, seq::AttentionOp op, mlir::Value sequence,
                  mlir::Value j, mlir::Value head, int64_t rows, int64_t width);

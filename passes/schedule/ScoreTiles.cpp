@@ -4,6 +4,7 @@
 #include "passes/schedule/ScoreTiles.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -11,29 +12,57 @@ using namespace mlir;
 
 namespace sennit::schedule {
 
+/// Numbers of the place's tokens, or of its heads, one a row of scores.
+static Value spreadRows(Program &program, const ScorePlace &place,
+                        Value numbers, int64_t dim) {
+  Value each = program.broadcast(numbers, {place.tokens, place.heads}, {dim});
+  return program.broadcast(program.reshape(each, {place.rows}),
+                           {place.rows, place.keys}, {0});
+}
+
+/// A number of each token, `start` and on, as a tile of scores.
+static Value spreadTokens(Program &program, const ScorePlace &place,
+                          Value start) {
+  if (place.tokens == 1)
+    return program.broadcast(start, {place.rows, place.keys}, {});
+  return spreadRows(program, place, program.iota(start, place.tokens), 0);
+}
+
+/// The same of each head.
+static Value spreadHeads(Program &program, const ScorePlace &place,
+                         Value start) {
+  SmallVector<int64_t> shape{place.rows, place.keys};
+  if (place.tokens == 1)
+    return program.broadcast(program.iota(start, place.rows), shape, {0});
+  if (place.heads == 1)
+    return program.broadcast(start, shape, {});
+  return spreadRows(program, place, program.iota(start, place.heads), 1);
+}
+
+static Value spreadKeys(Program &program, const ScorePlace &place) {
+  return program.broadcast(program.iota(place.key, place.keys),
+                           {place.rows, place.keys}, {1});
+}
+
 namespace {
-/// Scores as [tokens, heads, keys], so that each index of the region runs
-/// along one dimension, or along none.
 class ScoreTiles {
 public:
   ScoreTiles(Program &program, seq::AttentionOp op, const ScorePlace &place)
-      : program(program), op(op), place(place),
-        shape{place.tokens, place.heads, place.keys} {}
+      : program(program), op(op), place(place), shape{place.rows, place.keys},
+        box{place.tokens, place.heads, place.keys} {}
 
   FailureOr<Value> emit(Value products) {
     Block &block = op.getScore().front();
-    SmallVector<int64_t> flat{place.tokens * place.heads, place.keys};
-    tiles.map(block.getArgument(0), program.reshape(products, shape));
+    tiles.map(block.getArgument(0), products);
     for (Operation &inner : block.without_terminator())
       if (failed(emitOp(&inner)))
         return failure();
-    Value result = tileOf(block.getTerminator()->getOperand(0));
-    return program.reshape(result, flat);
+    return tileOf(block.getTerminator()->getOperand(0));
   }
 
 private:
-  /// The place of a region's index: where it starts, and the dimension of the
-  /// tile along which it runs; none for the sequence.
+  /// The place of a region's index: where it starts, and along which of tokens,
+  /// heads and keys it runs; none for the sequence.
   struct Index {
     Value start;
     std::optional<int64_t> dim;
@@ -68,13 +97,14 @@ private:
       return tile;
     Value tile;
     if (std::optional<Index> index = getIndex(value)) {
-      Value numbers = index->dim
-                          ? program.iota(index->start, shape[*index->dim])
-                          : index->start;
-      SmallVector<int64_t> dims;
-      if (index->dim)
-        dims.push_back(*index->dim);
-      tile = program.broadcast(numbers, shape, dims);
+      if (!index->dim)
+        tile = program.broadcast(index->start, shape, {});
+      else if (*index->dim == 0)
+        tile = spreadTokens(program, place, index->start);
+      else if (*index->dim == 1)
+        tile = spreadHeads(program, place, index->start);
+      else
+        tile = spreadKeys(program, place);
     } else {
       tile = program.broadcast(program.scalar(getCaptured(value)), shape, {});
     }
@@ -103,6 +133,12 @@ private:
     Operation *clone = program.builder.clone(*inner, tiles);
     for (Value result : clone->getResults())
       result.setType(tileType(result.getType()));
+    // Products of 16 bits ask for few bits of a score.
+    auto tanh = dyn_cast<math::TanhOp>(clone);
+    if (tanh &&
+        getElementTypeOrSelf(op.getKey().getType()).getIntOrFloatBitWidth() ==
+            16)
+      tanh.setFastmath(arith::FastMathFlags::afn);
     return success();
   }
 
@@ -134,8 +170,7 @@ private:
   }
 
   LogicalResult emitExtract(tensor::ExtractOp extract) {
-    Value source = getCaptured(extract.getTensor());
-    Box box;
+    Box source;
     SmallVector<int64_t> dims;
     for (Value position : extract.getIndices()) {
       APInt constant;
@@ -146,9 +181,9 @@ private:
         return extract.emitOpError(
             "in a score region reads at a computed index; read at the "
             "region's indices, or give the scores as a tensor");
-      box.offsets.push_back(index->start);
-      box.sizes.push_back(index->dim ? shape[*index->dim] : 1);
-      box.aligned.push_back(false);
+      source.offsets.push_back(index->start);
+      source.sizes.push_back(index->dim ? box[*index->dim] : 1);
+      source.aligned.push_back(false);
       if (index->dim)
         dims.push_back(*index->dim);
     }
@@ -156,19 +191,23 @@ private:
         dims.size())
       return extract.emitOpError(
           "in a score region reads at one index twice, a diagonal");
-    FailureOr<Value> tile = program.tile(source, box);
+    FailureOr<Value> tile =
+        program.tile(getCaptured(extract.getTensor()), source);
     if (failed(tile))
       return failure();
     tiles.map(extract.getResult(), spread(*tile, dims));
     return success();
   }
 
-  /// A tile whose dimensions run along `dims` of the scores, as [tokens, heads,
-  /// keys].
+  /// A tile whose dimensions run along `dims` of tokens, heads and keys, as a
+  /// tile of scores.
   Value spread(Value tile, SmallVector<int64_t> dims) {
     SmallVector<int64_t> sizes =
-        llvm::map_to_vector(dims, [&](int64_t dim) { return shape[dim]; });
+        llvm::map_to_vector(dims, [&](int64_t dim) { return box[dim]; });
     tile = program.reshape(tile, sizes);
+    if (dims.size() == 1)
+      return dims[0] == 2 ? program.broadcast(tile, shape, {1})
+                          : spreadRows(program, place, tile, dims[0]);
     if (!llvm::is_sorted(dims)) {
       SmallVector<int64_t> order =
           llvm::to_vector(llvm::seq<int64_t>(0, dims.size()));
@@ -181,16 +220,28 @@ private:
                                        order);
       llvm::sort(dims);
     }
-    return program.broadcast(tile, shape, dims);
+    return program.reshape(program.broadcast(tile, box, dims), shape);
   }
 
   Program &program;
   seq::AttentionOp op;
   ScorePlace place;
-  SmallVector<int64_t> shape;
+  /// Of a tile of scores, and the same with tokens and heads apart.
+  SmallVector<int64_t> shape, box;
   IRMapping tiles;
 };
 } // namespace
+
+bool readsLines(seq::AttentionOp op) {
+  if (op.getScore().empty())
+    return true;
+  Block &block = op.getScore().front();
+  return llvm::all_of(block.getOps<tensor::ExtractOp>(), [](auto extract) {
+    return llvm::count_if(extract.getIndices(), [](Value index) {
+             return isa<BlockArgument>(index);
+           }) <= 1;
+  });
+}
 
 FailureOr<Value> emitScore(Program &program, seq::AttentionOp op,
                            Value products, const ScorePlace &place) {
@@ -198,19 +249,10 @@ FailureOr<Value> emitScore(Program &program, seq::AttentionOp op,
 }
 
 Value findSeen(Program &program, seq::AttentionOp op, const ScorePlace &place,
-               int64_t rows, Value first, Value existing) {
+               Value first, Value existing) {
   OpBuilder &b = program.builder;
-  SmallVector<int64_t> shape{rows, place.keys};
-  Value key =
-      program.broadcast(program.iota(place.key, place.keys), shape, {1});
-  Value position;
-  if (place.tokens == 1) {
-    position = program.broadcast(first, shape, {});
-  } else {
-    Value each = program.broadcast(program.iota(first, place.tokens),
-                                   {place.tokens, place.heads}, {0});
-    position = program.broadcast(program.reshape(each, {rows}), shape, {0});
-  }
+  Value key = spreadKeys(program, place);
+  Value position = spreadTokens(program, place, first);
   auto type = cast<VectorType>(key.getType());
   auto shifted = [&](Value tile, int64_t by) -> Value {
     if (by == 0)
@@ -233,7 +275,7 @@ Value findSeen(Program &program, seq::AttentionOp op, const ScorePlace &place,
   bool isBounded = op.hasState() && op.getWindowRight() == 0;
   if (!isBounded || op.getLengths())
     require(arith::CmpIPredicate::slt, key,
-            program.broadcast(existing, shape, {}));
+            program.broadcast(existing, {place.rows, place.keys}, {}));
   return seen;
 }
 

@@ -9,10 +9,11 @@ namespace sennit::schedule {
 
 /// Where a tile of scores stands: `tokens` queries from `token` on, times
 /// `heads` query heads from `head` on, against `keys` keys from `key` on. The
-/// tile is [tokens * heads, keys], its row t * heads + g.
+/// tile is [rows, keys], its row t * heads + g; more rows than tokens * heads,
+/// of one token, are further heads.
 struct ScorePlace {
   mlir::Value sequence, head, token, key;
-  int64_t tokens, heads, keys;
+  int64_t tokens, heads, rows, keys;
 };
 
 /// The scores that the region of `op` makes of scaled products. Every op of the
@@ -23,11 +24,14 @@ llvm::FailureOr<mlir::Value> emitScore(Program &program, seq::AttentionOp op,
                                        mlir::Value products,
                                        const ScorePlace &place);
 
-/// Which of the place's keys each query sees, in `rows` rows: by windows, where
-/// the first query stands at position `first` of the keys, and none from
-/// `existing` on.
+/// Whether all that the region of `op` reads of captured tensors runs along one
+/// of its indices, or along none.
+bool readsLines(seq::AttentionOp op);
+
+/// Which of the place's keys each query sees: by windows, where the first query
+/// stands at position `first` of the keys, and none from `existing` on.
 mlir::Value findSeen(Program &program, seq::AttentionOp op,
-                     const ScorePlace &place, int64_t rows, mlir::Value first,
+                     const ScorePlace &place, mlir::Value first,
                      mlir::Value existing);
 
 } // namespace sennit::schedule

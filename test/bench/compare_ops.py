@@ -31,6 +31,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import mixer_ops
 import row_ops
+import scored_ops
 
 TRANSPOSED = "indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (n, k)>, affine_map<(m, n, k) -> (m, n)>]"
 
@@ -202,7 +203,7 @@ class Decode(Attention):
         self.bytes = 4 * self.b * self.s * self.g * self.d
 
 
-FAMILIES = {"matmul": Matmul, "attention": Attention, "decode": Decode} | row_ops.FAMILIES | mixer_ops.FAMILIES
+FAMILIES = {"matmul": Matmul, "attention": Attention, "decode": Decode} | row_ops.FAMILIES | mixer_ops.FAMILIES | scored_ops.FAMILIES
 
 
 def parse(spelled, folder):

@@ -29,18 +29,33 @@ std::string sennit::cuda::findAssembler() {
   return found ? *found : "";
 }
 
+/// Bytes of a thread's stack that hold a few numbers which live long, and no
+/// part of a tile.
+constexpr int64_t fewBytes = 64;
+
+StringRef sennit::cuda::findSpill(StringRef report, Spills spills) {
+  static const llvm::Regex stack("([0-9]+) bytes stack frame");
+  int64_t most = spills == Spills::Refused ? 0 : fewBytes;
+  for (StringRef line : llvm::split(report, '\n')) {
+    llvm::SmallVector<StringRef> found;
+    int64_t bytes = 0;
+    if (stack.match(line, &found) && !found[1].getAsInteger(10, bytes) &&
+        bytes > most)
+      return line.trim();
+  }
+  return "";
+}
+
 /// What ptxas said that makes the code slow or wrong, or nothing.
 static StringRef findFault(StringRef report, Spills spills) {
   // C7510 to C7520: wgmma is serialised, or a wait or fence was put in.
   static const llvm::Regex faults("C75(1[0-9]|20)|Unresolved extern|"
                                   "setmaxnreg (ignored|is ignored)|fatal|"
                                   "error");
-  static const llvm::Regex spilled("[1-9][0-9]* bytes (stack frame|spill)");
   for (StringRef line : llvm::split(report, '\n'))
-    if (faults.match(line) ||
-        (spills == Spills::Refused && spilled.match(line)))
+    if (faults.match(line))
       return line.trim();
-  return "";
+  return spills == Spills::Allowed ? "" : findSpill(report, spills);
 }
 
 static std::string readFile(StringRef path) {

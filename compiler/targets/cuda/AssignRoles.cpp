@@ -37,7 +37,7 @@ struct AssignRoles : sennit::impl::CudaAssignRolesBase<AssignRoles> {
         if (reason.empty())
           take(*roles, grid);
       } else if (auto roles = AttentionRoles::match(grid, other)) {
-        reason = roles->plan(copies);
+        reason = roles->plan();
         if (reason.empty())
           take(*roles, grid);
       } else if (auto roles = StreamRoles::match(grid, last)) {

@@ -64,6 +64,13 @@ std::string AttentionRoles::matchProducts() {
         !reason.empty())
       return reason;
   }
+  for (Value value : stream.getFetch().front().getTerminator()->getOperands()) {
+    auto load = value.getDefiningOp<tile::LoadOp>();
+    if (!load ||
+        (!llvm::is_contained(loads, load) && load.getType().getRank() > 1))
+      return "an iteration fetches other than keys, values and numbers of rows "
+             "or columns";
+  }
   for (Operation &op : compute.without_terminator())
     if (!isPure(&op) || op.getNumRegions())
       return "an iteration does other than arithmetic";
@@ -88,17 +95,21 @@ std::string AttentionRoles::matchFixed() {
   return fixedView.match(fixedLoad);
 }
 
+bool AttentionRoles::isHeldByThreads(Operation &op) {
+  return &op != fixedLoad && scores.getA().getDefiningOp() != &op &&
+         llvm::any_of(op.getResultTypes(), llvm::IsaPred<VectorType>);
+}
+
 std::string AttentionRoles::matchStores() {
-  for (Operation &op : grid.getBody().front()) {
-    auto made = dyn_cast<tile::StoreOp>(op);
-    if (!made && op.isBeforeInBlock(stream))
+  for (Operation &op : grid.getBody().front().without_terminator()) {
+    if (&op == stream)
       continue;
-    if (made && op.isBeforeInBlock(stream))
-      return "an item stores before its stream";
-    if (made) {
+    if (auto made = dyn_cast<tile::StoreOp>(op)) {
+      if (made->isBeforeInBlock(stream))
+        return "an item stores before its stream";
       if (std::string reason = matchStore(made); !reason.empty())
         return reason;
-    } else if (&op != stream && !op.hasTrait<OpTrait::IsTerminator>() &&
+    } else if (!isa<tile::LoadOp, memref::LoadOp>(op) &&
                (!isPure(&op) || op.getNumRegions())) {
       return ("`" + op.getName().getStringRef() +
               "` stands beside the stream and the stores")
@@ -125,8 +136,10 @@ std::string AttentionRoles::matchStore(tile::StoreOp made) {
   return target.match(store);
 }
 
-std::string AttentionRoles::plan(int64_t copies) {
-  this->copies = copies;
+/// Of the computing role; with the one that copies, a block of 512 threads.
+constexpr int64_t mostCopies = 3;
+
+std::string AttentionRoles::plan() {
   MLIRContext *context = grid.getContext();
   auto ring = [&](int64_t depth, tile::Place place, VectorType tile) {
     return tile::RingType::get(context, depth, place, {Type(tile)});
@@ -139,6 +152,7 @@ std::string AttentionRoles::plan(int64_t copies) {
       return "a tile has no swizzled rows";
   auto scored = scores.getType(), summed = sum.getType();
   int64_t rows = fixed.getDimSize(0);
+  copies = std::clamp<int64_t>(rows / 64, 1, mostCopies);
   if (rows % (64 * copies) || scored.getDimSize(1) % 16 ||
       summed.getDimSize(1) % 8)
     return "the products have no rows of 64 for each copy";
@@ -146,7 +160,10 @@ std::string AttentionRoles::plan(int64_t copies) {
   // Scores, their weights in pairs, and the sum.
   int64_t taken =
       blocks * (scored.getDimSize(1) * 3 / 4 + summed.getDimSize(1) / 2);
-  if (taken > 180)
+  // Positions, statistics of rows and what a step computes on its way.
+  constexpr int64_t others = 28;
+  registers = getComputeRegisters(copies);
+  if (taken + others > registers)
     return "scores, weights and sum take " + std::to_string(taken) +
            " registers a thread";
   int64_t bytes = getTileBytes(streamed[0]) + getTileBytes(streamed[1]);
@@ -169,7 +186,6 @@ std::string AttentionRoles::plan(int64_t copies) {
     inTypes[i] = ring(depth, tile::Place::Shared, streamed[i]);
   weightType =
       ring(1, tile::Place::Registers, cast<VectorType>(weights.getType()));
-  registers = getComputeRegisters(copies);
   return "";
 }
 

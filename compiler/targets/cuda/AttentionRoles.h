@@ -18,9 +18,9 @@ public:
   static std::optional<AttentionRoles> match(tile::GridOp grid,
                                              std::string &reason);
 
-  /// Decides rings for `copies` copies of the computing role. The reason where
-  /// a block has too little of something.
-  std::string plan(int64_t copies);
+  /// Decides rings, and copies of the computing role, one for every 64 rows.
+  /// The reason where a block has too little of something.
+  std::string plan();
 
   /// One line: what `plan` decided.
   std::string describe() const;
@@ -40,6 +40,8 @@ private:
   std::string matchFixed();
   std::string matchStores();
   std::string matchStore(tile::StoreOp made);
+  /// Whether `op` of the item makes tiles that threads hold.
+  bool isHeldByThreads(mlir::Operation &op);
   /// Whether `op` of the iteration depends on the sum that the step before
   /// left.
   bool dependsOnSum(mlir::Operation *op);
@@ -67,14 +69,17 @@ private:
   void closeSum(RoleBuilder &builder, mlir::Value use, mlir::Value token);
   /// Puts the weights where the next group reads them.
   void fillWeights(RoleBuilder &builder, mlir::Value use, mlir::Value weights);
+  /// What threads load by themselves for the step at `position`.
+  void loadOthers(RoleBuilder &builder, mlir::IRMapping &mapping,
+                  mlir::Value position);
   /// Clones the iteration's arithmetic: what waits for the sum, or the rest.
   void cloneArithmetic(RoleBuilder &builder, mlir::IRMapping &mapping,
                        bool waitsForSum, Mask mask = Mask::Computed);
-  mlir::Value buildStores(RoleBuilder &builder, mlir::IRMapping &mapping,
-                          mlir::Value stored);
-  /// Stores a tile by the copy engine, in panels; counts their uses.
-  mlir::Value buildStore(RoleBuilder &builder, mlir::IRMapping &mapping,
-                         mlir::Value stored);
+  void buildStores(RoleBuilder &builder, mlir::IRMapping &mapping,
+                   mlir::Value item);
+  /// Stores a tile by the copy engine, in panels.
+  void buildStore(RoleBuilder &builder, mlir::IRMapping &mapping,
+                  mlir::Value item);
 
   tile::GridOp grid;
   tile::StreamOp stream;

@@ -14,7 +14,7 @@ void AttentionRoles::build() {
   RoleBuilder builder(grid.getLoc(), grid);
   // What runs at once is of few heads, whose keys stay in L2, and of as many
   // steps.
-  ItemWalk walk(builder, grid, /*group=*/16, ItemWalk::Order::LastFirst);
+  ItemWalk walk(grid, /*group=*/16, ItemWalk::Order::LastFirst);
   fixedSource = fixedView.build(builder);
   for (int i : {0, 1})
     sources[i] = views[i].build(builder);
@@ -30,7 +30,7 @@ void AttentionRoles::build() {
   if (store)
     out = ring(outType);
   tile::RolesOp roles =
-      openRoles(builder, registers, copies, /*turns=*/copies == 2);
+      openRoles(builder, registers, copies, /*turns=*/copies > 1);
   buildCopies(enterRole(roles, 0), walk);
   buildCompute(enterRole(roles, 1), walk);
   grid.erase();
@@ -56,9 +56,9 @@ static Value countSteps(RoleBuilder &builder, IRMapping &mapping,
 
 void AttentionRoles::buildCopies(RoleBuilder builder, ItemWalk &walk) {
   Value zero = index(builder, 0), one = index(builder, 1);
-  scf::ForOp items = walk.openItems(builder, {zero, zero});
-  Value first = items.getRegionIterArg(0), item = items.getRegionIterArg(1);
-  IRMapping mapping = walk.enter(builder, items.getInductionVar());
+  scf::ForOp items = walk.openItems(builder, zero);
+  Value first = items.getRegionIterArg(0), item = items.getInductionVar();
+  IRMapping mapping = walk.enter(builder, item);
   auto copy = [&](Value ring, Value use, Value source, CopiedView &view,
                   tile::LoadOp load) {
     SmallVector<Value> indices =
@@ -75,8 +75,7 @@ void AttentionRoles::buildCopies(RoleBuilder builder, ItemWalk &walk) {
   copy(fixedRing, item, fixedSource, fixedView, fixedLoad);
   Value trips = countSteps(builder, mapping, stream);
   auto steps = builder.create<scf::ForOp>(zero, trips, one);
-  builder.create<scf::YieldOp>(
-      ValueRange{add(builder, first, trips), add(builder, item, one)});
+  builder.create<scf::YieldOp>(add(builder, first, trips));
   builder.setInsertionPoint(steps.getBody()->getTerminator());
   Value step = steps.getInductionVar(), use = add(builder, first, step);
   mapping.map(stream.getFetchInductionVar(),
@@ -148,6 +147,21 @@ void AttentionRoles::cloneArithmetic(RoleBuilder &builder, IRMapping &mapping,
   }
 }
 
+void AttentionRoles::loadOthers(RoleBuilder &builder, IRMapping &mapping,
+                                Value position) {
+  Block &fetch = stream.getFetch().front();
+  if (fetch.getTerminator()->getNumOperands() == std::size(loads))
+    return;
+  mapping.map(stream.getFetchInductionVar(), position);
+  for (Operation &op : fetch.without_terminator())
+    if (!llvm::is_contained(loads, &op))
+      builder.clone(op, mapping);
+  for (auto [argument, value] : llvm::zip_equal(
+           stream.getFetchedArguments(), fetch.getTerminator()->getOperands()))
+    if (Value loaded = mapping.lookupOrNull(value))
+      mapping.map(argument, loaded);
+}
+
 /// What the iteration yields, with the sum to add to in the sum's place.
 static SmallVector<Value> getYielded(IRMapping &mapping, tile::StreamOp stream,
                                      tile::MmaOp sum) {
@@ -167,8 +181,9 @@ AttentionRoles::Step AttentionRoles::buildFirst(RoleBuilder &builder,
       start.getToken(), 0, start.getPendings(), ValueRange());
   close(builder, SlotAccess::Read, in[0], use, start.getToken());
   mapping.map(stream.getCarriedArguments(), stream.getInits());
-  mapping.map(stream.getCompute().getArgument(0),
-              locateStep(builder, mapping, stream, index(builder, 0)));
+  Value position = locateStep(builder, mapping, stream, index(builder, 0));
+  mapping.map(stream.getCompute().getArgument(0), position);
+  loadOthers(builder, mapping, position);
   mapping.map(scores.getResult(), finish.getResult(0));
   cloneArithmetic(builder, mapping, /*waitsForSum=*/false);
   cloneArithmetic(builder, mapping, /*waitsForSum=*/true);
@@ -188,8 +203,9 @@ AttentionRoles::Step AttentionRoles::buildNext(RoleBuilder &builder,
       start.getToken(), 1, start.getPendings(), ValueRange());
   close(builder, SlotAccess::Read, in[0], use, start.getToken());
   mapping.map(stream.getCarriedArguments(), carried);
-  mapping.map(stream.getCompute().getArgument(0),
-              locateStep(builder, mapping, stream, step));
+  Value position = locateStep(builder, mapping, stream, step);
+  mapping.map(stream.getCompute().getArgument(0), position);
+  loadOthers(builder, mapping, position);
   mapping.map(scores.getResult(), finish.getResult(0));
   cloneArithmetic(builder, mapping, /*waitsForSum=*/false, mask);
   // The weights go into registers that the sum's products read.
@@ -229,9 +245,12 @@ AttentionRoles::Step AttentionRoles::buildSteps(RoleBuilder &builder,
 
 void AttentionRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
   Value zero = index(builder, 0), one = index(builder, 1);
-  scf::ForOp items = walk.openItems(builder, {zero, zero, zero});
-  Value first = items.getRegionIterArg(0), item = items.getRegionIterArg(1);
-  IRMapping mapping = walk.enter(builder, items.getInductionVar());
+  scf::ForOp items = walk.openItems(builder, zero);
+  Value first = items.getRegionIterArg(0), item = items.getInductionVar();
+  IRMapping mapping = walk.enter(builder, item);
+  for (Operation &op : grid.getBody().front())
+    if (isHeldByThreads(op) && op.isBeforeInBlock(stream))
+      builder.clone(op, mapping);
   Value trips = countSteps(builder, mapping, stream);
   Value fixed = openToRead(builder, fixedRing, item);
   IRMapping own = mapping;
@@ -258,25 +277,26 @@ void AttentionRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
   close(builder, SlotAccess::Read, fixedRing, item, step.token);
   mapping.map(stream.getResults(), step.carried);
   mapping.map(stream.getResult(sumNumber), finish.getResult(0));
-  Value stored = buildStores(builder, mapping, items.getRegionIterArg(2));
-  builder.create<scf::YieldOp>(
-      ValueRange{next, add(builder, item, one), stored});
+  buildStores(builder, mapping, item);
+  builder.create<scf::YieldOp>(next);
 }
 
-Value AttentionRoles::buildStores(RoleBuilder &builder, IRMapping &mapping,
-                                  Value stored) {
+void AttentionRoles::buildStores(RoleBuilder &builder, IRMapping &mapping,
+                                 Value item) {
+  // The engine stores the matrix, not what the tile's own shape makes of it.
+  auto reshape =
+      store ? store.getValue().getDefiningOp<tile::ReshapeOp>() : nullptr;
   for (Operation *op = stream->getNextNode();
        !op->hasTrait<OpTrait::IsTerminator>(); op = op->getNextNode())
     if (op == store)
-      stored = buildStore(builder, mapping, stored);
-    else if (isa<tile::StoreOp>(op) ||
-             (!isa<tile::ReshapeOp>(op) && !mapping.contains(op->getResult(0))))
+      buildStore(builder, mapping, item);
+    else if (op != reshape &&
+             (isa<tile::StoreOp>(op) || !mapping.contains(op->getResult(0))))
       builder.clone(*op, mapping);
-  return stored;
 }
 
-Value AttentionRoles::buildStore(RoleBuilder &builder, IRMapping &mapping,
-                                 Value stored) {
+void AttentionRoles::buildStore(RoleBuilder &builder, IRMapping &mapping,
+                                Value item) {
   Value whole = mapping.lookup(output);
   auto part = cast<VectorType>(outType.getTiles()[0]);
   SmallVector<Value> indices =
@@ -288,6 +308,8 @@ Value AttentionRoles::buildStore(RoleBuilder &builder, IRMapping &mapping,
   box.back() = part.getDimSize(1);
   Value column = indices.back();
   int64_t columns = cast<VectorType>(whole.getType()).getDimSize(1);
+  Value parts = index(builder, columns / part.getDimSize(1));
+  Value stored = multiply(builder, item, parts);
   for (int64_t at = 0; at < columns; at += part.getDimSize(1)) {
     Value slice = whole;
     if (columns != part.getDimSize(1))
@@ -302,5 +324,4 @@ Value AttentionRoles::buildStore(RoleBuilder &builder, IRMapping &mapping,
     close(builder, SlotAccess::Read, out, stored);
     stored = add(builder, stored, index(builder, 1));
   }
-  return stored;
 }

@@ -12,7 +12,7 @@ using namespace sennit::cuda;
 
 void ProductRoles::build() {
   RoleBuilder builder(grid.getLoc(), grid);
-  ItemWalk walk(builder, grid, group);
+  ItemWalk walk(grid, group);
   // Without depth there is one step, of zeros.
   trips =
       count(builder, stream.getLower(), stream.getUpper(), stream.getStep());

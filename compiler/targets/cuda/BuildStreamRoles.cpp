@@ -16,7 +16,7 @@ using tile::SlotAccess;
 
 void StreamRoles::build() {
   RoleBuilder builder(grid.getLoc(), grid);
-  ItemWalk walk(builder, grid, /*group=*/16);
+  ItemWalk walk(grid, /*group=*/16);
   auto ring = [&](tile::RingType type) -> Value {
     return builder.create<tile::RingOp>(type, Value());
   };
@@ -277,10 +277,9 @@ scf::ForOp StreamRoles::buildSteps(RoleBuilder &builder, IRMapping &mapping,
 }
 
 void StreamRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
-  Value zero = index(builder, 0), one = index(builder, 1);
-  scf::ForOp items = walk.openItems(builder, {zero, zero});
-  Value first = items.getRegionIterArg(0), item = items.getRegionIterArg(1);
-  IRMapping mapping = walk.enter(builder, items.getInductionVar());
+  scf::ForOp items = walk.openItems(builder, index(builder, 0));
+  Value first = items.getRegionIterArg(0), item = items.getInductionVar();
+  IRMapping mapping = walk.enter(builder, item);
   Emission emission(builder, mapping, item);
   for (Operation &op : grid.getBody().front().without_terminator()) {
     bool isNumber =
@@ -293,6 +292,6 @@ void StreamRoles::buildCompute(RoleBuilder builder, ItemWalk &walk) {
     else if (!isNumber)
       emit(emission, &op);
   }
-  Value next = add(builder, first, countSteps(builder, mapping, stream));
-  builder.create<scf::YieldOp>(ValueRange{next, add(builder, item, one)});
+  builder.create<scf::YieldOp>(
+      add(builder, first, countSteps(builder, mapping, stream)));
 }

@@ -60,9 +60,13 @@ llvm::Error checkPtx(llvm::StringRef ptx);
 /// /usr/local/cuda; empty where there is none.
 std::string findAssembler();
 
-/// Whether registers that go to memory are an error: they are where a kernel's
-/// roles have their registers counted out.
-enum class Spills { Refused, Allowed };
+/// Which registers may go to memory: none, a few numbers that live long beside
+/// the tiles of a kernel's roles, whose registers are counted out, or any.
+enum class Spills { Refused, Few, Allowed };
+
+/// The line of ptxas' report that tells of more spills than these; empty where
+/// there are none.
+llvm::StringRef findSpill(llvm::StringRef report, Spills spills);
 
 /// The cubin of a PTX text by ptxas at `assembler`. A spill that is refused, a
 /// serialised wgmma and an unresolved extern are errors. `report`, where given,

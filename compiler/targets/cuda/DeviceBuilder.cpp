@@ -123,6 +123,10 @@ SmallVector<Value> DeviceBuilder::ptx(StringRef text, ValueRange tied,
   return values;
 }
 
+Value DeviceBuilder::read(StringRef name) {
+  return ptx(("mov.u32 $0, " + name + ";").str(), {}, {}, getI32Type())[0];
+}
+
 //===----------------------------------------------------------------------===//
 // Roles
 //===----------------------------------------------------------------------===//
@@ -178,8 +182,10 @@ Value RoleThreads::copy(DeviceBuilder &device, tile::RolesOp roles) const {
   return device.divide(warp, role.getWarps());
 }
 
-Value RoleThreads::thread(DeviceBuilder &device) const {
-  Value thread = device.create<NVVM::ThreadIdXOp>(device.getI32Type());
+Value RoleThreads::thread(DeviceBuilder &device, bool isReadHere) const {
+  Value thread = isReadHere
+                     ? device.read("%tid.x")
+                     : device.create<NVVM::ThreadIdXOp>(device.getI32Type());
   return device.remainder(device.add(thread, -firstWarp * warpThreads),
                           copyThreads());
 }

@@ -53,6 +53,9 @@ public:
                                      mlir::ValueRange tied = {},
                                      mlir::ValueRange inputs = {},
                                      mlir::TypeRange outputs = {});
+  /// A special register of 32 bits, read where the builder stands: nothing that
+  /// comes of it moves out of a loop, to live in registers all along.
+  mlir::Value read(llvm::StringRef name);
 };
 
 /// What `DeviceBuilder::cast` was given, or null.
@@ -67,8 +70,8 @@ struct RoleThreads {
   int64_t copyThreads() const { return role.getWarps() * warpThreads; }
   /// The number of the copy that runs, the same in all threads of a warp.
   mlir::Value copy(DeviceBuilder &device, tile::RolesOp roles) const;
-  /// The thread's number in its copy.
-  mlir::Value thread(DeviceBuilder &device) const;
+  /// The thread's number in its copy, if need be by `DeviceBuilder::read`.
+  mlir::Value thread(DeviceBuilder &device, bool isReadHere = false) const;
   /// Waits for all threads of the copy.
   void synchronize(DeviceBuilder &device, tile::RolesOp roles) const;
 };

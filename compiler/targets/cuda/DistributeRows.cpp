@@ -94,6 +94,53 @@ static bool isAlongColumns(Operation *user) {
          broadcast.getDims() == ArrayRef<int64_t>{1};
 }
 
+bool Distribution::isLine(Operation *op) {
+  auto load = dyn_cast<tile::LoadOp>(op);
+  return load && load.getType().getRank() == 1 &&
+         load.getType().getDimSize(0) % 8 == 0 && !op->use_empty() &&
+         llvm::all_of(op->getUsers(), isAlongColumns);
+}
+
+bool Distribution::isRepeated(Operation *op) {
+  auto broadcast = dyn_cast<tile::BroadcastOp>(op);
+  return broadcast && broadcast.getType().getRank() == 2 &&
+         broadcast.getDims().size() == 1 &&
+         isa_and_nonnull<tile::IotaOp, tile::LoadOp>(
+             broadcast.getValue().getDefiningOp()) &&
+         llvm::all_of(op->getUsers(), llvm::IsaPred<tile::ReshapeOp>);
+}
+
+// Of n columns, row r is number r / n of what has one for every group of rows,
+// and number r % n of what is the same for all groups.
+LogicalResult Distribution::visitReshape(tile::ReshapeOp op) {
+  Operation *repeated = op.getValue().getDefiningOp();
+  auto rows = layout(op.getType());
+  if (!repeated || !isRepeated(repeated) || !rows || rows->columns)
+    return refuse(op, "has a rule for what groups of rows share alone");
+  auto broadcast = cast<tile::BroadcastOp>(repeated);
+  int64_t size = broadcast.getType().getDimSize(1);
+  bool isOfGroups = broadcast.getDims()[0] == 0;
+  DeviceBuilder device(op);
+  auto iota = broadcast.getValue().getDefiningOp<tile::IotaOp>();
+  std::optional<LineAccess> access;
+  if (auto load = broadcast.getValue().getDefiningOp<tile::LoadOp>())
+    access = LineAccess::make(device, load);
+  if (!iota && !access)
+    return refuse(op, "reads a view whose strides are not known");
+  Value base = iota ? device.narrow(iota.getBase()) : Value();
+  Value first = getThreadPlace(device, *rows).first;
+  SmallVector<Value> values;
+  for (int64_t row = 0; row < rows->registers(); ++row) {
+    Value place = device.add(first, row / 2 * 64 + row % 2 * 8);
+    place =
+        isOfGroups ? device.divide(place, size) : device.remainder(place, size);
+    values.push_back(iota ? device.add(base, place)
+                          : access->load(device, place));
+  }
+  replace(op, device.vector(values));
+  return success();
+}
+
 LogicalResult Distribution::visitNumber(tile::LoadOp op) {
   DeviceBuilder device(op);
   auto access = LineAccess::make(device, op);
@@ -113,7 +160,8 @@ LogicalResult Distribution::visitLoadLine(tile::LoadOp op) {
   if (!access || pad)
     return refuse(op, "loads rows of a view whose strides are not known, or "
                       "other than zero past their bound");
-  auto [row, column] = getThreadPlace(device, *layout(op.getType()));
+  auto fragment = layout(op.getType());
+  auto [row, column] = getThreadPlace(device, fragment.value_or(Fragment()));
   bool alongColumns = llvm::any_of(op->getUsers(), isAlongColumns);
   if (alongColumns) {
     SmallVector<Value> values;
@@ -127,7 +175,7 @@ LogicalResult Distribution::visitLoadLine(tile::LoadOp op) {
     return success();
   }
   SmallVector<Value> values;
-  for (int64_t number = 0; number < layout(op.getType())->registers(); ++number)
+  for (int64_t number = 0; number < fragment->registers(); ++number)
     values.push_back(access->load(
         device, device.add(row, number / 2 * 64 + number % 2 * 8)));
   replace(op, device.vector(values));

@@ -104,14 +104,6 @@ LogicalResult Distribution::visit(Block &block) {
   return success();
 }
 
-bool Distribution::isRepeatedIota(Operation *op) {
-  auto broadcast = dyn_cast<tile::BroadcastOp>(op);
-  return broadcast && broadcast.getDims() == ArrayRef<int64_t>{0} &&
-         broadcast.getType().getRank() == 2 &&
-         broadcast.getValue().getDefiningOp<tile::IotaOp>() &&
-         llvm::all_of(op->getUsers(), llvm::IsaPred<tile::ReshapeOp>);
-}
-
 LogicalResult Distribution::visit(Operation *op) {
   if (auto loop = dyn_cast<scf::ForOp>(op))
     return visitLoop(loop);
@@ -129,12 +121,17 @@ LogicalResult Distribution::visit(Operation *op) {
       llvm::none_of(op->getResultTypes(), isTile) &&
       !isa<tile::StartOp, tile::FinishOp>(op))
     return success();
-  if (isRepeatedIota(op)) {
+  // Made where rows take it: neither has a thread's part of its own.
+  bool isSource = isa<tile::LoadOp>(op) && !op->use_empty() &&
+                  llvm::all_of(op->getUsers(), [](Operation *user) {
+                    return isRepeated(user);
+                  });
+  if (isSource || isRepeated(op)) {
     dead.push_back(op);
     return success();
   }
   for (Type type : op->getResultTypes())
-    if (isTile(type) && !layout(type) && !isa<tile::IotaOp>(op))
+    if (isTile(type) && !layout(type) && !isa<tile::IotaOp>(op) && !isLine(op))
       return op->emitOpError()
              << "makes a tile " << type << ", which "
              << threads.role.getCopies()

@@ -101,27 +101,6 @@ LogicalResult Distribution::visitBroadcast(tile::BroadcastOp op) {
   return success();
 }
 
-// Row r of the reshaped positions is position r / n of the iota.
-LogicalResult Distribution::visitReshape(tile::ReshapeOp op) {
-  Operation *repeated = op.getValue().getDefiningOp();
-  auto rows = layout(op.getType());
-  if (!repeated || !isRepeatedIota(repeated) || !rows || rows->columns)
-    return refuse(op, "has a rule for positions of groups of rows alone");
-  auto broadcast = cast<tile::BroadcastOp>(repeated);
-  auto iota = broadcast.getValue().getDefiningOp<tile::IotaOp>();
-  DeviceBuilder device(op);
-  Value first = getThreadPlace(device, *rows).first;
-  Value base = device.narrow(iota.getBase());
-  SmallVector<Value> positions;
-  for (int64_t row = 0; row < rows->registers(); ++row) {
-    Value place = device.add(first, row / 2 * 64 + row % 2 * 8);
-    place = device.divide(place, broadcast.getType().getDimSize(1));
-    positions.push_back(device.add(base, place));
-  }
-  replace(op, device.vector(positions));
-  return success();
-}
-
 static Value merge(DeviceBuilder &device, tile::ReduceKind kind, Value a,
                    Value b) {
   switch (kind) {

@@ -44,9 +44,12 @@ private:
   mlir::LogicalResult visitFinish(tile::FinishOp finish);
   mlir::LogicalResult visitFill(tile::CloseOp close);
 
-  /// Whether `op` gives positions to groups of neighbouring rows, which a
-  /// reshape puts below each other.
-  static bool isRepeatedIota(mlir::Operation *op);
+  /// Whether `op` repeats positions, or numbers as they are loaded, for groups
+  /// of neighbouring rows, which a reshape puts below each other.
+  static bool isRepeated(mlir::Operation *op);
+  /// Whether `op` loads numbers that matrices take along their columns alone:
+  /// rows have no part of those.
+  static bool isLine(mlir::Operation *op);
   /// The first row and the first column of the thread's part of a tile.
   std::pair<mlir::Value, mlir::Value> getThreadPlace(DeviceBuilder &device,
                                                      const Fragment &fragment);

@@ -24,6 +24,16 @@ Value sennit::cuda::multiply(RoleBuilder &builder, Value a, Value b) {
   return builder.create<arith::MulIOp>(a, b);
 }
 
+static Value subtract(RoleBuilder &builder, Value a, Value b) {
+  return builder.create<arith::SubIOp>(a, b);
+}
+
+static Value isOdd(RoleBuilder &builder, Value value) {
+  Value parity = builder.create<arith::RemUIOp>(value, index(builder, 2));
+  return builder.create<arith::CmpIOp>(arith::CmpIPredicate::eq, parity,
+                                       index(builder, 1));
+}
+
 Value sennit::cuda::count(RoleBuilder &builder, Value lower, Value upper,
                           int64_t step) {
   Value length = builder.create<arith::SubIOp>(upper, lower);
@@ -59,88 +69,124 @@ Value sennit::cuda::openToWrite(RoleBuilder &builder, Value ring, Value use) {
 // The walk
 //===----------------------------------------------------------------------===//
 
-ItemWalk::ItemWalk(RoleBuilder &builder, tile::GridOp grid, int64_t group,
-                   Order order)
-    : grid(grid), group(group), order(order) {
-  items = index(builder, 1);
-  for (auto [lower, upper, step] :
-       llvm::zip_equal(grid.getLower(), grid.getUpper(), grid.getSteps())) {
-    counts.push_back(count(builder, lower, upper, step));
-    items = multiply(builder, items, counts.back());
+/// Waves that a group of lines fills at least where items differ.
+constexpr int64_t groupWaves = 4;
+
+ItemWalk::ItemWalk(tile::GridOp grid, int64_t group, Order order)
+    : grid(grid), group(group), order(order),
+      rank(static_cast<size_t>(grid.getLower().size())),
+      outer(order == Order::FirstFirst && rank > 2 ? rank - 2 : 0) {}
+
+ItemWalk::Numbers ItemWalk::number(RoleBuilder &builder) {
+  Numbers made;
+  made.lines = index(builder, 1);
+  Value around = made.lines;
+  for (auto [dim, lower, upper, step] :
+       llvm::enumerate(grid.getLower(), grid.getUpper(), grid.getSteps())) {
+    made.counts.push_back(count(builder, lower, upper, step));
+    if (dim + 1 == rank)
+      break;
+    Value &product = dim < outer ? around : made.lines;
+    product = multiply(builder, product, made.counts.back());
   }
-  block = builder.create<gpu::BlockIdOp>(gpu::Dimension::x);
-  blocks = builder.create<gpu::GridDimOp>(gpu::Dimension::x);
+  made.inside = multiply(builder, made.lines, made.counts.back());
+  made.items = multiply(builder, around, made.inside);
+  made.block = builder.create<gpu::BlockIdOp>(gpu::Dimension::x);
+  made.blocks = builder.create<gpu::GridDimOp>(gpu::Dimension::x);
+  return made;
 }
 
 scf::ForOp ItemWalk::openItems(RoleBuilder &builder, ValueRange inits) {
-  auto loop = builder.create<scf::ForOp>(block, items, blocks, inits);
+  Numbers all = number(builder);
+  Value zero = index(builder, 0);
+  Value left = builder.create<arith::MaxSIOp>(
+      subtract(builder, all.items, all.block), zero);
+  Value waves = builder.create<arith::CeilDivUIOp>(left, all.blocks);
+  auto loop = builder.create<scf::ForOp>(zero, waves, index(builder, 1), inits);
   builder.setInsertionPointToStart(loop.getBody());
   return loop;
 }
 
-/// The positions of an item along two dimensions: `group` of the first run
-/// beside each other.
-static std::pair<Value, Value> rasterize(RoleBuilder &builder, Value item,
-                                         Value rows, Value columns,
-                                         int64_t group) {
-  Value height = index(builder, group);
-  Value whole = multiply(builder, columns, height);
-  Value first =
-      multiply(builder, builder.create<arith::DivUIOp>(item, whole), height);
-  Value inside = builder.create<arith::RemUIOp>(item, whole);
-  Value left = builder.create<arith::SubIOp>(rows, first);
-  height = builder.create<arith::MinUIOp>(left, height);
-  Value row =
-      add(builder, first, builder.create<arith::RemUIOp>(inside, height));
-  return {row, builder.create<arith::DivUIOp>(inside, height)};
-}
-
-/// Whether `op` computes numbers, not tiles, from numbers alone.
+/// Whether `op` makes a number, not a tile: of numbers, or by reading it.
 static bool isScalar(Operation &op) {
   auto isNumber = [](Type type) { return type.isIntOrIndexOrFloat(); };
+  if (isa<memref::LoadOp>(op))
+    return isNumber(op.getResult(0).getType());
   return isPure(&op) && op.getNumResults() != 0 &&
          llvm::all_of(op.getOperandTypes(), isNumber) &&
          llvm::all_of(op.getResultTypes(), isNumber) && op.getNumRegions() == 0;
 }
 
-Value ItemWalk::takeTurns(RoleBuilder &builder, Value item) {
-  auto subtract = [&](Value a, Value b) -> Value {
-    return builder.create<arith::SubIOp>(a, b);
-  };
-  Value first = subtract(item, block);
-  Value wave = builder.create<arith::DivUIOp>(first, blocks);
-  Value parity = builder.create<arith::RemUIOp>(wave, index(builder, 2));
-  // The last wave may be short.
-  Value width = builder.create<arith::MinUIOp>(blocks, subtract(items, first));
-  Value mirrored =
-      add(builder, first, subtract(subtract(width, index(builder, 1)), block));
-  Value isOdd = builder.create<arith::CmpIOp>(arith::CmpIPredicate::eq, parity,
-                                              index(builder, 1));
-  return builder.create<arith::SelectOp>(isOdd, mirrored, item);
+/// Cuts the innermost of `counts` off a number of all of them.
+static Value cut(RoleBuilder &builder, Value &number, Value count) {
+  Value inner = builder.create<arith::RemUIOp>(number, count);
+  number = builder.create<arith::DivUIOp>(number, count);
+  return inner;
 }
 
-IRMapping ItemWalk::enter(RoleBuilder &builder, Value item) {
+Value ItemWalk::findItem(RoleBuilder &builder, const Numbers &all, Value wave) {
+  Value first = multiply(builder, wave, all.blocks);
+  Value item = add(builder, first, all.block);
+  if (order == Order::FirstFirst)
+    return item;
+  // The last wave may be short.
+  Value width = builder.create<arith::MinUIOp>(
+      all.blocks, subtract(builder, all.items, first));
+  Value mirrored = subtract(
+      builder, subtract(builder, add(builder, first, width), all.block),
+      index(builder, 1));
+  return builder.create<arith::SelectOp>(isOdd(builder, wave), mirrored, item);
+}
+
+std::pair<Value, Value> ItemWalk::locate(RoleBuilder &builder,
+                                         const Numbers &all, Value item) {
+  Value one = index(builder, 1), height = index(builder, group), groups;
   if (order == Order::LastFirst) {
-    item = takeTurns(builder, item);
-    item = builder.create<arith::SubIOp>(
-        builder.create<arith::SubIOp>(items, item), index(builder, 1));
+    Value several = builder.create<arith::CeilDivUIOp>(
+        multiply(builder, all.blocks, index(builder, groupWaves)),
+        all.counts.back());
+    height = builder.create<arith::MaxUIOp>(height, several);
+    // Groups of one size.
+    groups = builder.create<arith::CeilDivUIOp>(all.lines, height);
+    height = builder.create<arith::CeilDivUIOp>(all.lines, groups);
   }
-  size_t rank = counts.size();
+  Value inside =
+      cut(builder, item, multiply(builder, all.counts.back(), height));
+  Value first = multiply(builder, item, height);
+  Value beside = builder.create<arith::MinUIOp>(
+      subtract(builder, all.lines, first), height);
+  Value line = add(builder, first, cut(builder, inside, beside));
+  if (order == Order::FirstFirst)
+    return {line, inside};
+  Value after = subtract(builder, subtract(builder, groups, one), item);
+  Value mirrored =
+      subtract(builder, subtract(builder, all.counts.back(), one), inside);
+  return {line, builder.create<arith::SelectOp>(isOdd(builder, after), inside,
+                                                mirrored)};
+}
+
+IRMapping ItemWalk::enter(RoleBuilder &builder, Value wave) {
+  Numbers all = number(builder);
+  Value item = findItem(builder, all, wave);
   SmallVector<Value> tiles(rank);
-  for (size_t dim = rank; dim > std::min<size_t>(rank, 2); --dim) {
-    // Outer dimensions vary slowest.
-    size_t outer = rank - dim;
-    Value inner = index(builder, 1);
-    for (Value extent : ArrayRef(counts).drop_front(outer + 1))
-      inner = multiply(builder, inner, extent);
-    tiles[outer] = builder.create<arith::DivUIOp>(item, inner);
-    item = builder.create<arith::RemUIOp>(item, inner);
+  // A position in the dimensions from `first` to `last`.
+  auto place = [&](Value position, size_t first, size_t last) {
+    for (size_t dim = last; dim > first; --dim)
+      tiles[dim] = cut(builder, position, all.counts[dim]);
+    tiles[first] = position;
+  };
+  if (outer > 0) {
+    Value inside = cut(builder, item, all.inside);
+    place(item, 0, outer - 1);
+    item = inside;
   }
-  if (rank == 1)
+  if (rank == 1) {
     tiles[0] = item;
-  else
-    std::tie(tiles[rank - 2], tiles[rank - 1]) =
-        rasterize(builder, item, counts[rank - 2], counts[rank - 1], group);
+  } else {
+    auto [line, last] = locate(builder, all, item);
+    place(line, outer, rank - 2);
+    tiles.back() = last;
+  }
   IRMapping mapping;
   for (auto [argument, tile, lower, step] : llvm::zip_equal(
            grid.getInductionVars(), tiles, grid.getLower(), grid.getSteps()))

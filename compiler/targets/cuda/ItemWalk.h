@@ -32,32 +32,49 @@ mlir::Value openToRead(RoleBuilder &builder, mlir::Value ring, mlir::Value use);
 mlir::Value openToWrite(RoleBuilder &builder, mlir::Value ring,
                         mlir::Value use);
 
-/// The persistent walk of blocks over the items of a grid.
+/// The persistent walk of blocks over the items of a grid, in waves of one item
+/// a block.
 class ItemWalk {
 public:
   /// Which items come first: where the last have the most to do, it is they.
   enum class Order { FirstFirst, LastFirst };
 
-  /// Counts the items here; `group` positions of the second last dimension run
+  /// Positions of the second last dimension are lines, of which `group` run
   /// beside each other, so that what runs at once shares tiles in L2.
-  ItemWalk(RoleBuilder &builder, tile::GridOp grid, int64_t group,
-           Order order = Order::FirstFirst);
+  ///
+  /// With the last first, every block shall have as much to do as the others:
+  /// one that had the largest item of a wave has the smallest of the next, and
+  /// nowhere does a wave differ much from the next. So all outer dimensions
+  /// make lines, a group has as many as fill some waves, and every second group
+  /// goes from small items to large ones.
+  ItemWalk(tile::GridOp grid, int64_t group, Order order = Order::FirstFirst);
 
-  /// Opens the loop over this block's items, which carries `inits`.
+  /// Opens the loop over the waves, which carries `inits`.
   mlir::scf::ForOp openItems(RoleBuilder &builder, mlir::ValueRange inits);
-  /// Maps the grid's positions, and clones the item's scalars.
-  mlir::IRMapping enter(RoleBuilder &builder, mlir::Value item);
+  /// Maps the grid's positions in a wave, and clones the item's scalars.
+  mlir::IRMapping enter(RoleBuilder &builder, mlir::Value wave);
 
 private:
-  /// The item that a block takes instead, so that the block that had the
-  /// largest of one wave has the smallest of the next.
-  mlir::Value takeTurns(RoleBuilder &builder, mlir::Value item);
+  /// How many items and blocks there are. Made anew in each wave: what lives
+  /// across an item takes registers from its tiles.
+  struct Numbers {
+    llvm::SmallVector<mlir::Value> counts;
+    /// How many lines there are, items of them, and items in all.
+    mlir::Value lines, inside, items, block, blocks;
+  };
+  Numbers number(RoleBuilder &builder);
+  /// The number of this block's item in a wave.
+  mlir::Value findItem(RoleBuilder &builder, const Numbers &all,
+                       mlir::Value wave);
+  /// An item's line and its place there.
+  std::pair<mlir::Value, mlir::Value>
+  locate(RoleBuilder &builder, const Numbers &all, mlir::Value item);
 
   tile::GridOp grid;
   int64_t group;
   Order order;
-  mlir::Value items, block, blocks;
-  llvm::SmallVector<mlir::Value> counts;
+  /// Dimensions, and how many of them lie outside of lines.
+  size_t rank, outer;
 };
 
 /// Opens `tile.roles` of one role that copies, on 24 registers, and one that

@@ -123,14 +123,13 @@ private:
     auto number = [&](int64_t value) {
       return builder.getI64IntegerAttr(value);
     };
-    kernel->setAttr(
-        launchAttrName,
-        builder.getDictionaryAttr(
-            {builder.getNamedAttr("threads", number(itemThreads)),
-             builder.getNamedAttr(
-                 "shared", number(fixedBytes + (isShared ? scratchBytes : 0))),
-             builder.getNamedAttr("parameters",
-                                  builder.getArrayAttr(parameters))}));
+    NamedAttrList launch;
+    launch.append("threads", number(itemThreads));
+    launch.append("shared", number(fixedBytes + (isShared ? scratchBytes : 0)));
+    if (auto items = emit::countItems(grids))
+      launch.append("items", number(*items));
+    launch.append("parameters", builder.getArrayAttr(parameters));
+    kernel->setAttr(launchAttrName, launch.getDictionary(builder.getContext()));
     return kernel;
   }
 

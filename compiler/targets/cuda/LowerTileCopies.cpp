@@ -20,7 +20,7 @@ void RingLowering::forMatrices(
     llvm::function_ref<void(Value place, int64_t first)> body) {
   auto tile = cast<VectorType>(ring.type.getTiles()[part]);
   Fragment fragment = *Fragment::get(tile, threads.role.getCopies());
-  Value thread = threads.thread(device);
+  Value thread = threads.thread(device, /*isReadHere=*/true);
   Value lane = device.remainder(thread, warpThreads);
   Value inEight = device.remainder(lane, 8);
   Value warp = device.divide(thread, warpThreads);

@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 #include <map>
 
@@ -134,11 +135,7 @@ static void lowerIds(func::FuncOp function) {
     if (!isa<gpu::BlockIdOp, gpu::GridDimOp>(op))
       return;
     DeviceBuilder device(op);
-    Value id;
-    if (isa<gpu::BlockIdOp>(op))
-      id = device.create<NVVM::BlockIdXOp>(device.getI32Type());
-    else
-      id = device.create<NVVM::GridDimXOp>(device.getI32Type());
+    Value id = device.read(isa<gpu::BlockIdOp>(op) ? "%ctaid.x" : "%nctaid.x");
     op->getResult(0).replaceAllUsesWith(
         device.create<arith::IndexCastOp>(device.getIndexType(), id));
     op->erase();
@@ -207,10 +204,40 @@ static void passAddresses(func::FuncOp function) {
   }
 }
 
+/// Single numbers that are read from views.
+static LogicalResult lowerReads(func::FuncOp function) {
+  auto walk = function.walk([](memref::LoadOp read) -> WalkResult {
+    SmallVector<int64_t> strides;
+    int64_t offset = 0;
+    if (failed(read.getMemRefType().getStridesAndOffset(strides, offset)) ||
+        llvm::any_of(strides, ShapedType::isDynamic))
+      return read.emitOpError("reads a view whose strides are not known");
+    DeviceBuilder device(read);
+    Value place = device.i64(0);
+    for (auto [index, stride] : llvm::zip_equal(read.getIndices(), strides)) {
+      Value wide = device.create<arith::ExtSIOp>(device.getI64Type(),
+                                                 device.narrow(index));
+      place = device.add(
+          place, device.create<arith::MulIOp>(wide, device.i64(stride)));
+    }
+    Value base = device.cast(read.getMemRef(),
+                             LLVM::LLVMPointerType::get(device.getContext()));
+    Value address = device.create<LLVM::GEPOp>(base.getType(), read.getType(),
+                                               base, ValueRange{place});
+    read.replaceAllUsesWith(
+        device.create<LLVM::LoadOp>(read.getType(), address).getResult());
+    read.erase();
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
 static LogicalResult makeKernel(func::FuncOp function, int64_t threads) {
   DeviceBuilder device(function);
   int64_t blocks = getBlocks(function);
   lowerIds(function);
+  if (failed(lowerReads(function)))
+    return failure();
   passExtents(function);
   passAddresses(function);
   SmallVector<unsigned> numbers;

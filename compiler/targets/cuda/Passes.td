@@ -40,20 +40,21 @@ def CudaAssignRoles : Pass<"sennit-cuda-assign-roles"> {
     }
     // becomes
     tile.roles <name = "copy", ..> {
-      scf.for %item = %block to %items step %blocks { scf.for .. { tile.open write; tile.copy; tile.copy } }
+      scf.for %wave = 0 to %waves { scf.for .. { tile.open write; tile.copy; tile.copy } }
     }, <name = "compute", .., copies = 2> {
-      scf.for %item = %block to %items step %blocks { .. tile.start .. tile.finish behind 1 .. tile.copy from .. }
+      scf.for %wave = 0 to %waves { .. tile.start .. tile.finish behind 1 .. tile.copy from .. }
     }
     ```
 
-    Items are a persistent walk, `group` of the second last dimension beside each
-    other. The sums' first step is peeled; a slot is given up one group late; the
+    Blocks walk over the items in waves, `group` of the second last dimension
+    beside each other. The sums' first step is peeled; a slot is given up one group late; the
     epilogue runs in parts of the columns, which leave through a ring, or from the
     threads that hold them where the copy engine cannot move them.
 
     An iteration of two products, the second of what became of the first, is
     attention's: the scores of a step are in flight beside the sum of the step
-    before, and two copies take turns.
+    before, and copies, one for every 64 rows, take turns. Its items may differ:
+    the largest come first, and every block gets as much to do.
 
     Any other item of one stream that multiplies loses its tiles' dimensions of
     one element and keeps its order: products start where they stand and are
@@ -66,7 +67,7 @@ def CudaAssignRoles : Pass<"sennit-cuda-assign-roles"> {
     cannot walk.
   }];
   let options = [
-    Option<"copies", "copies", "int64_t", "2", "warpgroups that compute">,
+    Option<"copies", "copies", "int64_t", "2", "most warpgroups that compute a product">,
     Option<"group", "group", "int64_t", "16", "rows of tiles beside each other">
   ];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect"];
@@ -80,16 +81,16 @@ def CudaTakeTurns : Pass<"sennit-cuda-take-turns"> {
       %p, %t = tile.start {..}
     }
     // becomes
-      nvvm.barrier.arrive id = 3                // copy 1 only: copy 0 begins
-      nvvm.barrier id = %mine                   // until the other copy has started its products
+      nvvm.barrier.arrive id = %next            // the last copy only: copy 0 begins
+      nvvm.barrier id = %mine                   // until the copy before has started its products
       %p, %t = tile.start {..}
-      nvvm.barrier.arrive id = %other
-      nvvm.barrier id = 3                       // copy 0 only: takes the last arrival
+      nvvm.barrier.arrive id = %next
+      nvvm.barrier id = %mine                   // copy 0 only: takes the last arrival
     ```
 
     A turn spans neighbouring groups of a block, from the first `tile.start` to
     the last before a `tile.finish` or a loop. Declines, with the reason, roles
-    of other than two copies.
+    of one copy.
   }];
   let dependentDialects = ["::mlir::NVVM::NVVMDialect", "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect"];
 }

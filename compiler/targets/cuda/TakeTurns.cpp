@@ -1,4 +1,4 @@
-// Lets the two copies of a role start their products one after the other.
+// Lets the copies of a role start their products one after the other.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cuda/DeviceBuilder.h"
 #include "compiler/targets/cuda/Passes.h"
@@ -36,9 +36,9 @@ static LogicalResult takeTurns(tile::RolesOp roles, Region &body) {
   RoleThreads threads = getRole(roles, body.getRegionNumber());
   if (!threads.role.getTurns())
     return success();
-  if (threads.role.getCopies() != 2)
-    return roles.emitOpError() << "lets " << threads.role.getCopies()
-                               << " copies take turns, not 2";
+  int64_t copies = threads.role.getCopies();
+  if (copies < 2)
+    return roles.emitOpError() << "lets one copy take turns";
   // One barrier a copy, after those of all roles' copies.
   int64_t first = 1;
   for (auto role : roles.getRoles().getAsRange<tile::RoleAttr>())
@@ -47,10 +47,12 @@ static LogicalResult takeTurns(tile::RolesOp roles, Region &body) {
   Value count = entry.i32(2 * threads.copyThreads());
   Value copy = threads.copy(entry, roles);
   Value mine = entry.add(copy, first);
-  Value other = entry.create<arith::SubIOp>(entry.i32(first + 1), copy);
-  auto second = entry.create<scf::IfOp>(entry.equals(copy, 1));
-  DeviceBuilder(second.thenBlock()->getTerminator())
-      .create<NVVM::BarrierArriveOp>(other, count);
+  Value isLast = entry.equals(copy, copies - 1);
+  Value next = entry.create<arith::SelectOp>(isLast, entry.i32(first),
+                                             entry.add(mine, 1));
+  auto last = entry.create<scf::IfOp>(isLast);
+  DeviceBuilder(last.thenBlock()->getTerminator())
+      .create<NVVM::BarrierArriveOp>(next, count);
   auto wait = [&](DeviceBuilder &device) {
     device.create<NVVM::BarrierOp>(Type(), mine, count,
                                    NVVM::BarrierReductionAttr(), Value());
@@ -60,10 +62,10 @@ static LogicalResult takeTurns(tile::RolesOp roles, Region &body) {
     wait(before);
     DeviceBuilder after(end);
     after.setInsertionPointAfter(end);
-    after.create<NVVM::BarrierArriveOp>(other, count);
+    after.create<NVVM::BarrierArriveOp>(next, count);
   }
-  DeviceBuilder last(body.front().getTerminator());
-  auto begins = last.create<scf::IfOp>(last.equals(copy, 0));
+  DeviceBuilder end(body.front().getTerminator());
+  auto begins = end.create<scf::IfOp>(end.equals(copy, 0));
   DeviceBuilder drain(begins.thenBlock()->getTerminator());
   wait(drain);
   return success();

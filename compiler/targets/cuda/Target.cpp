@@ -60,7 +60,8 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
 /// PTX, and its cubin where there is an assembler; without one the driver
 /// assembles when it loads.
 static llvm::Expected<EmittedCode>
-assembleKernel(ModuleOp module, const CudaMachine &machine, Spills spills) {
+assembleKernel(ModuleOp module, const CudaMachine &machine, Spills spills,
+               std::string *report = nullptr) {
   auto ptx = emitPtx(module, machine);
   if (!ptx)
     return ptx.takeError();
@@ -69,7 +70,7 @@ assembleKernel(ModuleOp module, const CudaMachine &machine, Spills spills) {
   std::string assembler = findAssembler();
   if (assembler.empty())
     return code;
-  auto cubin = assemble(*ptx, assembler, machine, spills);
+  auto cubin = assemble(*ptx, assembler, machine, spills, report);
   if (!cubin)
     return cubin.takeError();
   code.add("cubin", *cubin);
@@ -107,9 +108,14 @@ emitByRoles(ModuleOp module, const CudaMachine &machine) {
   buildRolePipeline(manager);
   if (failed(manager.run(module)))
     return makeError(machine, reason);
-  auto code = assembleKernel(module, machine, Spills::Refused);
+  std::string report;
+  auto code = assembleKernel(module, machine, Spills::Few, &report);
   if (!code)
     return code.takeError();
+  if (StringRef spill = findSpill(report, Spills::Refused); !spill.empty())
+    remark::analysis(module.getBody()->front().getLoc(),
+                     remark::RemarkOpts::name("assign-roles").category("cuda"))
+        << "ptxas: " << spill << ", which are few";
   return std::move(*code);
 }
 

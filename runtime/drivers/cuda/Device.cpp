@@ -132,6 +132,8 @@ Status Stopwatch::read(const char *kernel, float &out_milliseconds) {
 
 Status Gate::close(const Device &device) {
   const Driver &driver = device.driver();
+  SENNIT_RETURN_IF_ERROR(work.allocate(device, 1 << 20));
+  SENNIT_RETURN_IF_ERROR(work.fill(0));
   void *memory = nullptr;
   SENNIT_RETURN_IF_ERROR(
       driver.check(driver.allocateHost(&memory, sizeof(*isOpen)),
@@ -140,10 +142,14 @@ Status Gate::close(const Device &device) {
   isOpen = static_cast<uint32_t *>(memory);
   *isOpen = 0;
   // CU_STREAM_WAIT_VALUE_EQ.
-  return driver.check(driver.waitForValue(device.stream(),
-                                          reinterpret_cast<Address>(memory), 1,
-                                          1),
-                      "holding back a CUDA stream");
+  SENNIT_RETURN_IF_ERROR(
+      driver.check(driver.waitForValue(device.stream(),
+                                       reinterpret_cast<Address>(memory), 1, 1),
+                   "holding back a CUDA stream"));
+  // The device fetches what is measured while it does this.
+  for (int i = 0; i < 4; ++i)
+    SENNIT_RETURN_IF_ERROR(work.fill(0));
+  return {};
 }
 
 void Gate::open() { *isOpen = 1; }

@@ -90,8 +90,9 @@ private:
 };
 
 /// Holds back the stream, so that the way of what is launched meanwhile to the
-/// device is not in its time. Nothing may be loaded behind a closed gate: the
-/// driver may wait for the stream to do that.
+/// device is not in its time; once open, lets the device do a few microseconds
+/// of work, as it finds itself in the middle of a program. Nothing may be
+/// loaded behind a closed gate: the driver may wait for the stream to do that.
 class Gate {
 public:
   Gate() = default;
@@ -107,6 +108,8 @@ private:
   const Device *device = nullptr;
   /// In the host's memory: not zero when the gate is open.
   volatile uint32_t *isOpen = nullptr;
+  /// Filled between the gate and what is behind it.
+  DeviceMemory work;
 };
 
 } // namespace sennit::cuda

@@ -49,6 +49,9 @@ Status Kernel::load(const Device &device, const void *image, Launch launch) {
                      static_cast<long long>(description.sharedBytes),
                      device.name());
   blocks = static_cast<unsigned>(each * device.processors());
+  // A block without an item costs its launch.
+  if (description.items > 0 && description.items < blocks)
+    blocks = static_cast<unsigned>(description.items);
   return {};
 }
 

@@ -56,7 +56,8 @@ public:
   /// a stride is no multiple of 16 bytes.
   Status fill(const int64_t *slots, size_t count, Address workspace,
               Values &values) const;
-  /// Puts one launch on the device's stream, of as many blocks as run at once.
+  /// Puts one launch on the device's stream, of as many blocks as run at once,
+  /// or as there are items.
   Status launch(const Values &values) const;
 
   /// Adds such a launch to |graph|, after |previous| unless that is null. The

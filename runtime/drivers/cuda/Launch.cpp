@@ -107,6 +107,11 @@ Status Launch::read(std::string_view ptx) {
   kernel[name.size()] = 0;
   SENNIT_RETURN_IF_ERROR(root.readInteger("threads", 1, 1024, threads));
   SENNIT_RETURN_IF_ERROR(root.readInteger("shared", 0, 1 << 20, sharedBytes));
+  JsonField count(document);
+  bool isCounted = false;
+  SENNIT_RETURN_IF_ERROR(root.optionalMember("items", count, isCounted));
+  if (isCounted)
+    SENNIT_RETURN_IF_ERROR(count.readInteger(0, mostElements, items));
   SENNIT_RETURN_IF_ERROR(root.member("parameters", list));
   return list.forEach(0, maxParameters, [&](const JsonField &field) -> Status {
     Parameter parameter;

@@ -47,6 +47,8 @@ struct Launch {
   char kernel[256] = "";
   int64_t threads = 0;
   int64_t sharedBytes = 0;
+  /// How many items blocks walk over; 0 where only a launch knows.
+  int64_t items = 0;
   Array<Parameter> parameters;
 
   /// Reads the first such line of |ptx|. MALFORMED where there is none.

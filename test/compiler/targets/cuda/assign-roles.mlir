@@ -21,12 +21,14 @@ func.func @batched_product(%a: !view, %b: memref<?x?xbf16>, %c: !view) {
   %m = memref.dim %a, %c1 : !view
   %k = memref.dim %a, %c2 : !view
   %n = memref.dim %b, %c1 : memref<?x?xbf16>
-  // CHECK-DAG: %[[BLOCK:.*]] = gpu.block_id x
-  // CHECK-DAG: %[[BLOCKS:.*]] = gpu.grid_dim x
   // CHECK: %[[IN:.*]] = tile.ring : <4 shared : vector<128x64xbf16>, vector<64x256xbf16>>
   // CHECK: %[[OUT:.*]] = tile.ring : <1 shared : vector<128x128xbf16>>
   // CHECK: tile.roles <name = "copy", warps = 4, registers = 24> {
-  // CHECK: scf.for %{{.*}} = %[[BLOCK]] to %{{.*}} step %[[BLOCKS]]
+  // CHECK: %[[BLOCKS:.*]] = gpu.grid_dim x
+  // CHECK: %[[WAVES:.*]] = arith.ceildivui %{{.*}}, %[[BLOCKS]]
+  // CHECK: scf.for %[[WAVE:.*]] = %{{.*}} to %[[WAVES]]
+  // CHECK: %[[AGAIN:.*]] = gpu.grid_dim x
+  // CHECK: arith.muli %[[WAVE]], %[[AGAIN]]
   // CHECK: scf.for
   // CHECK: %[[SLOT:.*]] = tile.open write %[[IN]]
   // CHECK: tile.copy %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] into %[[SLOT]] 0

@@ -53,9 +53,35 @@ func.func @a_role_without_turns_is_left(%r: !r, %n: index) {
 
 // -----
 
-func.func @three_copies_have_no_turns() {
-  // expected-error@+1 {{lets 3 copies take turns, not 2}}
+!t = vector<192x64xbf16>
+!d = vector<192x192xf32>
+!r = !tile.ring<2 shared : !t>
+
+// The last copy lets the first begin.
+// CHECK-LABEL: @three_copies_go_round
+func.func @three_copies_go_round(%r: !r, %n: index) {
+  // CHECK: %[[LAST:.*]] = arith.cmpi eq
+  // CHECK: %[[NEXT:.*]] = arith.select %[[LAST]]
+  // CHECK: scf.if %[[LAST]]
+  // CHECK-NEXT: nvvm.barrier.arrive id = %[[NEXT]]
+  // CHECK: tile.start
+  // CHECK: nvvm.barrier.arrive id = %[[NEXT]]
   tile.roles <name = "compute", warps = 4, registers = 160, copies = 3, turns = true> {
+    %a = tile.open read %r[%n] : !r -> !t
+    %p, %k = tile.start {
+      %d = tile.mma nt %a, %a : !t, !t -> !d
+      tile.yield %d : !d
+    } : !tile.pending<!d>
+    %f = tile.finish %k (%p : !tile.pending<!d>)
+  }
+  return
+}
+
+// -----
+
+func.func @one_copy_has_no_turns() {
+  // expected-error@+1 {{lets one copy take turns}}
+  tile.roles <name = "compute", warps = 4, registers = 160, turns = true> {
   }
   return
 }
