@@ -79,6 +79,7 @@ public:
     if (auto error = requestSchedule())
       return error;
     (*module)->setAttr("machine.target", machine.core);
+    report.machine = machine.core.getDescription().str();
     if (options.roundsOperands.value_or(machine.roundsOperands))
       (*module)->setAttr(seq::kRoundsOperandsAttrName, UnitAttr::get(&context));
     if (auto error = dump("import"))
@@ -93,7 +94,7 @@ public:
     }
     if (auto chosen =
             (*module)->getAttrOfType<DictionaryAttr>(schedule::kChosenAttrName))
-      report.schedule = printSchedule(chosen);
+      report.choices = readChoices(chosen);
     if (stopped) {
       if (options.inspect)
         return options.inspect(*module);
@@ -246,9 +247,10 @@ private:
 
   /// Notes in the module what is pinned, and that choices are to be noted.
   llvm::Error requestSchedule() {
-    if (options.recordsSchedule)
-      (*module)->setAttr(schedule::kRecordsChoicesAttrName,
-                         UnitAttr::get(&context));
+    if (options.candidates > 0)
+      (*module)->setAttr(
+          schedule::kRecordsChoicesAttrName,
+          IntegerAttr::get(IntegerType::get(&context, 64), options.candidates));
     if (options.schedule.empty())
       return llvm::Error::success();
     auto pins = readSchedule(options.schedule, context);
@@ -338,7 +340,7 @@ llvm::Error compile(const CompileOptions &options, CompileReport &report,
   SmallVector<StringRef> targets;
   StringRef(options.target).split(targets, ',');
   if (targets.size() > 1 &&
-      (!options.schedule.empty() || options.recordsSchedule))
+      (!options.schedule.empty() || options.candidates > 0))
     return fail("a schedule is that of one target, and `" + options.target +
                     "` names several",
                 2);

@@ -4,6 +4,7 @@
 #define SENNIT_COMPILER_COMPILE_H
 
 #include "compiler/Fusion.h"
+#include "compiler/Schedule.h"
 #include "compiler/Target.h"
 #include "mlir/IR/OwningOpRef.h"
 
@@ -58,8 +59,8 @@ struct CompileOptions {
   bool imaginesWeights = false;
   /// A file of sizes to take instead of choosing them; empty: none.
   std::string schedule;
-  /// Whether the report gets what was chosen, as such a file's text.
-  bool recordsSchedule = false;
+  /// How many of the best sizes the report gets for each choice; 0: none.
+  int64_t candidates = 0;
   /// The last stage that runs; empty: all, and an artifact.
   std::string stopAfter;
   /// Where the IR after each stage goes, numbered; empty: nowhere.
@@ -87,8 +88,10 @@ struct CompileReport {
   int64_t kernels = 0, launches = 0, codeBytes = 0, artifactBytes = 0;
   /// The IR at the end when `stopAfter` was given.
   std::string text;
-  /// What was chosen, when `recordsSchedule` asked for it.
-  std::string schedule;
+  /// The text of the machine that was scheduled for, where it is described.
+  std::string machine;
+  /// What was chosen, when `candidates` asks for it.
+  std::vector<Choice> choices;
   /// Inputs of an ONNX model whose values it was specialised for.
   std::vector<std::string> specialised;
 };

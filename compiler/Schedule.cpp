@@ -83,18 +83,39 @@ llvm::Expected<DictionaryAttr> readSchedule(StringRef path,
   return llvm::make_error<CompileError>(llvm::join(lines, "\n"), 2);
 }
 
-std::string printSchedule(DictionaryAttr chosen) {
-  std::string text = "sennit_schedule: 1\nchoices:\n";
+static std::string printSizes(DictionaryAttr sizes) {
+  std::string text;
   llvm::raw_string_ostream os(text);
-  for (NamedAttribute choice : chosen) {
-    os << "  " << choice.getName().getValue() << ": {";
-    llvm::interleaveComma(cast<DictionaryAttr>(choice.getValue()), os,
-                          [&](NamedAttribute size) {
-                            os << size.getName().getValue() << ": "
-                               << cast<IntegerAttr>(size.getValue()).getInt();
-                          });
-    os << "}\n";
+  llvm::interleaveComma(sizes, os, [&](NamedAttribute size) {
+    os << size.getName().getValue() << ": "
+       << cast<IntegerAttr>(size.getValue()).getInt();
+  });
+  return text;
+}
+
+std::vector<Choice> readChoices(DictionaryAttr chosen) {
+  std::vector<Choice> choices;
+  for (NamedAttribute entry : chosen) {
+    auto answer = cast<DictionaryAttr>(entry.getValue());
+    Choice choice{entry.getName().str(),
+                  printSizes(answer.getAs<DictionaryAttr>("sizes")),
+                  {},
+                  {}};
+    for (auto sizes :
+         answer.getAs<ArrayAttr>("next").getAsRange<DictionaryAttr>())
+      choice.next.push_back(printSizes(sizes));
+    for (auto kernel :
+         answer.getAs<ArrayAttr>("kernels").getAsRange<StringAttr>())
+      choice.kernels.push_back(kernel.str());
+    choices.push_back(std::move(choice));
   }
+  return choices;
+}
+
+std::string printSchedule(llvm::ArrayRef<Choice> choices) {
+  std::string text = "sennit_schedule: 1\nchoices:\n";
+  for (const Choice &choice : choices)
+    text += "  " + choice.question + ": {" + choice.sizes + "}\n";
   return text;
 }
 

@@ -20,8 +20,19 @@ namespace sennit {
 llvm::Expected<mlir::DictionaryAttr> readSchedule(llvm::StringRef path,
                                                   mlir::MLIRContext &context);
 
-/// The text of such a file, of what was chosen.
-std::string printSchedule(mlir::DictionaryAttr chosen);
+/// What was chosen for a question: its sizes by name as a file has them,
+/// `k: 512, m: 24`; others that code can be made for, the next best first; and
+/// the kernels that asked.
+struct Choice {
+  std::string question, sizes;
+  std::vector<std::string> next, kernels;
+};
+
+/// Reads what `passes/schedule` notes in a module.
+std::vector<Choice> readChoices(mlir::DictionaryAttr chosen);
+
+/// The text of such a file.
+std::string printSchedule(llvm::ArrayRef<Choice> choices);
 
 } // namespace sennit
 

@@ -3,9 +3,11 @@
 
 #include "compiler/Stages.h"
 #include "compiler/machine/Library.h"
+#include "compiler/tools/Tune.h"
 #include "compiler/tools/Verbs.h"
 #include "compiler/tools/WorkloadOptions.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
 
@@ -93,6 +95,29 @@ static cl::opt<std::string>
                  cl::desc("write the sizes that were chosen, or pinned"),
                  cl::value_desc("file.yaml"), cl::sub(command));
 static cl::opt<bool>
+    tunes("tune",
+          cl::desc("run the model's best few sizes on this host and take the "
+                   "fastest; what was measured is kept"),
+          cl::sub(command));
+static cl::opt<int64_t>
+    tuneCandidates("tune-candidates",
+                   cl::desc("sizes that --tune tries for each choice "
+                            "(default: 4)"),
+                   cl::init(4), cl::sub(command));
+static cl::opt<double>
+    tuneSeconds("tune-seconds",
+                cl::desc("seconds that --tune runs each of them (default: 1)"),
+                cl::init(1), cl::sub(command));
+static cl::opt<unsigned>
+    tuneThreads("tune-threads",
+                cl::desc("threads that --tune computes on (default: all)"),
+                cl::init(0), cl::sub(command));
+static cl::opt<std::string>
+    tuneCache("tune-cache",
+              cl::desc("where --tune keeps what it measured (default: "
+                       "sennit/tune.sqlite in the user's cache folder)"),
+              cl::value_desc("file.sqlite"), cl::sub(command));
+static cl::opt<bool>
     explain("explain-fusion",
             cl::desc("print what was fused and what was missed, with reasons"),
             cl::sub(command));
@@ -172,6 +197,25 @@ static int writeText(llvm::StringRef path, llvm::StringRef text) {
   return done;
 }
 
+/// Measures a schedule into a temporary file, from which `options` then take
+/// it.
+static int tuneInto(llvm::SmallString<128> &path, CompileOptions &options) {
+  if (!options.schedule.empty() || !options.stopAfter.empty())
+    return complain("--tune chooses what --schedule pins, and runs what "
+                    "--stop-after leaves out; give one of them",
+                    usage);
+  if (tuneCandidates < 1 || !(tuneSeconds > 0))
+    return complain("--tune-candidates and --tune-seconds are positive", usage);
+  if (llvm::sys::fs::createTemporaryFile("sennit-schedule", "yaml", path))
+    return complain("no file can be made in the temporary directory", missing);
+  int code = tune(options,
+                  {tuneCandidates, tuneSeconds, tuneThreads, tuneCache}, path);
+  if (code)
+    llvm::sys::fs::remove(path);
+  options.schedule = path.str().str();
+  return code;
+}
+
 static int run() {
   if (listStages) {
     printStages(llvm::outs());
@@ -200,17 +244,22 @@ static int run() {
   options.extraPasses = extraPasses;
   options.jobs = jobs;
   options.schedule = schedule;
-  options.recordsSchedule = !emitSchedule.empty();
+  options.candidates = emitSchedule.empty() ? 0 : 1;
   LoadedMachine loaded;
   if (int code = chooseMachine(loaded, options))
     return code;
+  llvm::SmallString<128> tuned;
+  if (tunes)
+    if (int code = tuneInto(tuned, options))
+      return code;
+  llvm::FileRemover removeTuned(tuned);
   CompileReport report;
   if (int code = compileWithProgress(options, report))
     return code;
   if (explain)
     report.decisions.print(llvm::outs());
   if (!emitSchedule.empty())
-    if (int code = writeText(emitSchedule, report.schedule))
+    if (int code = writeText(emitSchedule, printSchedule(report.choices)))
       return code;
   if (!stopAfter.empty())
     return writeText(output, report.text);

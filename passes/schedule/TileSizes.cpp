@@ -169,30 +169,42 @@ ProductSizes getProductSizes(machine::CoreAttr core, const ProductShape &shape,
                      int64_t(tile.span)};
   }
   ProductSizes best = known->second;
+  auto rank = [&] {
+    std::vector<cost::PanelTile> tiles =
+        cost::listTiles(problem, *answers.machine);
+    std::vector<cost::KernelFacts> facts;
+    for (const cost::PanelTile &tile : tiles)
+      facts.push_back(cost::getPanelFacts(problem, tile));
+    std::vector<Sizes> ranked;
+    for (size_t i : cost::rankFastest(facts, *answers.machine))
+      ranked.push_back({{"m", int64_t(tiles[i].m)},
+                        {"n", int64_t(tiles[i].n)},
+                        {"k", int64_t(tiles[i].k)},
+                        {"span", int64_t(tiles[i].span)}});
+    return ranked;
+  };
   Sizes sizes = choices.answer(
       spell(problem),
-      {{"m", best.m}, {"n", best.n}, {"k", best.k}, {"span", best.span}},
-      [&](const Sizes &pinned) {
-        return llvm::any_of(cost::listTiles(problem, *answers.machine),
-                            [&](const cost::PanelTile &tile) {
-                              return tile.m == double(pinned[0].second) &&
-                                     tile.n == double(pinned[1].second) &&
-                                     tile.k == double(pinned[2].second) &&
-                                     tile.span == double(pinned[3].second);
-                            });
-      });
+      {{"m", best.m}, {"n", best.n}, {"k", best.k}, {"span", best.span}}, rank);
   return {sizes[0].second, sizes[1].second, sizes[2].second, sizes[3].second};
 }
 
-/// The answer to a question of one size, one of `legal`.
-static int64_t answerOne(Choices &choices, StringRef question, StringRef name,
-                         int64_t best, ArrayRef<double> legal) {
-  return choices
-      .answer(question, {{name, best}},
-              [&](const Sizes &pinned) {
-                return llvm::is_contained(legal, double(pinned[0].second));
-              })[0]
-      .second;
+/// The answer to a question of one size, one of `legal`, whose facts `getFacts`
+/// has.
+static int64_t
+answerOne(Choices &choices, StringRef question, StringRef name, int64_t best,
+          ArrayRef<double> legal, const machine::Machine &machine,
+          llvm::function_ref<cost::KernelFacts(double)> getFacts) {
+  auto rank = [&] {
+    std::vector<cost::KernelFacts> facts;
+    for (double size : legal)
+      facts.push_back(getFacts(size));
+    std::vector<Sizes> ranked;
+    for (size_t i : cost::rankFastest(facts, machine))
+      ranked.push_back({{name, int64_t(legal[i])}});
+    return ranked;
+  };
+  return choices.answer(question, {{name, best}}, rank)[0].second;
 }
 
 bool isAsynchronous(machine::CoreAttr core, int64_t rows,
@@ -257,7 +269,10 @@ int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width,
     known->second =
         int64_t(cost::chooseRowTile(most, double(width), *answers.machine));
   return answerOne(choices, llvm::formatv("rows_{0:f0}x{1}", most, width).str(),
-                   "rows", known->second, cost::listRowTiles(most));
+                   "rows", known->second, cost::listRowTiles(most),
+                   *answers.machine, [&](double tile) {
+                     return cost::getRowTileFacts(most, double(width), tile);
+                   });
 }
 
 AttentionSizes getAttentionSizes(machine::CoreAttr core, int64_t queries,
@@ -298,7 +313,11 @@ int64_t getConvBlock(machine::CoreAttr core, const ConvSizes &conv,
       conv.channels, conv.taps, conv.hasWindow ? "_window" : "",
       conv.areTapsKnown ? "_known" : "");
   return answerOne(choices, question, "block", known->second,
-                   cost::listBlocks(problem));
+                   cost::listBlocks(problem), *answers.machine,
+                   [&](double block) {
+                     return block == 1 ? cost::getTapFacts(problem)
+                                       : cost::getSpectralFacts(problem, block);
+                   });
 }
 
 static std::string spell(const cost::Recurrence &problem) {
@@ -335,7 +354,11 @@ ChunkSizes getChunkSizes(machine::CoreAttr core,
                      1e6 * choice.nextSeconds};
   }
   ChunkSizes sizes = known->second;
-  sizes.rows = answerOne(choices, spell(problem), "tokens", sizes.rows, chunks);
+  sizes.rows = answerOne(choices, spell(problem), "tokens", sizes.rows, chunks,
+                         *answers.machine, [&](double chunk) {
+                           return cost::getChunkedFacts(problem, chunk,
+                                                        cost::ChunkForm::walk);
+                         });
   return sizes;
 }
 
