@@ -12,6 +12,7 @@ void Chain::add(const Chain &other, double times) {
   matrix += other.matrix * times;
   memory += other.memory * times;
   barrier += other.barrier * times;
+  near += other.near * times;
   scans += other.scans * times;
   scanSteps += other.scanSteps * times;
 }
@@ -43,6 +44,7 @@ void Work::add(const Work &other, double times) {
     for (size_t i = 0; i < vector.size(); ++i)
       given[task][i] += other.given[task][i] * times;
   moved += other.moved * times;
+  exchanged += other.exchanged * times;
   chain.add(other.chain, times);
 }
 

@@ -168,7 +168,8 @@ private:
     if (!machine.isInTurn)
       computing = combine(times, machine.unitsPower);
     times = {computing};
-    double nearBytes = units.operandBytes + work.moved, perByte = 0;
+    double nearBytes = units.operandBytes + work.moved + work.exchanged,
+           perByte = 0;
     units.refills.resize(machine.memories.size());
     for (size_t i = 0; i < machine.memories.size(); ++i) {
       auto getBytes = [&](size_t index) {
@@ -204,6 +205,18 @@ private:
     return true;
   }
 
+  /// Seconds of an item's units and of its nearest memory, one after the other.
+  /// Reads of operands are hidden behind what is computed of those before.
+  double timeInTurn(const Work &work,
+                    const std::vector<Resource> &resources) const {
+    double computing = 0,
+           reads = work.chain.near * machine.getNear().latency.value;
+    for (size_t i = 0; i < machine.units.size(); ++i)
+      computing += resources[i].seconds;
+    return std::max(0.0, computing - reads) +
+           resources[machine.units.size()].seconds;
+  }
+
   bool timeItems() {
     using Times = std::vector<std::pair<double, double>>;
     Times items, chains;
@@ -214,7 +227,10 @@ private:
       double seconds = 0;
       if (!timeItem(run.work, resources, seconds))
         return false;
-      Resource chain = timeChain(run.work.chain, machine);
+      Resource chain =
+          timeChain(run.work.chain, machine, surroundings.resident);
+      if (facts.isStepwise)
+        chain.seconds += timeInTurn(run.work, resources);
       items.push_back({seconds, run.count});
       chains.push_back({chain.seconds, run.count});
       latency.status = std::max(latency.status, chain.status);

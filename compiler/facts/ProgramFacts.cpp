@@ -65,7 +65,8 @@ private:
         {{launch.getKernel().str(), numbers}, facts.kernels.size()});
     if (isNew) {
       std::string reason;
-      auto read = readKernelFacts(kernel, numbers, call.skew, reason);
+      auto read = readKernelFacts(kernel, numbers, call.skew, reason,
+                                  call.isStepwise && call.isStepwise(kernel));
       if (!read)
         return llvm::createStringError("kernel `" + launch.getKernel() +
                                        "`: " + reason);

@@ -82,7 +82,9 @@ static llvm::Error readFacts(const std::string &program,
   options.imaginesWeights = true;
   scheduleFor(loaded, options);
   options.inspect = [&](mlir::ModuleOp module) -> llvm::Error {
-    auto read = facts::readEntryFacts(module, {"run", 1, 0, 0});
+    auto core = module->getAttrOfType<machine::CoreAttr>("machine.target");
+    auto read =
+        facts::readEntryFacts(module, {"run", 1, 0, 0, getStepwiseTest(core)});
     if (!read)
       return read.takeError();
     facts = std::move(*read);
