@@ -29,10 +29,9 @@ resolveTarget(llvm::StringRef spelling, mlir::MLIRContext &context) {
 std::function<bool(mlir::func::FuncOp)>
 getStepwiseTest(machine::CoreAttr core) {
   for (const Target *target : getTargets())
-    if (core && target->name == core.getName() && target->isStepwise)
-      return [target, core](mlir::func::FuncOp kernel) {
-        if (core.getAsyncRows() == 0)
-          return true;
+    if (core && target->name == core.getName() && target->isStepwise &&
+        core.getAsyncRows() != 0)
+      return [target](mlir::func::FuncOp kernel) {
         mlir::OwningOpRef<mlir::ModuleOp> module =
             mlir::ModuleOp::create(kernel.getLoc());
         module->push_back(kernel->clone());

@@ -82,7 +82,8 @@ struct Target {
 };
 
 /// Asks the target that emits code for a core of `isStepwise`, by kernel; none
-/// where nobody emits code for it.
+/// where nobody emits code for it, and where no kernel's code goes otherwise:
+/// of such machines none was measured.
 std::function<bool(mlir::func::FuncOp)> getStepwiseTest(machine::CoreAttr core);
 
 /// The registered targets.
