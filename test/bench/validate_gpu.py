@@ -4,9 +4,11 @@ Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
     python3 validate_gpu.py compile --sennit ../../build/bin/sennit --folder suite
     python3 validate_gpu.py measure --library libsennit-runtime.so --folder suite --out truth.json
+    python3 validate_gpu.py compare --sennit ../../build/bin/sennit --measured truth.json
 
 The first writes a module for each work of `kernel_suite.py` into the folder, the second, which needs torch and the runtime
-alone, runs them on the GPU. A work's time is that of a call as one CUDA graph, after calls before it: the median over all
+alone, runs them on the GPU. The third computes a calibration from the probes and from works to fit to, has `sennit validate`
+predict all works, and writes `results/validate-h200.json` and `results/nvidia-h200-sxm.calibration.yaml`. A work's time is that of a call as one CUDA graph, after calls before it: the median over all
 rounds, in turns with all other works, so that a slow spell of the device meets no family alone. Data are random normal;
 decays, steps and choices of experts are as models have them. A second call goes on where the first one stopped.
 """
@@ -18,6 +20,7 @@ import os
 import pathlib
 import statistics
 import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,7 +29,8 @@ import torch
 
 import compare_ops
 
-TARGET = "cuda:sm_90a"
+HERE = pathlib.Path(__file__).resolve().parent
+TARGET, MACHINE = "cuda:sm_90a", "nvidia-h200-sxm"
 ELEMENTS = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32, "i32": torch.int32}
 
 
@@ -166,14 +170,75 @@ def save(options, rows):
     result = {"format": 1, "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "none", "target": TARGET,
               "command": f"validate_gpu.py measure --rounds {options.rounds} --seconds {options.seconds}",
               "date": time.strftime("%Y-%m-%d"), "rows": list(rows.values())}
-    options.out.write_text(compare_layout(result), encoding="utf-8")
+    options.out.write_text(layout(result), encoding="utf-8")
 
 
-def compare_layout(result):
+def layout(result):
     """One line a row, so that differences can be read."""
     rows = ",\n  ".join(json.dumps(row) for row in result["rows"])
     head = "".join(f'"{key}": {json.dumps(value)},\n ' for key, value in result.items() if key != "rows")
     return "{" + head + f'"rows": [\n  {rows}]}}\n'
+
+
+def compute_fields(measured):
+    """Fields of the machine's file, from works that nothing is held out of."""
+    seconds = {row["work"]: row["seconds"] for row in measured["rows"] if row["part"] in ("probe", "fit") and "seconds" in row}
+
+    def between(short, long, work):
+        """`work` units a second, from what the longer of two works takes more."""
+        return work / (seconds[long] - seconds[short])
+
+    # A product of 64 by 64, which reads what the one before has written, takes about 0.6 us of its launch.
+    launch = (seconds["chain:64x64"] - seconds["chain:64x16"]) / 48
+    read = between("product:1x32768x4096:bf16", "product:1x65536x4096:bf16", 2 * 32768 * 4096)
+    both = between("swiglu:16384x4096", "swiglu:32768x4096", 6 * 16384 * 4096)
+    exponentials = between("elements:8192x4096x64:exp", "elements:8192x4096x128:exp", 64 * 8192 * 4096) / (132 * 1.98e9)
+    # A token of a scan waits for its row, and for little else: out of the cache that holds all rows, and from beyond it.
+    near, far = seconds["sums:1000x1024"] / 1000, seconds["sums:4096x4096"] / 4096
+    # The time of a meeting of threads and the items that a processor holds were set by hand, on works to fit to.
+    return {"launch.gap": f"{(launch - 0.6e-6) * 1e6:.3g} us", "launch.call": f"{(seconds['chain:64x1'] - launch) * 1e6:.3g} us",
+            "hbm.bandwidth": f"{(read + both) / 2e12:.3g} TB/s", "hbm.latency": f"{far * 1e9:.3g} ns",
+            "l2.latency": f"{(near - 30e-9) * 1e9:.3g} ns", "core.exec.barrier": "80 ns", "core.exec.items": "4",
+            "mufu.rate.exp": f"{exponentials:.3g} op/clk", "mufu.rate.exp2": f"{exponentials:.3g} op/clk"}
+
+
+def summarise(rows, tier):
+    errors = [row[tier] / row["measured"] - 1 for row in rows]
+    sizes = sorted(abs(error) for error in errors)
+    pick = lambda values, part: sorted(values)[int(part * (len(values) - 1) + 0.5)]
+    return {"median": round(pick(sizes, 0.5), 4), "p90": round(pick(sizes, 0.9), 4), "bias": round(pick(errors, 0.5), 4)}
+
+
+def compare(options):
+    measured = json.loads(options.measured.read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        for row in measured["rows"]:
+            (folder / f"{kernel_suite.get_name(row['work'])}.mlir").write_text(kernel_suite.get_program(row["work"])[1], encoding="utf-8")
+        fields = folder / "fields.json"
+        fields.write_text(json.dumps({"processor": measured["device"], "date": measured["date"],
+                                      "command": measured["command"], "fields": compute_fields(measured)}), encoding="utf-8")
+        calibration = HERE / "results" / f"{MACHINE}.calibration.yaml"
+        subprocess.run([options.sennit, "targets", "calibrate", MACHINE, "--measured", fields, "-o", calibration], check=True)
+        done = subprocess.run([options.sennit, "validate", "--measured", options.measured.resolve(), "--programs", folder, "--target",
+                               MACHINE, "--calibration", calibration, "--json"], text=True, capture_output=True, check=False)
+        if done.returncode:
+            raise SystemExit(done.stderr)
+    found = json.loads(done.stdout)
+    held = [row for row in found["rows"] if row["part"] in ("test", "unfitted")]
+    summary = []
+    for family in [*dict.fromkeys(row["family"] for row in held), None]:
+        # The family to which nothing is fitted stands by itself.
+        of = [row for row in held if row["family"] == family or (family is None and row["part"] == "test")]
+        fitted = sum(row["part"] == "fit" and family in (row["family"], None) for row in found["rows"])
+        summary.append({"family": family, "fitted": fitted, "held_out": len(of)} | {tier: summarise(of, tier) for tier in ("T0", "T1", "T2")})
+    rows = [{key: float(f"{value:.4g}") if isinstance(value, float) else value for key, value in row.items() if key != "kernels"}
+            for row in found["rows"]]
+    result = {"format": 1, "command": "validate_gpu.py compare", "device": measured["device"], "date": measured["date"],
+              "measured": measured["command"], "machine": MACHINE, "note": options.note, "residuals": found["residuals"], "summary": summary, "rows": rows}
+    (HERE / "results" / "validate-h200.json").write_text(layout(result), encoding="utf-8")
+    for part in summary:
+        print(part)
 
 
 def main():
@@ -188,10 +253,14 @@ def main():
     measuring.add_argument("--seconds", type=float, default=0.15, help="of a work, in each round")
     measuring.add_argument("--limit", type=float, default=330, help="seconds after which nothing more is begun")
     measuring.add_argument("--out", type=pathlib.Path, required=True)
+    comparing = verbs.add_parser("compare", help="calibrate, predict, and write the results")
+    comparing.add_argument("--sennit", default="sennit", help="the program (default: from PATH)")
+    comparing.add_argument("--note", default="", help="what a reader must know of this run")
+    comparing.add_argument("--measured", type=pathlib.Path, required=True, help="what `measure` wrote")
     for verb in (compiling, measuring):
         verb.add_argument("--folder", type=pathlib.Path, required=True, help="where the modules are")
     options = parser.parse_args()
-    {"compile": compile_suite, "measure": measure}[options.verb](options)
+    {"compile": compile_suite, "measure": measure, "compare": compare}[options.verb](options)
 
 
 if __name__ == "__main__":
