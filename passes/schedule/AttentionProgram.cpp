@@ -52,6 +52,11 @@ public:
       heads = getCopiedHeads(group);
     keys = sizes.keys;
     tokens = std::max<int64_t>(1, sizes.rows / heads);
+    // The engine fills up whole panels of columns with zeros.
+    if (isCopied) {
+      width = llvm::alignTo(width, panelColumns);
+      valueWidth = llvm::alignTo(valueWidth, panelColumns);
+    }
     // The heads of one query leave most of the unit's rows empty.
     if (!isCopied || parts.count > 1)
       tokens = roundUpRows(most, tokens);
@@ -278,10 +283,13 @@ private:
       bound = program.add(
           cast<Value>(box.offsets[1]),
           arith::SubIOp::create(program.builder, program.loc, upper, j));
+    SmallVector<std::pair<int64_t, Value>> bounds{{0, bound}};
+    int64_t there = cast<RankedTensorType>(source.getType()).getShape().back();
+    if (columns != there)
+      bounds.push_back({1, program.index(there)});
     return Value(tile::LoadOp::create(
         program.builder, program.loc, type, program.view(source),
-        getOffsets(program, box), ArrayRef<int64_t>{dim, dim + 2},
-        ArrayRef<std::pair<int64_t, Value>>{{0, bound}}));
+        getOffsets(program, box), ArrayRef<int64_t>{dim, dim + 2}, bounds));
   }
 
   /// The values of keys j ..: their own rows, or the keys' first components.

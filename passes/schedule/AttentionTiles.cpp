@@ -119,13 +119,14 @@ AttentionSizes chooseSizes(KernelBuilder &kernel, seq::AttentionOp op) {
 /// none. A diagonal cuts fewest steps where `rows` are whole steps.
 static int64_t countCopiedKeys(int64_t rows, int64_t width, int64_t valueWidth,
                                bool hasDiagonal) {
-  constexpr int64_t shared = 227 * 1024 - 1024, bytes = 2, panel = 64;
+  constexpr int64_t shared = 227 * 1024 - 1024, bytes = 2;
   int64_t registers = rows > unitRows ? 128 : 176;
-  for (int64_t keys : {144, 128, 96, 80, 64, 48}) {
+  for (int64_t keys : {144, 128, 80, 64, 48}) {
     if (keys * 3 / 4 + valueWidth / 2 > registers ||
         (hasDiagonal && keys > unitRows))
       continue;
-    int64_t taken = rows * (width + panel) + 2 * keys * (width + valueWidth);
+    int64_t taken =
+        rows * (width + panelColumns) + 2 * keys * (width + valueWidth);
     if (taken * bytes <= shared)
       return keys;
   }
@@ -135,14 +136,15 @@ static int64_t countCopiedKeys(int64_t rows, int64_t width, int64_t valueWidth,
 AttentionSizes chooseCopiedSizes(KernelBuilder &kernel, seq::AttentionOp op,
                                  int64_t parts) {
   constexpr int64_t wide = 192;
-  int64_t width = op.getQuery().getType().getShape().back();
-  int64_t valueWidth = op.getValueSize();
+  int64_t width =
+      llvm::alignTo(op.getQuery().getType().getShape().back(), panelColumns);
+  int64_t valueWidth = llvm::alignTo(op.getValueSize(), panelColumns);
   bool hasDiagonal = op.getWindowRight().has_value();
   int64_t wideKeys = countCopiedKeys(wide, width, valueWidth, hasDiagonal);
   int64_t keys = countCopiedKeys(unitRows, width, valueWidth, hasDiagonal);
   // A diagonal makes short steps dear; what a score region computes on its way
   // takes registers.
-  if (parts > 1 || wideKeys == 0 || (hasDiagonal && wideKeys < keys) ||
+  if (parts > 1 || wideKeys < 80 || (hasDiagonal && wideKeys < keys) ||
       !op.getScore().empty())
     return {unitRows, keys};
   // Three groups of rows hide more of each other's exponentials than two do; by
@@ -178,8 +180,12 @@ static int64_t getWidth(Value rows) {
 }
 
 bool areCopied(KernelBuilder &kernel, seq::AttentionOp op) {
+  // Rows lie multiples of 16 bytes apart. Parts are stored without more
+  // columns.
+  bool isWhole = countParts(kernel, op) > 1;
   auto isThere = [&](Value rows) {
-    return rows && !kernel.isInside(rows) && getWidth(rows) % 64 == 0;
+    return rows && !kernel.isInside(rows) &&
+           getWidth(rows) % (isWhole ? panelColumns : 8) == 0;
   };
   // In parts of one query's keys, rows are heads past those of the item too.
   bool isScored = op.getCaptures().empty() ||
@@ -191,7 +197,7 @@ bool areCopied(KernelBuilder &kernel, seq::AttentionOp op) {
                  .getIntOrFloatBitWidth() == 16 &&
          isScored && !op.getPages() && isThere(op.getQuery()) &&
          op.getValue() && op.getValueSize() <= 256 &&
-         op.getValueSize() % 64 == 0 &&
+         op.getValueSize() % (isWhole ? panelColumns : 8) == 0 &&
          (op.hasState() || (isThere(op.getKey()) && isThere(op.getValue())));
 }
 

@@ -17,6 +17,9 @@ constexpr int64_t unitRows = 128;
 /// Rows of keys in one step, of many queries and of one.
 constexpr int64_t keyRows = 64, stepKeyRows = 128;
 
+/// Columns of 16 bits that an engine copies to neighbouring banks.
+constexpr int64_t panelColumns = 64;
+
 /// The largest divisor of a group of query heads that fills a tile of queries.
 int64_t getHeadsPerItem(int64_t group);
 

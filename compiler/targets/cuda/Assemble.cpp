@@ -34,13 +34,14 @@ std::string sennit::cuda::findAssembler() {
 constexpr int64_t fewBytes = 64;
 
 StringRef sennit::cuda::findSpill(StringRef report, Spills spills) {
+  static const llvm::Regex some("[1-9][0-9]* bytes (stack frame|spill)");
   static const llvm::Regex stack("([0-9]+) bytes stack frame");
-  int64_t most = spills == Spills::Refused ? 0 : fewBytes;
   for (StringRef line : llvm::split(report, '\n')) {
     llvm::SmallVector<StringRef> found;
     int64_t bytes = 0;
-    if (stack.match(line, &found) && !found[1].getAsInteger(10, bytes) &&
-        bytes > most)
+    bool isFew = stack.match(line, &found) &&
+                 !found[1].getAsInteger(10, bytes) && bytes <= fewBytes;
+    if (some.match(line) && !(spills == Spills::Few && isFew))
       return line.trim();
   }
   return "";

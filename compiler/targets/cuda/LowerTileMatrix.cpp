@@ -68,9 +68,7 @@ static Registers lowerProduct(DeviceBuilder &device, tile::MmaOp mma,
   if (a.registers.empty()) {
     // A copy's rows begin where its first block begins.
     int64_t bytes = getDescriptorOffset(a, fragment.blocks * wgmmaRows, 0);
-    rowOffset = device.create<arith::ExtUIOp>(
-        device.getI64Type(),
-        device.multiply(threads.copy(device, roles), bytes));
+    rowOffset = device.multiply(threads.copy(device, roles), bytes);
   }
   Registers results;
   for (int64_t block = 0; block < fragment.blocks; ++block) {

@@ -12,17 +12,17 @@ using namespace sennit::cuda;
 // PTX manual, wgmma matrix descriptor: bits 0-13 address, 16-29 leading offset,
 // 32-45 stride offset, all in 16 bytes; 62-63 swizzle, 1 for 128 bytes. Eight
 // swizzled rows are 1024 bytes. The leading offset is the step from panel to
-// panel where the depth runs down the rows, and unused elsewhere.
+// panel where the depth runs down the rows, and unused elsewhere. The high half
+// is the same for all tiles.
+constexpr int64_t highHalf = (int64_t(1) << 30) | (1024 / 16);
+
 Value sennit::cuda::makeDescriptor(DeviceBuilder &device, Value address,
                                    int64_t panelBytes, bool isDepthMajor) {
   int64_t leading = isDepthMajor ? 1 : panelBytes / 16;
-  int64_t fixed =
-      (int64_t(1) << 62) | (int64_t(1024 / 16) << 32) | (leading << 16);
   Value start = device.create<arith::ShRUIOp>(
       device.create<arith::AndIOp>(address, device.i32(0x3ffff)),
       device.i32(4));
-  Value wide = device.create<arith::ExtUIOp>(device.getI64Type(), start);
-  return device.create<arith::OrIOp>(wide, device.i64(fixed));
+  return device.create<arith::OrIOp>(start, device.i32(leading << 16));
 }
 
 int64_t sennit::cuda::getDescriptorOffset(const WgmmaOperand &operand,
@@ -49,28 +49,33 @@ sennit::cuda::issueWgmma(DeviceBuilder &device, Type element, int64_t columns,
   int64_t count = columns / 2;
   SmallVector<Value> inputs;
   std::string name = element.isBF16() ? "bf16" : "f16", first;
+  std::string text = "{ .reg .pred sum; .reg .b32 high; .reg .b64 a, b; "
+                     "mov.b32 high, " +
+                     std::to_string(highHalf) + "; ";
+  auto describe = [&](StringRef reg, Value low) {
+    text +=
+        ("mov.b64 " + reg + ", {$" + Twine(count + inputs.size()) + ", high}; ")
+            .str();
+    inputs.push_back(low);
+  };
   if (a.registers.empty()) {
-    Value start = device.create<arith::AddIOp>(
-        a.descriptor, device.i64(getDescriptorOffset(a, block * wgmmaRows,
-                                                     step * wgmmaDepth)));
-    inputs.push_back(device.create<arith::AddIOp>(start, rowOffset));
-    first = "$" + std::to_string(count);
+    int64_t offset =
+        getDescriptorOffset(a, block * wgmmaRows, step * wgmmaDepth);
+    describe("a", device.add(device.add(a.descriptor, offset), rowOffset));
+    first = "a";
   } else {
     llvm::append_range(
         inputs, ArrayRef(a.registers).slice((block * steps + step) * 4, 4));
     first = listOperands(count, 4);
   }
-  inputs.push_back(device.create<arith::AddIOp>(
-      b.descriptor, device.i64(getDescriptorOffset(b, 0, step * wgmmaDepth))));
-  std::string text =
-      "{ .reg .pred sum; setp.ne.b32 sum, " +
-      std::string(accumulator.empty() ? "0" : "1") +
-      ", 0; wgmma.mma_async.sync.aligned.m64n" + std::to_string(columns) +
-      "k16.f32." + name + "." + name + " " + listOperands(0, count) + ", " +
-      first + ", $" + std::to_string(count + inputs.size() - 1) +
-      ", sum, 1, 1" +
-      (a.registers.empty() ? (a.isDepthMajor ? ", 0" : ", 1") : "") +
-      (b.isDepthMajor ? ", 0; }" : ", 1; }");
+  describe("b", device.add(b.descriptor,
+                           getDescriptorOffset(b, 0, step * wgmmaDepth)));
+  text += "setp.ne.b32 sum, " + std::string(accumulator.empty() ? "0" : "1") +
+          ", 0; wgmma.mma_async.sync.aligned.m64n" + std::to_string(columns) +
+          "k16.f32." + name + "." + name + " " + listOperands(0, count) + ", " +
+          first + ", b, sum, 1, 1" +
+          (a.registers.empty() ? (a.isDepthMajor ? ", 0" : ", 1") : "") +
+          (b.isDepthMajor ? ", 0; }" : ", 1; }");
   SmallVector<Type> fresh(accumulator.empty() ? count : 0, device.getF32Type());
   return device.ptx(text, accumulator, inputs, fresh);
 }

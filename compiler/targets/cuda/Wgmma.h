@@ -15,14 +15,15 @@ constexpr int64_t wgmmaRows = 64, wgmmaDepth = 16;
 struct WgmmaOperand {
   /// In registers: a fragment's 32-bit registers.
   llvm::SmallVector<mlir::Value> registers;
-  /// In shared memory: the tile's descriptor; its panel's bytes; whether the
-  /// contracted dimension runs along the rows of the panel.
+  /// In shared memory: the low half of the tile's descriptor, of which the
+  /// other is the same for all; its panel's bytes; whether the contracted
+  /// dimension runs along the rows of the panel.
   mlir::Value descriptor;
   int64_t panelBytes = 0;
   bool isDepthMajor = true;
 };
 
-/// The descriptor of a tile at a 32-bit shared address.
+/// The low half of the descriptor of a tile at a 32-bit shared address.
 mlir::Value makeDescriptor(DeviceBuilder &device, mlir::Value address,
                            int64_t panelBytes, bool isDepthMajor);
 

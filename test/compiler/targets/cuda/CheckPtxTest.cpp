@@ -51,6 +51,14 @@ TEST(Assemble, RefusesSlowOrUnfinishedCode) {
   EXPECT_EQ(assembleBy("exit 3\n"), "ptxas ended with status 3: ");
 }
 
+TEST(Assemble, LetsFewNumbersOfRolesSpill) {
+  llvm::StringRef few = "16 bytes stack frame, 100 bytes spill loads",
+                  many = "72 bytes stack frame, 72 bytes spill loads";
+  EXPECT_EQ(findSpill(few, Spills::Few), "");
+  EXPECT_EQ(findSpill(few, Spills::Refused), few);
+  EXPECT_EQ(findSpill(many, Spills::Few), many);
+}
+
 TEST(CheckPtx, RefusesWritesToAnOperandInFlight) {
   EXPECT_EQ(check(product + "\tmov.b32 \t%r2, 0;\n"),
             "PTX writes `%r2`, which a wgmma in flight reads: "

@@ -65,7 +65,7 @@ func.func @operand_in_registers_onto_a_value(%view: memref<?x?xbf16>, %n: index,
       %b = tile.open read %in[%n] : !in -> !b
       // What threads wrote passes through the fence.
       // CHECK: "wgmma.fence.sync.aligned;", "=f,=f
-      // CHECK-COUNT-4: m64n128k16.f32.bf16.bf16 {$0, {{.*}}$63}, {$64, $65, $66, $67}, $68, sum, 1, 1, 1; }"
+      // CHECK-COUNT-4: m64n128k16.f32.bf16.bf16 {$0, {{.*}}$63}, {$64, $65, $66, $67}, b, sum, 1, 1, 1; }"
       %p, %k = tile.start (%c = %x : !d) {
         %d = tile.mma nn %w, %b acc %c : !w, !b acc !d -> !d
         tile.yield %d : !d

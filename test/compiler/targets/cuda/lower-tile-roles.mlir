@@ -68,10 +68,24 @@ func.func @registers_go_to_groups_of_warps() {
 
 // -----
 
-func.func @views_are_for_copies(%x: memref<?xf32>, %n: index) {
+func.func @views_are_not_written_to(%x: memref<?xf32>, %n: index, %v: f32) {
   tile.roles <name = "compute", warps = 4, registers = 240> {
-    %v = memref.load %x[%n] : memref<?xf32>
+    memref.store %v, %x[%n] : memref<?xf32>
   }
   return
 }
 // expected-error@-6 {{uses view 0 other than by copies}}
+
+// -----
+
+// A number of a view whose rows lie as its type says is read by its address.
+// CHECK-LABEL: llvm.func @numbers_are_read
+// CHECK-SAME: (%{{.*}}: i32, %[[VIEW:[a-z0-9]+]]: !llvm.ptr
+func.func @numbers_are_read(%x: memref<4xi32>, %n: index) {
+  // CHECK: %[[PLACE:.*]] = llvm.getelementptr %[[VIEW]][%{{.*}}] : {{.*}} -> !llvm.ptr, i32
+  // CHECK: llvm.load %[[PLACE]] : !llvm.ptr -> i32
+  tile.roles <name = "compute", warps = 4, registers = 240> {
+    %v = memref.load %x[%n] : memref<4xi32>
+  }
+  return
+}
