@@ -6,6 +6,7 @@
 #include "compiler/Artifact.h"
 #include "compiler/Codegen.h"
 #include "compiler/Register.h"
+#include "compiler/Schedule.h"
 #include "compiler/Stages.h"
 #include "dialects/rt/Rt.h"
 #include "dialects/seq/Seq.h"
@@ -14,6 +15,7 @@
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "passes/schedule/Choices.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/ToolOutputFile.h"
@@ -74,7 +76,10 @@ public:
       return error;
     if (auto error = requestQuantization())
       return error;
+    if (auto error = requestSchedule())
+      return error;
     (*module)->setAttr("machine.target", machine.core);
+    report.machine = machine.core.getDescription().str();
     if (options.roundsOperands.value_or(machine.roundsOperands))
       (*module)->setAttr(seq::kRoundsOperandsAttrName, UnitAttr::get(&context));
     if (auto error = dump("import"))
@@ -87,6 +92,9 @@ public:
         return error;
       stopped = stage.name == options.stopAfter;
     }
+    if (auto chosen =
+            (*module)->getAttrOfType<DictionaryAttr>(schedule::kChosenAttrName))
+      report.choices = readChoices(chosen);
     if (stopped) {
       if (options.inspect)
         return options.inspect(*module);
@@ -237,6 +245,21 @@ private:
     return llvm::Error::success();
   }
 
+  /// Notes in the module what is pinned, and that choices are to be noted.
+  llvm::Error requestSchedule() {
+    if (options.candidates > 0)
+      (*module)->setAttr(
+          schedule::kRecordsChoicesAttrName,
+          IntegerAttr::get(IntegerType::get(&context, 64), options.candidates));
+    if (options.schedule.empty())
+      return llvm::Error::success();
+    auto pins = readSchedule(options.schedule, context);
+    if (!pins)
+      return pins.takeError();
+    (*module)->setAttr(schedule::kScheduleAttrName, *pins);
+    return llvm::Error::success();
+  }
+
   llvm::Error runStage(const Stage &stage) {
     PassManager manager(&context);
     if (failed(addStage(stage, manager, options.fuses)))
@@ -318,6 +341,11 @@ llvm::Error compile(const CompileOptions &options, CompileReport &report,
                 2);
   SmallVector<StringRef> targets;
   StringRef(options.target).split(targets, ',');
+  if (targets.size() > 1 &&
+      (!options.schedule.empty() || options.candidates > 0))
+    return fail("a schedule is that of one target, and `" + options.target +
+                    "` names several",
+                2);
   if (targets.size() > 1 &&
       (!options.stopAfter.empty() || !options.dumpStagesTo.empty()))
     return fail("the IR of a stage is that of one target, and `" +

@@ -5,6 +5,7 @@
 
 #include "compiler/Fusion.h"
 #include "compiler/RollBack.h"
+#include "compiler/Schedule.h"
 #include "compiler/Target.h"
 #include "mlir/IR/OwningOpRef.h"
 
@@ -59,6 +60,10 @@ struct CompileOptions {
   /// Whether a directory with a configuration alone will do: for what looks at
   /// shapes and ends before code.
   bool imaginesWeights = false;
+  /// A file of sizes to take instead of choosing them; empty: none.
+  std::string schedule;
+  /// How many of the best sizes the report gets for each choice; 0: none.
+  int64_t candidates = 0;
   /// The last stage that runs; empty: all, and an artifact.
   std::string stopAfter;
   /// Where the IR after each stage goes, numbered; empty: nowhere.
@@ -86,6 +91,10 @@ struct CompileReport {
   int64_t kernels = 0, launches = 0, codeBytes = 0, artifactBytes = 0;
   /// The IR at the end when `stopAfter` was given.
   std::string text;
+  /// The text of the machine that was scheduled for, where it is described.
+  std::string machine;
+  /// What was chosen, when `candidates` asks for it.
+  std::vector<Choice> choices;
   /// Inputs of an ONNX model whose values it was specialised for.
   std::vector<std::string> specialised;
 };

@@ -4,6 +4,7 @@
 #include "compiler/Target.h"
 
 #include "compiler/Compile.h"
+#include "mlir/IR/OwningOpRef.h"
 
 namespace sennit {
 
@@ -23,6 +24,22 @@ resolveTarget(llvm::StringRef spelling, mlir::MLIRContext &context) {
   }
   return llvm::make_error<CompileError>(
       "no target is called `" + name.str() + "`; there is " + known, 2);
+}
+
+std::function<bool(mlir::func::FuncOp)>
+getStepwiseTest(machine::CoreAttr core) {
+  for (const Target *target : getTargets())
+    if (core && target->name == core.getName() && target->isStepwise &&
+        core.getAsyncRows() != 0)
+      return [target](mlir::func::FuncOp kernel) {
+        mlir::OwningOpRef<mlir::ModuleOp> module =
+            mlir::ModuleOp::create(kernel.getLoc());
+        module->push_back(kernel->clone());
+        auto copy = mlir::cast<mlir::func::FuncOp>(module->getBody()->front());
+        copy.setPublic();
+        return target->isStepwise(*module);
+      };
+  return {};
 }
 
 } // namespace sennit

@@ -5,6 +5,7 @@
 #define SENNIT_COMPILER_TARGET_H
 
 #include "dialects/machine/Machine.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Error.h"
 
@@ -74,7 +75,16 @@ struct Target {
   llvm::Expected<std::vector<MeasuredField>> (*measure)(
       llvm::StringRef level, unsigned threads,
       llvm::function_ref<void(llvm::StringRef)> show) = nullptr;
+  /// Whether the code of a module that holds one kernel goes op by op: the
+  /// threads of an item meet after each, and loads are waited for where they
+  /// stand. For the cost model; null where no code does.
+  bool (*isStepwise)(mlir::ModuleOp module) = nullptr;
 };
+
+/// Asks the target that emits code for a core of `isStepwise`, by kernel; none
+/// where nobody emits code for it, and where no kernel's code goes otherwise:
+/// of such machines none was measured.
+std::function<bool(mlir::func::FuncOp)> getStepwiseTest(machine::CoreAttr core);
 
 /// The registered targets.
 llvm::ArrayRef<const Target *> getTargets();

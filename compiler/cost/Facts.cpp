@@ -12,6 +12,7 @@ void Chain::add(const Chain &other, double times) {
   matrix += other.matrix * times;
   memory += other.memory * times;
   barrier += other.barrier * times;
+  near += other.near * times;
   scans += other.scans * times;
   scanSteps += other.scanSteps * times;
 }
@@ -43,6 +44,7 @@ void Work::add(const Work &other, double times) {
     for (size_t i = 0; i < vector.size(); ++i)
       given[task][i] += other.given[task][i] * times;
   moved += other.moved * times;
+  exchanged += other.exchanged * times;
   chain.add(other.chain, times);
 }
 
@@ -86,15 +88,20 @@ double KernelFacts::getCompulsory() const {
 }
 
 double getTraffic(const Access &access, double capacity, double copies,
-                  bool isScratchpad) {
+                  bool isScratchpad, double together) {
   double bytes = access.bytes;
   for (size_t i = access.loops.size(); i-- > 0;) {
     const Reuse &loop = access.loops[i];
     double trips = std::max(1.0, loop.trips);
     double growth = std::clamp(loop.growth, 1.0, trips);
     bool isKept = loop.window <= capacity && !(loop.isParallel && isScratchpad);
+    double beside = loop.isParallel ? std::clamp(together, 1.0, trips) : 1;
+    together /= beside;
     if (!isKept) {
-      bytes *= trips;
+      // Trips at the same time touch from 1 to `beside` times one trip's bytes.
+      double touched =
+          trips > 1 ? 1 + (beside - 1) * (growth - 1) / (trips - 1) : 1;
+      bytes *= trips * touched / beside;
       continue;
     }
     double repeats =

@@ -38,11 +38,13 @@ struct Chain {
   double vector = 0, special = 0, matrix = 0, memory = 0, barrier = 0;
   /// Scans, and the elementwise operations that they are without a unit.
   double scans = 0, scanSteps = 0;
+  /// Reads of the memory that a core works in.
+  double near = 0;
 
   void add(const Chain &other, double times);
   /// Links, whatever their kind.
   double count() const {
-    return vector + special + matrix + memory + barrier + scanSteps;
+    return vector + special + matrix + memory + barrier + near + scanSteps;
   }
 };
 
@@ -86,6 +88,9 @@ struct Work {
       {};
   /// Bytes read and written by loads and stores.
   double moved = 0;
+  /// Bytes of values that threads hand to each other through the memory that a
+  /// core works in.
+  double exchanged = 0;
   Chain chain;
 
   void add(const Work &other, double times);
@@ -107,6 +112,9 @@ struct KernelFacts {
   double footprint = 0;
   /// Kernels that are launched for it.
   double launches = 1;
+  /// Whether the threads of an item go through its ops one by one, so that it
+  /// waits for all of its work in turn, and only other items fill the gaps.
+  bool isStepwise = false;
 
   double countItems() const;
   /// Of all items.
@@ -121,10 +129,11 @@ struct KernelFacts {
 /// loop whose window fits, only what is new comes; else everything again. Of
 /// `copies` private memories, each that takes part in a parallel loop needs its
 /// own; those that programs fill (`isScratchpad`) keep nothing from one item to
-/// the next. Never less than `getCompulsory`, never more than `getTotal`, and
-/// never more for a larger capacity.
+/// the next. What `together` items ask for that run at the same time comes once
+/// to a memory that they share. Never less than `getCompulsory`, never more
+/// than `getTotal`, and never more for a larger capacity.
 double getTraffic(const Access &access, double capacity, double copies,
-                  bool isScratchpad);
+                  bool isScratchpad, double together = 1);
 
 } // namespace sennit::cost
 

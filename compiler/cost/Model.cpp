@@ -45,6 +45,18 @@ double dealItems(const std::vector<std::pair<double, double>> &items,
   return last;
 }
 
+/// (sum of t^p)^(1/p), the largest where `power` is none.
+static double combine(const std::vector<double> &times, const Quantity &power) {
+  double largest = 0, sum = 0;
+  for (double time : times)
+    largest = std::max(largest, time);
+  if (!power || largest <= 0)
+    return largest;
+  for (double time : times)
+    sum += std::pow(time / largest, power.value);
+  return largest * std::pow(sum, 1 / power.value);
+}
+
 namespace {
 /// One prediction; `run` goes from top to bottom.
 class Predictor {
@@ -82,14 +94,16 @@ private:
       const Memory &memory = machine.memories[i];
       double capacity = memory.getUsable();
       double copies = memory.isPrivate ? machine.cores.value : 1;
+      double together = memory.isPrivate ? 1 : machine.cores.value;
       bool isLast = i + 2 == count;
       double resident =
           isLast ? std::clamp(surroundings.resident, 0.0, 1.0) : 0;
       double more = getSlowness(machine.memories[i + 1]);
       for (const Access &access : facts.accesses) {
-        double bytes = getTraffic(access, capacity, copies,
-                                  memory.kind == MemoryKind::scratchpad) -
-                       resident * access.getCompulsory();
+        double bytes =
+            getTraffic(access, capacity, copies,
+                       memory.kind == MemoryKind::scratchpad, together) -
+            resident * access.getCompulsory();
         traffic[i] += bytes;
         if (access.isWrite)
           slow[i] += more * bytes;
@@ -146,10 +160,16 @@ private:
     resources = units.units;
     double share = moved > 0 ? work.moved / moved : 0;
     double computing = 0, transfers = 0, slowest = 0;
-    for (const Resource &unit : units.units)
-      computing = machine.isInTurn ? computing + unit.seconds
-                                   : std::max(computing, unit.seconds);
-    double nearBytes = units.operandBytes + work.moved, perByte = 0;
+    std::vector<double> times;
+    for (const Resource &unit : units.units) {
+      computing += unit.seconds;
+      times.push_back(unit.seconds);
+    }
+    if (!machine.isInTurn)
+      computing = combine(times, machine.unitsPower);
+    times = {computing};
+    double nearBytes = units.operandBytes + work.moved + work.exchanged,
+           perByte = 0;
     units.refills.resize(machine.memories.size());
     for (size_t i = 0; i < machine.memories.size(); ++i) {
       auto getBytes = [&](size_t index) {
@@ -164,6 +184,7 @@ private:
                     (i == 0 ? 0 : slow[i - 1] * share);
       Resource time = timeTransfer(i, bytes, more);
       slowest = std::max(slowest, time.seconds);
+      times.push_back(time.seconds);
       // A byte from afar has passed the nearer memories on its way, at the
       // speed of the slowest.
       if (bytes > 0)
@@ -174,13 +195,26 @@ private:
         refilled[i - 1] += units.refills[i - 1] * itemCount;
     }
     transfers = std::max(transfers, slowest);
-    seconds = std::max(computing, machine.isInTurn ? transfers : slowest) +
-              machine.itemStart.value;
+    seconds = machine.isInTurn ? std::max(computing, transfers)
+                               : combine(times, machine.transfersPower);
+    seconds += machine.itemStart.value;
     nearTotal += nearBytes * itemCount;
     energy += units.energy * itemCount;
     if (result.missingEnergy.empty())
       result.missingEnergy = units.missingEnergy;
     return true;
+  }
+
+  /// Seconds of an item's units and of its nearest memory, one after the other.
+  /// Reads of operands are hidden behind what is computed of those before.
+  double timeInTurn(const Work &work,
+                    const std::vector<Resource> &resources) const {
+    double computing = 0,
+           reads = work.chain.near * machine.getNear().latency.value;
+    for (size_t i = 0; i < machine.units.size(); ++i)
+      computing += resources[i].seconds;
+    return std::max(0.0, computing - reads) +
+           resources[machine.units.size()].seconds;
   }
 
   bool timeItems() {
@@ -193,7 +227,10 @@ private:
       double seconds = 0;
       if (!timeItem(run.work, resources, seconds))
         return false;
-      Resource chain = timeChain(run.work.chain, machine);
+      Resource chain =
+          timeChain(run.work.chain, machine, surroundings.resident);
+      if (facts.isStepwise)
+        chain.seconds += timeInTurn(run.work, resources);
       items.push_back({seconds, run.count});
       chains.push_back({chain.seconds, run.count});
       latency.status = std::max(latency.status, chain.status);
@@ -220,17 +257,20 @@ private:
 
   /// Memories that cores share move the bytes of all.
   void timeShared() {
+    std::vector<double> times = {body};
     for (size_t i = 1; i < machine.memories.size(); ++i) {
       const Memory &memory = machine.memories[i];
       if (memory.isPrivate)
         continue;
       double seconds = (traffic[i - 1] + slow[i - 1]) /
                        (memory.bandwidth.value * memory.instances);
-      body = std::max(body, seconds);
+      times.push_back(seconds);
       Resource &resource = result.resources[machine.units.size() + i];
       if (seconds > resource.seconds)
         resource = {memory.name, seconds, memory.bandwidth.status};
     }
+    body =
+        combine(times, machine.isInTurn ? Quantity() : machine.transfersPower);
   }
 
   void finish() {

@@ -50,12 +50,13 @@ struct Prediction {
 };
 
 /// Predicts. Nothing, and a reason, where the machine has no way to compute
-/// something. Units and memories work side by side; where `exec.overlap` is
-/// `in_turn`, units work one after the other, and so do transfers, each byte
-/// at the speed of the slowest memory that it passes. Items are dealt to cores
-/// in order, each to the one that is free first; chains of dependent operations
-/// bound the same deal by latency. Method: hierarchical roofline with list
-/// scheduling, as in SynPerf (arXiv 2601.14910) and NeuSight (ASPLOS 2025).
+/// something. Units and memories work side by side, as far as the machine's
+/// powers say; where `exec.overlap` is `in_turn`, units work one after the
+/// other, and so do transfers, each byte at the speed of the slowest memory
+/// that it passes. Items are dealt to cores in order, each to the one that is
+/// free first; chains of dependent operations bound the same deal by latency.
+/// Method: hierarchical roofline with list scheduling, as in SynPerf (arXiv
+/// 2601.14910) and NeuSight (ASPLOS 2025).
 std::optional<Prediction> predict(const KernelFacts &facts,
                                   const machine::Machine &machine,
                                   const Surroundings &surroundings,

@@ -52,6 +52,7 @@ std::optional<EntryPrediction> predict(const EntryFacts &entry,
       result.missingEnergy = prediction->missingEnergy;
     result.kernels.push_back(std::move(*prediction));
   }
+  device += machine.launchCall.value;
   result.seconds =
       std::max(device, entry.countLaunches() * machine.launchHost.value);
   if (result.missingEnergy.empty())

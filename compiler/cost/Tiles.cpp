@@ -5,6 +5,7 @@
 #include "compiler/cost/Model.h"
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 namespace sennit::cost {
 
@@ -189,6 +190,20 @@ Choice chooseFastest(const std::vector<KernelFacts> &candidates,
     if (&rank != best && (next == best || rank.seconds < next->seconds))
       next = &rank;
   return {best->candidate, next->candidate, best->seconds, next->seconds};
+}
+
+std::vector<size_t> rankFastest(const std::vector<KernelFacts> &candidates,
+                                const Machine &machine) {
+  std::vector<std::tuple<bool, double, size_t>> ranks;
+  std::string reason;
+  for (size_t i = 0; i < candidates.size(); ++i)
+    if (auto prediction = predict(candidates[i], machine, {}, reason))
+      ranks.push_back({!prediction->fits, prediction->seconds, i});
+  std::sort(ranks.begin(), ranks.end());
+  std::vector<size_t> order;
+  for (auto &[isTooLarge, seconds, candidate] : ranks)
+    order.push_back(candidate);
+  return order;
 }
 
 PanelTile chooseTile(const PanelProduct &problem, const Machine &machine) {

@@ -68,6 +68,11 @@ struct Choice {
 Choice chooseFastest(const std::vector<KernelFacts> &candidates,
                      const machine::Machine &machine);
 
+/// All candidates that the machine computes, those of least time first, those
+/// whose items do not fit after all others.
+std::vector<size_t> rankFastest(const std::vector<KernelFacts> &candidates,
+                                const machine::Machine &machine);
+
 PanelTile chooseTile(const PanelProduct &problem,
                      const machine::Machine &machine);
 Tile chooseAttentionTile(const Attention &problem,

@@ -285,7 +285,8 @@ bool timeUnits(const Work &work, const Machine &machine, UnitTimes &times,
   return true;
 }
 
-Resource timeChain(const Chain &chain, const Machine &machine) {
+Resource timeChain(const Chain &chain, const Machine &machine,
+                   double resident) {
   Resource result{"latency", 0, Status::measured};
   auto charge = [&](double count, const Quantity &latency) {
     if (count <= 0)
@@ -313,8 +314,14 @@ Resource timeChain(const Chain &chain, const Machine &machine) {
               : chain.scanSteps * (emulation ? emulation.value : 1),
          scan ? scan : vector);
   charge(chain.matrix, matrix ? matrix : vector);
-  charge(chain.memory, machine.memories.back().latency);
+  // What the last cache holds comes from there.
+  size_t count = machine.memories.size();
+  resident = std::clamp(resident, 0.0, 1.0);
+  charge(chain.memory * (1 - resident), machine.memories.back().latency);
+  charge(chain.memory * resident,
+         machine.memories[count > 1 ? count - 2 : 0].latency);
   charge(chain.barrier, machine.barrier);
+  charge(chain.near, machine.getNear().latency);
   return result;
 }
 

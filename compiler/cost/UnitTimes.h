@@ -36,8 +36,10 @@ struct UnitTimes {
 bool timeUnits(const Work &work, const machine::Machine &machine,
                UnitTimes &times, std::string &reason);
 
-/// Seconds of a chain of dependent operations.
-Resource timeChain(const Chain &chain, const machine::Machine &machine);
+/// Seconds of a chain of dependent operations. The part `resident` of what it
+/// reads comes from the last cache.
+Resource timeChain(const Chain &chain, const machine::Machine &machine,
+                   double resident);
 
 } // namespace sennit::cost
 

@@ -6,6 +6,7 @@
 #include "compiler/cost/Families.h"
 #include "compiler/facts/IndexRanges.h"
 #include "compiler/facts/TileWork.h"
+#include "dialects/machine/Machine.h"
 #include "dialects/tile/Tile.h"
 #include <cmath>
 #include <map>
@@ -26,6 +27,8 @@ struct Loop {
   Work work;
   /// What one iteration adds to what waits.
   cost::Chain chain;
+  /// What threads of an item do to go on together, in an iteration.
+  TileWork::Exchanges exchanges;
   std::vector<Loop> inner;
 };
 
@@ -53,8 +56,13 @@ struct Reached {
 class KernelReader {
 public:
   KernelReader(func::FuncOp kernel, ArrayRef<double> arguments, double skew,
-               std::string &reason)
-      : kernel(kernel), reason(reason) {
+               bool isStepwise, std::string &reason)
+      : kernel(kernel), isStepwise(isStepwise), reason(reason) {
+    auto module = kernel->getParentOfType<ModuleOp>();
+    if (auto core =
+            module ? module->getAttrOfType<machine::CoreAttr>("machine.target")
+                   : machine::CoreAttr())
+      threads = core.getThreads();
     for (auto [argument, number] :
          llvm::zip_equal(kernel.getArguments(), arguments))
       if (argument.getType().isIndex())
@@ -76,6 +84,7 @@ public:
   std::optional<cost::KernelFacts> run(tile::GridOp of) {
     grid = of;
     facts.name = kernel.getName().str();
+    facts.isStepwise = isStepwise;
     top.op = grid;
     readLoop(top, grid.getBody().front());
     top.chain = TileWork::findChain(grid.getBody().front(), {}, {});
@@ -116,6 +125,10 @@ private:
   void readLoop(Loop &loop, Block &block) {
     SmallVector<Operation *> streams;
     loop.work.add(work.count(block, streams), 1);
+    if (isStepwise) {
+      loop.exchanges = TileWork::countExchanges(block, threads);
+      loop.work.exchanged = loop.exchanges.bytes;
+    }
     for (Operation *op : streams) {
       auto stream = cast<tile::StreamOp>(op);
       Loop inner;
@@ -173,6 +186,12 @@ private:
                std::vector<double> &signature) {
     Work own = loop.work;
     own.chain = loop.chain;
+    if (isStepwise) {
+      // Each iteration waits for its loads, and each op for all threads.
+      own.chain.barrier += loop.exchanges.meetings;
+      own.chain.near += loop.exchanges.reads;
+      own.chain.memory = 1;
+    }
     sum.add(own, times);
     for (Loop &inner : loop.inner) {
       auto stream = cast<tile::StreamOp>(inner.op);
@@ -371,6 +390,9 @@ private:
   }
 
   func::FuncOp kernel;
+  bool isStepwise;
+  /// Threads of an item.
+  int64_t threads = 1;
   std::string &reason;
   tile::GridOp grid;
   IndexRanges ranges;
@@ -387,13 +409,13 @@ private:
 };
 } // namespace
 
-std::optional<cost::KernelFacts> readKernelFacts(func::FuncOp kernel,
-                                                 ArrayRef<double> arguments,
-                                                 double skew,
-                                                 std::string &reason) {
+std::optional<cost::KernelFacts>
+readKernelFacts(func::FuncOp kernel, ArrayRef<double> arguments, double skew,
+                std::string &reason, bool isStepwise) {
   std::optional<cost::KernelFacts> facts;
   for (tile::GridOp grid : kernel.getOps<tile::GridOp>()) {
-    auto own = KernelReader(kernel, arguments, skew, reason).run(grid);
+    auto own =
+        KernelReader(kernel, arguments, skew, isStepwise, reason).run(grid);
     if (!own)
       return std::nullopt;
     if (!facts) {
@@ -404,6 +426,7 @@ std::optional<cost::KernelFacts> readKernelFacts(func::FuncOp kernel,
     llvm::append_range(facts->items, own->items);
     llvm::append_range(facts->accesses, own->accesses);
     facts->footprint = std::max(facts->footprint, own->footprint);
+    facts->isStepwise |= own->isStepwise;
   }
   if (!facts)
     reason = "it holds no `tile.grid`";

@@ -17,11 +17,12 @@ namespace sennit::facts {
 /// follow from the ranges of their indices; gathers touch other rows each time.
 /// A number read from a table, such as the first row of an expert, follows from
 /// `routeTokens` with `skew`. Accesses bear the number of their argument as
-/// name. Nothing, and a reason, where a grid's or a stream's bounds cannot be
-/// told.
+/// name. Where code goes `isStepwise`, the threads of an item meet after each
+/// op and each iteration of a stream waits for its loads. Nothing, and a
+/// reason, where a grid's or a stream's bounds cannot be told.
 std::optional<cost::KernelFacts>
 readKernelFacts(mlir::func::FuncOp kernel, llvm::ArrayRef<double> arguments,
-                double skew, std::string &reason);
+                double skew, std::string &reason, bool isStepwise = false);
 
 } // namespace sennit::facts
 

@@ -28,6 +28,8 @@ public:
     facts.name = call.entry;
     facts.tokens = double(call.tokens);
     facts.past = double(call.past);
+    if (entry.getNumArguments() == 0)
+      return;
     ranges.set(entry.getArgument(0), double(call.tokens));
     ranges.set(entry.getArgument(1), double(call.past));
   }
@@ -63,7 +65,8 @@ private:
         {{launch.getKernel().str(), numbers}, facts.kernels.size()});
     if (isNew) {
       std::string reason;
-      auto read = readKernelFacts(kernel, numbers, call.skew, reason);
+      auto read = readKernelFacts(kernel, numbers, call.skew, reason,
+                                  call.isStepwise && call.isStepwise(kernel));
       if (!read)
         return llvm::createStringError("kernel `" + launch.getKernel() +
                                        "`: " + reason);
@@ -85,9 +88,11 @@ private:
     double &rows = tables[buffer.getOffset()];
     for (Value other : launch.getArguments())
       if (auto choices = dyn_cast<MemRefType>(other.getType());
-          choices && choices.getRank() == 2 && choices.isDynamicDim(0) &&
+          choices && choices.getRank() == 2 &&
           choices.getElementType().isInteger(32))
-        rows = double(call.tokens * choices.getDimSize(1));
+        rows = double(
+            (choices.isDynamicDim(0) ? call.tokens : choices.getDimSize(0)) *
+            choices.getDimSize(1));
     return rows;
   }
 
@@ -128,6 +133,8 @@ private:
 llvm::Expected<cost::EntryFacts> readEntryFacts(ModuleOp module,
                                                 const Call &call) {
   auto entry = module.lookupSymbol<func::FuncOp>(call.entry);
+  if (entry && entry.getNumArguments() == 0)
+    return EntryReader(module, entry, call).run();
   if (!entry || entry.getNumArguments() != 2)
     return llvm::createStringError("the program has no entry `" + call.entry +
                                    "` of tokens");

@@ -247,4 +247,52 @@ Chain TileWork::findChain(Block &block, ArrayRef<Value> starts,
   return result;
 }
 
+static double countBytes(Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  return vector ? double(vector.getNumElements()) *
+                      std::max(8u, vector.getElementTypeBitWidth()) / 8
+                : 0;
+}
+
+/// Elements of the depth that a thread adds up one after the other. Threads
+/// share a depth that lies along the rows of both operands, where there are
+/// fewer sums than threads.
+static double countReads(tile::MmaOp product, double threads) {
+  double depth = getProduct(product).k;
+  double sums = countElements(product.getResult().getType());
+  bool isShared = product.getForm() == tile::MmaForm::NT && sums < threads;
+  return isShared ? std::ceil(depth * sums / threads) : depth;
+}
+
+TileWork::Exchanges TileWork::countExchanges(Block &block, int64_t threads) {
+  Exchanges sum;
+  bool isStream = isa<tile::StreamOp>(block.getParentOp());
+  for (Operation &op : block) {
+    if (auto branch = dyn_cast<scf::IfOp>(op))
+      for (Region &region : branch->getRegions())
+        for (Block &inner : region) {
+          Exchanges more = countExchanges(inner, threads);
+          sum.meetings += more.meetings;
+          sum.reads += more.reads;
+          sum.bytes += more.bytes;
+        }
+    if (isa<tile::StreamOp, scf::IfOp>(op))
+      continue;
+    bool isExchange = isa<tile::MmaOp, tile::ReduceOp, tile::ScanOp,
+                          tile::TransposeOp, tile::SliceOp, tile::ConcatOp>(op);
+    sum.meetings += isExchange;
+    if (!isExchange && !isStream)
+      continue;
+    if (auto product = dyn_cast<tile::MmaOp>(op))
+      sum.reads += countReads(product, double(threads));
+    // Of what is sliced, the slice alone is read.
+    for (Type type : isa<tile::SliceOp>(op) ? TypeRange(op.getResultTypes())
+                                            : TypeRange(op.getOperandTypes()))
+      sum.bytes += countBytes(type);
+    for (Type type : op.getResultTypes())
+      sum.bytes += countBytes(type);
+  }
+  return sum;
+}
+
 } // namespace sennit::facts

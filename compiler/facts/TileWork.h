@@ -21,6 +21,15 @@ public:
   cost::Work count(mlir::Block &block,
                    llvm::SmallVectorImpl<mlir::Operation *> &streams);
 
+  /// What waits where the threads of an item go through the ops of a block one
+  /// by one: meetings, reads one after the other, and bytes that pass from
+  /// thread to thread. Of the ops of a stream all values lie in memory, as
+  /// carried ones do; elsewhere those alone that other threads need.
+  struct Exchanges {
+    double meetings = 0, reads = 0, bytes = 0;
+  };
+  static Exchanges countExchanges(mlir::Block &block, int64_t threads);
+
   /// The longest way through a block's ops from `starts` (from anywhere, where
   /// there are none) to `ends` (to anywhere): what waits for one another.
   static cost::Chain findChain(mlir::Block &block,

@@ -176,9 +176,12 @@ private:
       machine.launchHost = read(launch->find("host"));
       machine.launchGap = read(launch->find("gap"));
       machine.launchFork = read(launch->find("fork"));
+      machine.launchCall = read(launch->find("call"));
     }
     if (const Node *exec = level.find("exec")) {
       machine.isInTurn = readWord(exec, "overlap") == "in_turn";
+      machine.unitsPower = read(exec->find("units_power"));
+      machine.transfersPower = read(exec->find("transfers_power"));
       machine.itemsPerCore = read(exec->find("items"));
       machine.inFlight = read(exec->find("in_flight"));
       machine.vectorBytes = read(exec->find("vector"));
@@ -186,6 +189,7 @@ private:
       machine.barrier = read(exec->find("barrier"));
       machine.itemStart = read(exec->find("start"));
       machine.itemThreads = read(exec->find("threads"));
+      machine.asyncRows = read(exec->find("async_rows"));
       machine.itemNear = read(find(exec->find("item"), "near"));
       machine.itemFar = read(find(exec->find("item"), "far"));
     }

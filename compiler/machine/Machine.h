@@ -106,6 +106,10 @@ struct Machine {
   /// Whether a core's units work one after the other, and so do transfers
   /// between memories; else all side by side.
   bool isInTurn = false;
+  /// How far the units of an item work side by side, and transfers beside them:
+  /// times add up as their powers, (sum of t^p)^(1/p). 1 is one after the
+  /// other; 0 stands for infinity, all side by side.
+  Quantity unitsPower, transfersPower;
   /// Work items that a core may hold at once.
   Quantity itemsPerCore;
   /// Bytes that a core may have requested and not yet got; 0: no limit.
@@ -114,6 +118,9 @@ struct Machine {
   Quantity vectorBytes, vectorRegisters;
   /// Threads that compute one item together; 0: one.
   Quantity itemThreads;
+  /// Rows from which on products go to a matrix unit that works beside the
+  /// threads of an item, from tiles that an engine copies; 0: none do.
+  Quantity asyncRows;
   /// Bytes that one item may fill of the nearest memory and of the next; 0: the
   /// memory, of a shared one a core's share.
   Quantity itemNear, itemFar;
@@ -125,6 +132,8 @@ struct Machine {
   Quantity launchHost, launchGap;
   /// Seconds more where a launch's items go to several cores.
   Quantity launchFork;
+  /// Seconds of a call of an entry besides its launches.
+  Quantity launchCall;
   /// Watts that are drawn always; the most that may be drawn.
   Quantity staticPower, powerLimit;
   /// Square metres of the die without the units that state an area.

@@ -89,18 +89,22 @@ static constexpr Field item[] = {
     {"far", quantity, Measure::size, {}, {}, true}};
 static constexpr Field exec[] = {
     {"overlap", word, Measure::any, {}, overlaps, true},
+    {"units_power", quantity, Measure::ratio},
+    {"transfers_power", quantity, Measure::ratio},
     {"items", quantity, Measure::count},
     {"in_flight", quantity, Measure::size},
     {"vector", quantity, Measure::size},
     {"registers", quantity, Measure::count},
     {"threads", quantity, Measure::count},
+    {"async_rows", quantity, Measure::count},
     {"item", group, Measure::any, item},
     {"start", quantity, Measure::duration},
     {"barrier", quantity, Measure::duration}};
 static constexpr Field launch[] = {
     {"host", quantity, Measure::duration, {}, {}, true},
     {"gap", quantity, Measure::duration, {}, {}, true},
-    {"fork", quantity, Measure::duration}};
+    {"fork", quantity, Measure::duration},
+    {"call", quantity, Measure::duration}};
 static constexpr Field link[] = {
     {"bandwidth", quantity, Measure::bandwidth, {}, {}, true},
     {"count", quantity, Measure::count},

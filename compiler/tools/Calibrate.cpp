@@ -6,6 +6,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/Threading.h"
 #include "llvm/TargetParser/Host.h"
 #include <chrono>
@@ -176,8 +177,7 @@ static std::string getDate() {
   return text;
 }
 
-/// What the kernel calls the processor; its LLVM name elsewhere.
-static std::string getProcessor() {
+std::string getProcessor() {
   if (auto file = llvm::MemoryBuffer::getFileAsStream("/proc/cpuinfo"))
     for (llvm::StringRef line : llvm::split((*file)->getBuffer(), '\n'))
       if (line.consume_front("model name"))
@@ -192,6 +192,27 @@ static void keepKnown(const machine::Node &root,
     std::string reason;
     return !machine::findField(root, measurement.path, reason);
   });
+}
+
+static int
+writeCalibration(const machine::Node &root,
+                 const machine::CalibrationHead &head,
+                 const std::vector<machine::Measurement> &measurements,
+                 llvm::StringRef output) {
+  std::string reason;
+  auto text = machine::printCalibration(root, head, measurements, reason);
+  if (!text)
+    return complain(reason, usage);
+  if (output.empty() || output == "-") {
+    llvm::outs() << *text;
+    return done;
+  }
+  if (auto error = llvm::writeToOutput(output, [&](llvm::raw_ostream &os) {
+        os << *text;
+        return llvm::Error::success();
+      }))
+    return complain(llvm::toString(std::move(error)), failed);
+  return done;
 }
 
 int calibrateHost(llvm::StringRef name, unsigned threads,
@@ -235,21 +256,42 @@ int calibrateHost(llvm::StringRef name, unsigned threads,
   keepKnown(loaded.root, measurements);
   std::string command = "sennit targets calibrate " + name.str() +
                         " --threads=" + std::to_string(threads);
-  std::string reason;
-  auto text = machine::printCalibration(
-      loaded.root, {getProcessor(), getDate(), command}, measurements, reason);
-  if (!text)
-    return complain(reason, defect);
-  if (output.empty() || output == "-") {
-    llvm::outs() << *text;
-    return done;
+  return writeCalibration(loaded.root, {getProcessor(), getDate(), command},
+                          measurements, output);
+}
+
+int calibrateFrom(llvm::StringRef name, llvm::StringRef measured,
+                  llvm::StringRef output) {
+  LoadedMachine loaded;
+  if (int code = loadMachine(name, "", {}, loaded))
+    return code;
+  auto buffer = llvm::MemoryBuffer::getFile(measured);
+  if (!buffer)
+    return complain(measured + ": " + buffer.getError().message(), missing);
+  auto value = llvm::json::parse((*buffer)->getBuffer());
+  if (!value)
+    return complain(measured + ": " + llvm::toString(value.takeError()), usage);
+  const llvm::json::Object *file = value->getAsObject();
+  const llvm::json::Object *fields = file ? file->getObject("fields") : nullptr;
+  machine::CalibrationHead head;
+  for (auto [key, text] :
+       {std::pair("processor", &head.processor), std::pair("date", &head.date),
+        std::pair("command", &head.command)})
+    *text = file ? file->getString(key).value_or("").str() : "";
+  if (!fields || head.processor.empty() || head.date.empty() ||
+      head.command.empty())
+    return complain(measured + ": `processor`, `date`, `command` and `fields`, "
+                               "paths with values, are expected",
+                    usage);
+  std::vector<machine::Measurement> measurements;
+  for (auto &[path, number] : *fields) {
+    auto text = number.getAsString();
+    if (!text)
+      return complain(measured + ": `" + path.str() + "` is no text", usage);
+    measurements.push_back({path.str(), text->str()});
   }
-  if (auto error = llvm::writeToOutput(output, [&](llvm::raw_ostream &os) {
-        os << *text;
-        return llvm::Error::success();
-      }))
-    return complain(llvm::toString(std::move(error)), failed);
-  return done;
+  llvm::sort(measurements, [](auto &a, auto &b) { return a.path < b.path; });
+  return writeCalibration(loaded.root, head, measurements, output);
 }
 
 } // namespace sennit::tools

@@ -16,11 +16,19 @@ namespace sennit::tools {
 int measurePrograms(llvm::StringRef target, unsigned threads, double flops,
                     std::vector<machine::Measurement> &measurements);
 
+/// What the kernel calls the processor; its LLVM name elsewhere.
+std::string getProcessor();
+
 /// `sennit targets calibrate`: measures what the machine `name` runs on, on
 /// `threads` threads (0: as many as there are), and writes a calibration to
 /// `output`, or to standard output where that is empty. Says what it measures
 /// on standard error. Returns an exit code after printing the error.
 int calibrateHost(llvm::StringRef name, unsigned threads,
+                  llvm::StringRef output);
+
+/// The same from numbers that were measured elsewhere, where nothing of this
+/// program runs: `{"processor", "date", "command", "fields": {path: value}}`.
+int calibrateFrom(llvm::StringRef name, llvm::StringRef measured,
                   llvm::StringRef output);
 
 } // namespace sennit::tools

@@ -3,9 +3,11 @@
 
 #include "compiler/Stages.h"
 #include "compiler/machine/Library.h"
+#include "compiler/tools/Tune.h"
 #include "compiler/tools/Verbs.h"
 #include "compiler/tools/WorkloadOptions.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
 
@@ -93,6 +95,38 @@ static cl::opt<int64_t> scanSegments(
 static cl::opt<bool> embed("embed-weights",
                            cl::desc("copy the weights into the artifact"),
                            cl::sub(command));
+static cl::opt<std::string>
+    schedule("schedule",
+             cl::desc("take sizes of tiles, chunks and blocks from a file, as "
+                      "--emit-schedule writes it"),
+             cl::value_desc("file.yaml"), cl::sub(command));
+static cl::opt<std::string>
+    emitSchedule("emit-schedule",
+                 cl::desc("write the sizes that were chosen, or pinned"),
+                 cl::value_desc("file.yaml"), cl::sub(command));
+static cl::opt<bool>
+    tunes("tune",
+          cl::desc("run the model's best few sizes on this host and take the "
+                   "fastest; what was measured is kept"),
+          cl::sub(command));
+static cl::opt<int64_t>
+    tuneCandidates("tune-candidates",
+                   cl::desc("sizes that --tune tries for each choice "
+                            "(default: 4)"),
+                   cl::init(4), cl::sub(command));
+static cl::opt<double>
+    tuneSeconds("tune-seconds",
+                cl::desc("seconds that --tune runs each of them (default: 1)"),
+                cl::init(1), cl::sub(command));
+static cl::opt<unsigned>
+    tuneThreads("tune-threads",
+                cl::desc("threads that --tune computes on (default: all)"),
+                cl::init(0), cl::sub(command));
+static cl::opt<std::string>
+    tuneCache("tune-cache",
+              cl::desc("where --tune keeps what it measured (default: "
+                       "sennit/tune.sqlite in the user's cache folder)"),
+              cl::value_desc("file.sqlite"), cl::sub(command));
 static cl::opt<bool>
     explain("explain-fusion",
             cl::desc("print what was fused and what was missed, with reasons"),
@@ -160,17 +194,36 @@ static int chooseMachine(LoadedMachine &loaded, CompileOptions &options) {
   return done;
 }
 
-static int writeText(llvm::StringRef text) {
-  if (output.empty() || output == "-") {
+static int writeText(llvm::StringRef path, llvm::StringRef text) {
+  if (path.empty() || path == "-") {
     llvm::outs() << text;
     return done;
   }
-  if (auto error = llvm::writeToOutput(output, [&](llvm::raw_ostream &os) {
+  if (auto error = llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
         os << text;
         return llvm::Error::success();
       }))
     return complain(llvm::toString(std::move(error)), failed);
   return done;
+}
+
+/// Measures a schedule into a temporary file, from which `options` then take
+/// it.
+static int tuneInto(llvm::SmallString<128> &path, CompileOptions &options) {
+  if (!options.schedule.empty() || !options.stopAfter.empty())
+    return complain("--tune chooses what --schedule pins, and runs what "
+                    "--stop-after leaves out; give one of them",
+                    usage);
+  if (tuneCandidates < 1 || !(tuneSeconds > 0))
+    return complain("--tune-candidates and --tune-seconds are positive", usage);
+  if (llvm::sys::fs::createTemporaryFile("sennit-schedule", "yaml", path))
+    return complain("no file can be made in the temporary directory", missing);
+  int code = tune(options,
+                  {tuneCandidates, tuneSeconds, tuneThreads, tuneCache}, path);
+  if (code)
+    llvm::sys::fs::remove(path);
+  options.schedule = path.str().str();
+  return code;
 }
 
 static int run() {
@@ -203,16 +256,26 @@ static int run() {
   options.dumpStagesTo = dumpTo;
   options.extraPasses = extraPasses;
   options.jobs = jobs;
+  options.schedule = schedule;
+  options.candidates = emitSchedule.empty() ? 0 : 1;
   LoadedMachine loaded;
   if (int code = chooseMachine(loaded, options))
     return code;
+  llvm::SmallString<128> tuned;
+  if (tunes)
+    if (int code = tuneInto(tuned, options))
+      return code;
+  llvm::FileRemover removeTuned(tuned);
   CompileReport report;
   if (int code = compileWithProgress(options, report))
     return code;
   if (explain)
     report.decisions.print(llvm::outs());
+  if (!emitSchedule.empty())
+    if (int code = writeText(emitSchedule, printSchedule(report.choices)))
+      return code;
   if (!stopAfter.empty())
-    return writeText(report.text);
+    return writeText(output, report.text);
   printSummary(report);
   for (const std::string &name : report.specialised)
     llvm::errs() << "constant input `" << name << "`, by its given value\n";

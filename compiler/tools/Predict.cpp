@@ -27,16 +27,18 @@ static llvm::Error readCalls(mlir::ModuleOp module, const Workload &workload,
             " tokens does not fit the context of " +
             std::to_string(context.getInt()) + "; give a larger --context",
         usage);
+  auto isStepwise = getStepwiseTest(
+      module->getAttrOfType<machine::CoreAttr>("machine.target"));
   for (int64_t past = 0; past < workload.length; past += chunk) {
     auto call = facts::readEntryFacts(
         module, {"prefill", std::min(chunk, workload.length - past), past,
-                 workload.skew});
+                 workload.skew, isStepwise});
     if (!call)
       return call.takeError();
     facts.prefill.push_back(std::move(*call));
   }
   auto step = facts::readEntryFacts(
-      module, {"decode", 1, workload.length, workload.skew});
+      module, {"decode", 1, workload.length, workload.skew, isStepwise});
   if (!step)
     return step.takeError();
   facts.step = std::move(*step);

@@ -38,6 +38,11 @@ static cl::opt<unsigned>
             cl::desc("calibrate: threads that share memory (default: all)"),
             cl::init(0), cl::sub(command));
 static cl::opt<std::string>
+    measured("measured",
+             cl::desc("calibrate: numbers that were measured elsewhere, "
+                      "instead of this host's"),
+             cl::value_desc("file.json"), cl::sub(command));
+static cl::opt<std::string>
     output("o", cl::desc("calibrate: the file (default: standard output)"),
            cl::value_desc("file"), cl::sub(command));
 
@@ -131,7 +136,8 @@ static int run() {
   if (what == "diff" && rest.size() == 2)
     return diff(rest[0], rest[1]);
   if (what == "calibrate" && rest.size() == 1)
-    return calibrateHost(rest[0], threads, output);
+    return measured.empty() ? calibrateHost(rest[0], threads, output)
+                            : calibrateFrom(rest[0], measured, output);
   return complain("targets takes `list`, `show MACHINE`, `lint MACHINE..`, "
                   "`diff A B` or `calibrate MACHINE`, not `" +
                       llvm::join(arguments, " ") + "`",

@@ -1,6 +1,8 @@
-// sennit validate: how far predictions are from what this host measures.
+// sennit validate: how far predictions are from what was measured, here or
+// before.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
+#include "compiler/tools/Suite.h"
 #include "compiler/tools/Validate.h"
 #include "compiler/tools/Verbs.h"
 #include "compiler/tools/WorkloadOptions.h"
@@ -16,7 +18,8 @@ namespace sennit::tools {
 
 static cl::SubCommand command(
     "validate",
-    "run models on this host and compare each kernel with its prediction");
+    "compare predictions with what models take on this host, kernel by kernel, "
+    "or with times of programs that were measured before");
 static cl::list<std::string> models(cl::Positional, cl::desc("<model>.."),
                                     cl::sub(command));
 static cl::opt<std::string>
@@ -42,6 +45,16 @@ static cl::opt<double>
             cl::desc("seconds for each model and length (default: 2)"),
             cl::init(2), cl::sub(command));
 static ActivationsOption activations(command);
+static cl::opt<std::string>
+    measured("measured",
+             cl::desc("times of a suite of programs, which are predicted and "
+                      "not run"),
+             cl::value_desc("file.json"), cl::sub(command));
+static cl::opt<std::string>
+    programs("programs",
+             cl::desc("where the programs of --measured are, WORK.mlir each "
+                      "(default: beside it)"),
+             cl::value_desc("folder"), cl::sub(command));
 static cl::opt<bool>
     asJson("json", cl::desc("print each comparison, as JSON in seconds"),
            cl::sub(command));
@@ -87,7 +100,104 @@ static void printJson(llvm::ArrayRef<Comparison> comparisons) {
                << "\n";
 }
 
+/// Errors of held-out works, a column of three a tier.
+static void printSuite(llvm::ArrayRef<SuiteRow> rows, bool isCalibrated) {
+  llvm::MapVector<llvm::StringRef, std::array<size_t, 2>> counts;
+  for (const SuiteRow &row : rows) {
+    counts[row.family][row.part == Part::fit] += 1;
+  }
+  auto tiers = [&](llvm::StringRef family) {
+    for (Tier tier : {Tier::file, Tier::calibrated, Tier::corrected}) {
+      if (tier == Tier::calibrated && !isCalibrated)
+        continue;
+      Errors errors = getErrors(rows, family, tier);
+      llvm::outs() << llvm::format(" | %.1f %% | %.1f %% | %+.1f %%",
+                                   100 * errors.median, 100 * errors.p90,
+                                   100 * errors.bias);
+    }
+    llvm::outs() << " |\n";
+  };
+  llvm::outs() << "| family | fitted | held out";
+  for (llvm::StringRef tier : {"T0", "T1", "T2"})
+    if (tier != "T1" || isCalibrated)
+      llvm::outs() << " | " << tier << " median | p90 | bias";
+  llvm::outs() << " |\n| --- | ---: | ---:"
+               << (isCalibrated ? " | ---: | ---: | ---:" : "")
+               << " | ---: | ---: | ---: | ---: | ---: | ---: |\n";
+  std::array<size_t, 2> all = {};
+  for (auto &[family, count] : counts) {
+    llvm::outs() << "| " << family << " | " << count[1] << " | " << count[0];
+    tiers(family);
+    all[1] += count[1];
+    all[0] += count[1] > 0 ? count[0] : 0;
+  }
+  llvm::outs() << "| all that are fitted | " << all[1] << " | " << all[0];
+  tiers("");
+}
+
+static void printSuiteJson(
+    llvm::ArrayRef<SuiteRow> rows,
+    const llvm::MapVector<llvm::StringRef, cost::Residual> &residuals) {
+  llvm::json::Array list;
+  constexpr const char *parts[] = {"fit", "test", "unfitted", "probe"};
+  for (const SuiteRow &row : rows) {
+    llvm::json::Array kernels;
+    for (const SuiteRow::Kernel &kernel : row.kernels) {
+      llvm::json::Object resources;
+      for (const cost::Resource &resource : kernel.resources)
+        resources[resource.name] = resource.seconds;
+      kernels.push_back(
+          llvm::json::Object{{"name", kernel.name},
+                             {"seconds", kernel.seconds},
+                             {"resources", std::move(resources)}});
+    }
+    list.push_back(llvm::json::Object{{"work", row.work},
+                                      {"family", row.family},
+                                      {"part", parts[size_t(row.part)]},
+                                      {"bound", row.bound},
+                                      {"measured", row.measured},
+                                      {"T0", row.predicted[0]},
+                                      {"T1", row.predicted[1]},
+                                      {"T2", row.predicted[2]},
+                                      {"kernels", std::move(kernels)}});
+  }
+  llvm::json::Object fitted;
+  for (auto &[family, residual] : residuals)
+    fitted[family] = llvm::json::Array(residual.coefficients);
+  llvm::outs() << llvm::json::Value(
+                      llvm::json::Object{{"format", 1},
+                                         {"residuals", std::move(fitted)},
+                                         {"rows", std::move(list)}})
+               << "\n";
+}
+
+static int runSuite() {
+  if (target.empty() || !models.empty())
+    return complain("--measured takes the place of models, and needs --target "
+                    "with the machine that was measured",
+                    usage);
+  LoadedMachine file, calibrated;
+  if (int code = loadMachine(target, "", {}, file))
+    return code;
+  if (int code = loadMachine(target, calibration, {}, calibrated))
+    return code;
+  std::vector<SuiteRow> rows;
+  if (int code = readSuite(measured, rows))
+    return code;
+  std::string folder = programs;
+  if (folder.empty())
+    folder = llvm::sys::path::parent_path(measured).str();
+  llvm::MapVector<llvm::StringRef, cost::Residual> residuals;
+  if (int code = predictSuite(folder, file, calibrated, rows, residuals))
+    return code;
+  asJson ? printSuiteJson(rows, residuals)
+         : printSuite(rows, !calibration.empty());
+  return done;
+}
+
 static int run() {
+  if (!measured.empty())
+    return runSuite();
   if (models.empty() || target.empty())
     return complain("validate needs models, and --target with the machine of "
                     "this host",

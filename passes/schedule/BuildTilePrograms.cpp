@@ -109,8 +109,9 @@ static std::string printBody(func::FuncOp function) {
   return text;
 }
 
-/// Keeps one of equal programs; layers repeat.
-static void mergeEqualPrograms(ModuleOp module) {
+/// Keeps one of equal programs; layers repeat. Returns under which name each
+/// goes on.
+static DenseMap<Attribute, StringAttr> mergeEqualPrograms(ModuleOp module) {
   llvm::StringMap<StringAttr> programs;
   DenseMap<Attribute, StringAttr> renamed;
   for (auto function :
@@ -126,6 +127,18 @@ static void mergeEqualPrograms(ModuleOp module) {
   module.walk([&](rt::DispatchOp dispatch) {
     dispatch.setKernel(renamed.lookup(dispatch.getKernelAttr().getAttr()));
   });
+  return renamed;
+}
+
+/// The functions that are dispatched between two ops of a block.
+static SmallVector<StringAttr>
+listDispatched(func::FuncOp entry, Operation *before, Operation *after) {
+  SmallVector<StringAttr> names;
+  Operation *op = before ? before->getNextNode() : &entry.front().front();
+  for (; op != after; op = op->getNextNode())
+    if (auto dispatch = dyn_cast<rt::DispatchOp>(op))
+      names.push_back(dispatch.getKernelAttr().getAttr());
+  return names;
 }
 
 /// Erases tensors that only stated shapes.
@@ -148,19 +161,26 @@ struct BuildTilePrograms : impl::BuildTileProgramsBase<BuildTilePrograms> {
     if (failed(schedule::checkMachine(module, core)))
       return signalPassFailure();
     SymbolTable symbols(module);
+    schedule::Choices choices(module);
     SmallVector<func::FuncOp> entries(module.getOps<func::FuncOp>());
     for (func::FuncOp entry : entries) {
       wrapCopies(entry);
       ownStates(entry);
       schedule::Extents extents(entry);
       SmallVector<seq::KernelOp> kernels(entry.getOps<seq::KernelOp>());
-      for (seq::KernelOp kernel : kernels)
-        if (failed(schedule::KernelBuilder(kernel, symbols, core, extents)
-                       .build()))
+      for (seq::KernelOp kernel : kernels) {
+        Operation *before = kernel->getPrevNode(),
+                  *after = kernel->getNextNode();
+        if (failed(
+                schedule::KernelBuilder(kernel, symbols, core, extents, choices)
+                    .build()))
           return signalPassFailure();
+        choices.attribute(listDispatched(entry, before, after));
+      }
       eraseScaffolds(entry);
     }
-    mergeEqualPrograms(module);
+    if (failed(choices.finish(mergeEqualPrograms(module))))
+      signalPassFailure();
   }
 };
 } // namespace

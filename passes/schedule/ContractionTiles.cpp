@@ -105,7 +105,8 @@ static ProductSizes getSizes(const Product &product, KernelBuilder &kernel) {
   Type f32 = Float32Type::get(op.getContext());
   return getProductSizes(kernel.core,
                          {longest(product.m), longest(product.n),
-                          longest(product.k), /*type=*/f32, /*element=*/f32});
+                          longest(product.k), /*type=*/f32, /*element=*/f32},
+                         kernel.choices);
 }
 
 SmallVector<int64_t> getContractionSizes(const Product &product,

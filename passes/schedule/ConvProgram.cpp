@@ -304,7 +304,8 @@ static int64_t chooseBlock(KernelBuilder &kernel, seq::ConvOp conv) {
     block = getConvBlock(kernel.core,
                          {sequences, rows, conv.getChannels(), conv.getTaps(),
                           bool(conv.getWindow()),
-                          bool(conv.getWeight().getDefiningOp<rt::ReadOp>())});
+                          bool(conv.getWeight().getDefiningOp<rt::ReadOp>())},
+                         kernel.choices);
   if (block == 1)
     remark::analysis(conv.getLoc(), options) << "taps are added up one by one";
   else

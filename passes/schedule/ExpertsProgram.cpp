@@ -33,7 +33,8 @@ public:
                             {std::max(share, fewest), width, depth,
                              first.getInput().getType().getElementType(),
                              weight.getElementType(), getGroup(weight),
-                             int64_t(products.size())});
+                             int64_t(products.size())},
+                            kernel.choices);
     sizes.m = std::min(sizes.m, getGroup(weight) == 1 ? mostOfVectors : most);
     if (kernel.extents.bound(first.getInput()) == 1)
       sizes.m = 1;

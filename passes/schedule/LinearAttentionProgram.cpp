@@ -82,7 +82,8 @@ static int64_t chooseChunk(KernelBuilder &kernel, seq::LinearAttentionOp op) {
   }
   if (rows == 1)
     return 1;
-  ChunkSizes sizes = getChunkSizes(kernel.core, describe(kernel, op));
+  ChunkSizes sizes =
+      getChunkSizes(kernel.core, describe(kernel, op), kernel.choices);
   remark::analysis(op.getLoc(), options)
       << llvm::formatv("chunks of {0} tokens, {1:f1} us as predicted; the next "
                        "choice, {2}, {3:f1} us",

@@ -119,12 +119,14 @@ static SmallVector<int64_t> getMapSizes(KernelBuilder &kernel, Value output) {
   int64_t inner = rank > 1 ? sizes.back() : 1;
   if (rank > 2 && holdsMapsAlone && !needsWholeRows(kernel.kernel))
     for (int64_t dim = rank - 2; dim > 0; --dim) {
-      sizes[dim] = std::min(extentOf(dim),
-                            getRowTile(kernel.core, extentOf(dim), inner));
+      sizes[dim] =
+          std::min(extentOf(dim), getRowTile(kernel.core, extentOf(dim), inner,
+                                             kernel.choices));
       inner *= sizes[dim];
     }
   inner *= getReducedWidth(kernel.kernel, rank);
-  sizes.front() = getRowTile(kernel.core, kernel.rowBound(output), inner);
+  sizes.front() =
+      getRowTile(kernel.core, kernel.rowBound(output), inner, kernel.choices);
   if (rank == 1 && reducesVectors(kernel.kernel) && !type.isDynamicDim(0))
     sizes.front() = extentOf(0);
   return sizes;

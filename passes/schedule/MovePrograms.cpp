@@ -179,7 +179,8 @@ private:
     for (int64_t dim = rank - 1; dim >= 0; --dim) {
       int64_t extent = std::max<int64_t>(kernel.rowBound(source, dim), 1);
       bool isRow = dim + 1 == rank;
-      int64_t most = isRow ? 1024 : getRowTile(kernel.core, extent, inner);
+      int64_t most =
+          isRow ? 1024 : getRowTile(kernel.core, extent, inner, kernel.choices);
       sizes[dim] = std::min(extent, most);
       inner *= sizes[dim];
     }

@@ -103,13 +103,13 @@ private:
       shape.group = chooseGroup(kernel.core, matrix);
       shape.keepsDepth = shape.rows <= fewRows || shape.group == 1;
     }
-    sizes = getProductSizes(kernel.core, shape);
+    sizes = getProductSizes(kernel.core, shape, kernel.choices);
     if (!words)
       return;
     int64_t group = words.getGroup();
     if (sizes.k != depth && sizes.k % group != 0 && group % sizes.k != 0) {
       shape.keepsDepth = true;
-      sizes = getProductSizes(kernel.core, shape);
+      sizes = getProductSizes(kernel.core, shape, kernel.choices);
     }
     int64_t panel = getPanelRows(kernel.core);
     if (sizes.m <= fewRows && sizes.k == depth)

@@ -8,6 +8,7 @@
 #include "dialects/seq/Seq.h"
 #include "dialects/tile/Tile.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "passes/schedule/Choices.h"
 #include "passes/schedule/Extents.h"
 
 namespace sennit::schedule {
@@ -128,13 +129,15 @@ private:
 class KernelBuilder {
 public:
   KernelBuilder(seq::KernelOp kernel, mlir::SymbolTable &symbols,
-                machine::CoreAttr core, Extents &extents)
-      : kernel(kernel), symbols(symbols), core(core), extents(extents) {}
+                machine::CoreAttr core, Extents &extents, Choices &choices)
+      : kernel(kernel), symbols(symbols), core(core), extents(extents),
+        choices(choices) {}
 
   seq::KernelOp kernel;
   mlir::SymbolTable &symbols;
   machine::CoreAttr core;
   Extents &extents;
+  Choices &choices;
   /// Host tensors that hold values of the kernel's region.
   llvm::DenseMap<mlir::Value, mlir::Value> written;
 

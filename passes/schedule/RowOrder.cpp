@@ -60,8 +60,9 @@ Value emitNumbers(Program &program, Value keys) {
 int64_t RowOrder::getRows(KernelBuilder &kernel, int64_t rowBound,
                           int64_t elements) {
   // A packed element has the size of two.
-  return std::min<int64_t>(
-      16, getRowTile(kernel.core, rowBound, 2 * std::min(elements, wholeRow)));
+  return std::min<int64_t>(16, getRowTile(kernel.core, rowBound,
+                                          2 * std::min(elements, wholeRow),
+                                          kernel.choices));
 }
 
 FailureOr<Value> RowOrder::pack(Value first, int64_t columns) {

@@ -7,6 +7,7 @@
 #include "compiler/cost/Tiles.h"
 #include "compiler/machine/Reader.h"
 #include "dialects/tile/Tile.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include <limits>
 #include <map>
@@ -127,8 +128,24 @@ machine::Element getElement(Type type) {
                                        : machine::Element::f32;
 }
 
-ProductSizes getProductSizes(machine::CoreAttr core,
-                             const ProductShape &shape) {
+static StringRef getName(machine::Element element) {
+  return machine::getElementNames()[size_t(element)];
+}
+
+static std::string spell(const cost::PanelProduct &problem) {
+  std::string text = llvm::formatv(
+      "product_{0:f0}x{1:f0}x{2:f0}_{3}_{4}", problem.m, problem.n, problem.k,
+      getName(problem.rows), getName(problem.element));
+  if (problem.group != 1)
+    text += llvm::formatv("_group{0:f0}", problem.group);
+  if (problem.count != 1)
+    text += llvm::formatv("_count{0:f0}", problem.count);
+  text += problem.walks ? "_walks" : "";
+  return text + (problem.keepsDepth ? "_deep" : "");
+}
+
+ProductSizes getProductSizes(machine::CoreAttr core, const ProductShape &shape,
+                             Choices &choices) {
   if (core.getThreads() > 1)
     return getSharedSizes(shape.rows, shape.n, shape.k);
   Answers &answers = Answers::of(core);
@@ -146,11 +163,48 @@ ProductSizes getProductSizes(machine::CoreAttr core,
   auto [known, isNew] = answers.products.try_emplace(
       {shape.rows, shape.n, shape.k, shape.group, int64_t(problem.element),
        int64_t(problem.rows), shape.count, shape.walks + 2 * shape.keepsDepth});
-  if (!isNew)
-    return known->second;
-  cost::PanelTile tile = cost::chooseTile(problem, *answers.machine);
-  return known->second = {int64_t(tile.m), int64_t(tile.n), int64_t(tile.k),
-                          int64_t(tile.span)};
+  if (isNew) {
+    cost::PanelTile tile = cost::chooseTile(problem, *answers.machine);
+    known->second = {int64_t(tile.m), int64_t(tile.n), int64_t(tile.k),
+                     int64_t(tile.span)};
+  }
+  ProductSizes best = known->second;
+  auto rank = [&] {
+    std::vector<cost::PanelTile> tiles =
+        cost::listTiles(problem, *answers.machine);
+    std::vector<cost::KernelFacts> facts;
+    for (const cost::PanelTile &tile : tiles)
+      facts.push_back(cost::getPanelFacts(problem, tile));
+    std::vector<Sizes> ranked;
+    for (size_t i : cost::rankFastest(facts, *answers.machine))
+      ranked.push_back({{"m", int64_t(tiles[i].m)},
+                        {"n", int64_t(tiles[i].n)},
+                        {"k", int64_t(tiles[i].k)},
+                        {"span", int64_t(tiles[i].span)}});
+    return ranked;
+  };
+  Sizes sizes = choices.answer(
+      spell(problem),
+      {{"m", best.m}, {"n", best.n}, {"k", best.k}, {"span", best.span}}, rank);
+  return {sizes[0].second, sizes[1].second, sizes[2].second, sizes[3].second};
+}
+
+/// The answer to a question of one size, one of `legal`, whose facts `getFacts`
+/// has.
+static int64_t
+answerOne(Choices &choices, StringRef question, StringRef name, int64_t best,
+          ArrayRef<double> legal, const machine::Machine &machine,
+          llvm::function_ref<cost::KernelFacts(double)> getFacts) {
+  auto rank = [&] {
+    std::vector<cost::KernelFacts> facts;
+    for (double size : legal)
+      facts.push_back(getFacts(size));
+    std::vector<Sizes> ranked;
+    for (size_t i : cost::rankFastest(facts, machine))
+      ranked.push_back({{name, int64_t(legal[i])}});
+    return ranked;
+  };
+  return choices.answer(question, {{name, best}}, rank)[0].second;
 }
 
 bool isAsynchronous(machine::CoreAttr core, int64_t rows,
@@ -204,15 +258,21 @@ static int64_t getSharedRows(machine::CoreAttr core, int64_t rows,
                                 1, 64));
 }
 
-int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width) {
+int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width,
+                   Choices &choices) {
   if (core.getThreads() > 1)
     return getSharedRows(core, rows, width);
   Answers &answers = Answers::of(core);
+  double most = double(std::max<int64_t>(rows, 1));
   auto [known, isNew] = answers.rows.try_emplace({rows, width});
   if (isNew)
-    known->second = int64_t(cost::chooseRowTile(
-        double(std::max<int64_t>(rows, 1)), double(width), *answers.machine));
-  return known->second;
+    known->second =
+        int64_t(cost::chooseRowTile(most, double(width), *answers.machine));
+  return answerOne(choices, llvm::formatv("rows_{0:f0}x{1}", most, width).str(),
+                   "rows", known->second, cost::listRowTiles(most),
+                   *answers.machine, [&](double tile) {
+                     return cost::getRowTileFacts(most, double(width), tile);
+                   });
 }
 
 AttentionSizes getAttentionSizes(machine::CoreAttr core, int64_t queries,
@@ -232,36 +292,74 @@ AttentionSizes getAttentionSizes(machine::CoreAttr core, int64_t queries,
   return {int64_t(tile.m), int64_t(tile.n)};
 }
 
-int64_t getConvBlock(machine::CoreAttr core, const ConvSizes &conv) {
+int64_t getConvBlock(machine::CoreAttr core, const ConvSizes &conv,
+                     Choices &choices) {
   Answers &answers = Answers::of(core);
+  cost::Convolution problem{double(conv.sequences),
+                            double(conv.channels),
+                            double(std::max<int64_t>(conv.rows, 1)),
+                            double(conv.taps),
+                            machine::Element::f32,
+                            conv.hasWindow,
+                            conv.areTapsKnown};
   auto [known, isNew] =
       answers.convs.try_emplace({conv.sequences, conv.rows, conv.channels,
                                  conv.taps, conv.hasWindow, conv.areTapsKnown});
   if (isNew)
-    known->second = int64_t(cost::chooseConvolutionBlock(
-        {double(conv.sequences), double(conv.channels),
-         double(std::max<int64_t>(conv.rows, 1)), double(conv.taps),
-         machine::Element::f32, conv.hasWindow, conv.areTapsKnown},
-        *answers.machine));
-  return known->second;
+    known->second =
+        int64_t(cost::chooseConvolutionBlock(problem, *answers.machine));
+  std::string question = llvm::formatv(
+      "conv_{0}x{1:f0}x{2}x{3}{4}{5}", conv.sequences, problem.tokens,
+      conv.channels, conv.taps, conv.hasWindow ? "_window" : "",
+      conv.areTapsKnown ? "_known" : "");
+  return answerOne(choices, question, "block", known->second,
+                   cost::listBlocks(problem), *answers.machine,
+                   [&](double block) {
+                     return block == 1 ? cost::getTapFacts(problem)
+                                       : cost::getSpectralFacts(problem, block);
+                   });
+}
+
+static std::string spell(const cost::Recurrence &problem) {
+  constexpr const char *rules[] = {"add", "delta", "erase"};
+  std::string text = llvm::formatv(
+      "chunk_{0:f0}x{1:f0}x{2:f0}x{3:f0}x{4:f0}_{5}_{6}{7}", problem.batch,
+      problem.tokens, problem.heads, problem.state, problem.width,
+      getName(problem.element), rules[size_t(problem.rule)],
+      problem.decaysRows ? "_rows"
+      : problem.decays   ? "_decay"
+                         : "");
+  for (auto [name, number] : {std::pair("groups", problem.groups),
+                              std::pair("readers", problem.readers),
+                              std::pair("writers", problem.writers),
+                              std::pair("rounds", problem.roundsFrom)})
+    if (number != 1)
+      text += llvm::formatv("_{0}{1:f0}", name, number);
+  return text;
 }
 
 ChunkSizes getChunkSizes(machine::CoreAttr core,
-                         const cost::Recurrence &problem) {
+                         const cost::Recurrence &problem, Choices &choices) {
   Answers &answers = Answers::of(core);
+  std::vector<double> chunks = cost::listChunks(problem.tokens);
   auto [known, isNew] = answers.chunks.try_emplace(
       {problem.batch, problem.heads, problem.groups, problem.tokens,
        problem.state, problem.width, double(problem.element),
        double(problem.rule), double(problem.decays), double(problem.decaysRows),
        problem.readers, problem.writers, problem.roundsFrom});
   if (isNew) {
-    std::vector<double> chunks = cost::listChunks(problem.tokens);
     cost::Choice choice = cost::chooseChunk(problem, *answers.machine);
     known->second = {int64_t(chunks[choice.chosen]),
                      int64_t(chunks[choice.next]), 1e6 * choice.seconds,
                      1e6 * choice.nextSeconds};
   }
-  return known->second;
+  ChunkSizes sizes = known->second;
+  sizes.rows = answerOne(choices, spell(problem), "tokens", sizes.rows, chunks,
+                         *answers.machine, [&](double chunk) {
+                           return cost::getChunkedFacts(problem, chunk,
+                                                        cost::ChunkForm::walk);
+                         });
+  return sizes;
 }
 
 } // namespace sennit::schedule

@@ -6,6 +6,7 @@
 #include "compiler/cost/Recurrences.h"
 #include "dialects/machine/Machine.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "passes/schedule/Choices.h"
 
 namespace sennit::schedule {
 
@@ -47,9 +48,10 @@ bool multipliesByUnit(machine::CoreAttr core, mlir::Value operand);
 /// Elements of a matrix's row that stand side by side.
 int64_t getGroup(mlir::RankedTensorType matrix);
 
-/// The fastest of `cost::listTiles`. Where threads share an item, the model is
-/// not asked yet.
-ProductSizes getProductSizes(machine::CoreAttr core, const ProductShape &shape);
+/// The fastest of `cost::listTiles`, or what is pinned. Where threads share an
+/// item, neither is asked yet.
+ProductSizes getProductSizes(machine::CoreAttr core, const ProductShape &shape,
+                             Choices &choices);
 
 /// Whether a product of at most `rows` rows of `activations` goes to a matrix
 /// unit that works beside the threads, from tiles that an engine copies: both
@@ -62,9 +64,10 @@ bool isAsynchronous(machine::CoreAttr core, int64_t rows,
 ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t count);
 
 /// Rows of a tile of `width` elements a row: the fastest of
-/// `cost::listRowTiles`. Where threads share an item, what their registers
-/// hold.
-int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width);
+/// `cost::listRowTiles`, or what is pinned. Where threads share an item, what
+/// their registers hold.
+int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width,
+                   Choices &choices);
 
 /// Rows (queries times heads of an item) and keys of a step of attention.
 struct AttentionSizes {
@@ -85,8 +88,10 @@ struct ConvSizes {
 };
 
 /// Rows of the blocks whose spectra a convolution multiplies, or 1 where its
-/// taps are added up one by one: the fastest of `cost::listBlocks`.
-int64_t getConvBlock(machine::CoreAttr core, const ConvSizes &conv);
+/// taps are added up one by one: the fastest of `cost::listBlocks`, or what is
+/// pinned.
+int64_t getConvBlock(machine::CoreAttr core, const ConvSizes &conv,
+                     Choices &choices);
 
 /// The element that the model computes numbers of `type` as.
 machine::Element getElement(mlir::Type type);
@@ -98,9 +103,9 @@ struct ChunkSizes {
   double microseconds, nextMicroseconds;
 };
 
-/// The fastest of `cost::listChunks`.
+/// The fastest of `cost::listChunks`, or what is pinned.
 ChunkSizes getChunkSizes(machine::CoreAttr core,
-                         const cost::Recurrence &problem);
+                         const cost::Recurrence &problem, Choices &choices);
 
 /// The smallest of 1, 2, 4, .. `most` that is at least `rows`.
 int64_t roundUpRows(int64_t rows, int64_t most);

@@ -157,6 +157,25 @@ def validation_table(result):
     return lines
 
 
+def suite_table(result):
+    """The section of predictions against the kernels of a suite, measured elsewhere."""
+    lines = [f"## Predictions against an {result['device']}", ""]
+    lines.append(
+        f"`python3 test/bench/{result['command']}`, times of `{result['measured']}`: works of `kernel_suite.py`, each a call as one "
+        "CUDA graph. Errors as above, of works that are held out. T0 are the numbers of the machine's file, T1 those of "
+        "`results/nvidia-h200-sxm.calibration.yaml`, from probes and from works to fit to; T2 has a residual of three coefficients "
+        "a family between 0.7 and 1.3, fitted to the works to fit to. `decode` is fitted by nothing. Terms of the model were "
+        f"looked for in the works to fit to and in the ops recorded above. {result.get('note', '')}".rstrip())
+    lines += ["", "| family | fitted | held out | T0 median | p90 | bias | T1 median | p90 | bias | T2 median | p90 | bias |",
+              "| --- |" + " ---: |" * 11]
+    for row in result["summary"]:
+        cells = "".join(f" {100 * row[tier]['median']:.0f} % | {100 * row[tier]['p90']:.0f} % | {100 * row[tier]['bias']:+.0f} % |"
+                        for tier in ("T0", "T1", "T2"))
+        name = f"`{row['family']}`" if row["family"] else "all that are fitted"
+        lines.append(f"| {name} | {row['fitted']} | {row['held_out']} |{cells}")
+    return lines
+
+
 def page():
     lines = ["# Benchmarks", "", "Written by `test/bench/report.py` from `test/bench/results`; slow rows included.", ""]
     for path in sorted((HERE / "results").glob("cpu*.json")):
@@ -170,7 +189,8 @@ def page():
     for path in sorted((HERE / "results").glob("alone*.json")):
         lines += alone_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     for path in sorted((HERE / "results").glob("validate*.json")):
-        lines += validation_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
+        result = json.loads(path.read_text(encoding="utf-8"))
+        lines += (suite_table if "residuals" in result else validation_table)(result) + [""]
     return "\n".join(lines)
 
 

@@ -82,6 +82,19 @@ static llvm::Error makeError(const CudaMachine &machine, StringRef reason) {
                                  "`" + reason);
 }
 
+/// Whether none of its threads does nothing but copy: then all go through its
+/// ops together.
+static bool isStepwise(ModuleOp module) {
+  ScopedDiagnosticHandler handler(module.getContext(),
+                                  [](Diagnostic &) { return success(); });
+  PassManager assignment(module.getContext());
+  assignment.addPass(createCudaAssignRoles());
+  if (failed(assignment.run(module)))
+    return true;
+  return !module.walk([](tile::RolesOp) { return WalkResult::interrupt(); })
+              .wasInterrupted();
+}
+
 /// The code of a kernel by roles; nothing where it has none.
 static llvm::Expected<std::optional<EmittedCode>>
 emitByRoles(ModuleOp module, const CudaMachine &machine) {
@@ -142,10 +155,14 @@ static llvm::Expected<EmittedCode> emitKernel(ModuleOp module,
 }
 
 const Target &getTarget() {
-  static const Target target = {
-      "cuda",      "NVIDIA GPUs from compute capability 8.0",
-      getLevels(), describe,
-      emitKernel,  /*emitEntries=*/nullptr};
+  static const Target target = {"cuda",
+                                "NVIDIA GPUs from compute capability 8.0",
+                                getLevels(),
+                                describe,
+                                emitKernel,
+                                /*emitEntries=*/nullptr,
+                                /*measure=*/nullptr,
+                                isStepwise};
   return target;
 }
 

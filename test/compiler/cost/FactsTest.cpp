@@ -24,13 +24,33 @@ TEST(Facts, AProductsRowsAreReadOnceWhereTheyFit) {
   EXPECT_DOUBLE_EQ(getTraffic(b, 64 << 10, 2, false), 2 * b.getCompulsory());
 }
 
+TEST(Facts, WhatItemsAskForAtTheSameTimeComesOnce) {
+  // 4 column tiles outside, 8 row tiles inside, in a cache that keeps neither.
+  KernelFacts facts = getMatmulFacts({512, 256, 128}, {64, 64, 128});
+  const Access &a = facts.accesses[0], &b = facts.accesses[1];
+  auto get = [](const Access &access, double together) {
+    return getTraffic(access, 1 << 10, 1, false, together);
+  };
+  EXPECT_DOUBLE_EQ(get(a, 1), a.getTotal());
+  EXPECT_DOUBLE_EQ(get(b, 1), b.getTotal());
+  // Rows of one column of tiles: they share the column's operand.
+  EXPECT_DOUBLE_EQ(get(a, 8), a.getTotal());
+  EXPECT_DOUBLE_EQ(get(b, 8), b.getCompulsory());
+  // Two columns of tiles: they share rows too.
+  EXPECT_DOUBLE_EQ(get(a, 16), a.getTotal() / 2);
+  EXPECT_DOUBLE_EQ(get(a, 32), a.getCompulsory());
+}
+
 TEST(Facts, TrafficFallsWithCapacityBetweenItsBounds) {
   std::mt19937 random(5);
   for (int round = 0; round < 200; ++round)
     for (const Access &access : makeArbitrary(random).accesses) {
       double before = access.getTotal();
       for (double capacity = 1; capacity < 1e10; capacity *= 3) {
-        double bytes = getTraffic(access, capacity, 4, round % 2);
+        // Either each core has its own, or all share one.
+        double bytes = round % 3
+                           ? getTraffic(access, capacity, 4, round % 2)
+                           : getTraffic(access, capacity, 1, round % 2, 7);
         EXPECT_LE(bytes, before * (1 + 1e-12));
         EXPECT_GE(bytes, access.getCompulsory() * (1 - 1e-12));
         before = bytes;

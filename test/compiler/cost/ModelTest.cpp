@@ -121,6 +121,65 @@ TEST(Model, OneCoreIsStillLimitedByWhatItMayHaveInFlight) {
   EXPECT_GT(run(facts, machine).seconds, 10 * many);
 }
 
+TEST(Model, PowersSayHowFarResourcesWorkSideBySide) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  Attention problem{2, 16, 16, 8192, 0, 128, 128, Element::bf16, false};
+  KernelFacts facts = getPrefillFacts(problem, {128, 128, 128});
+  auto at = [&](double units, double transfers) {
+    machine.unitsPower.value = units;
+    machine.transfersPower.value = transfers;
+    return run(facts, machine).seconds;
+  };
+  // None is all side by side, 1 is one after the other.
+  double none = at(0, 0), sum = at(1, 1);
+  EXPECT_LT(none, at(4, 4));
+  EXPECT_LT(at(4, 4), at(1.5, 4));
+  EXPECT_LT(at(1.5, 4), at(1.5, 2));
+  EXPECT_LT(at(1.5, 2), sum);
+  EXPECT_NEAR(at(1000, 1000), none, none * 0.01);
+}
+
+TEST(Model, ACallCostsSomethingBesideItsLaunches) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  EntryFacts entry;
+  entry.kernels.push_back({getMatmulFacts(large, hopperTile), 1, 0});
+  std::string reason;
+  machine.launchCall = {};
+  double without = predict(entry, machine, reason)->seconds;
+  machine.launchCall.value = 1e-5;
+  EXPECT_DOUBLE_EQ(predict(entry, machine, reason)->seconds, without + 1e-5);
+}
+
+TEST(Model, AnItemThatGoesOpByOpWaitsForAllOfItsWork) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  // One item of many steps: nothing fills its gaps.
+  KernelFacts facts = getMatmulFacts({64, 64, 4096}, {64, 64, 64});
+  double ahead = run(facts, machine).seconds;
+  facts.isStepwise = true;
+  double inTurn = run(facts, machine).seconds;
+  EXPECT_GT(inTurn, ahead);
+  // Reads of operands hide behind the product, and what hides none adds up.
+  Chain &chain = facts.items.front().work.chain;
+  chain.near = 1;
+  EXPECT_NEAR(run(facts, machine).seconds, inTurn, inTurn * 1e-6);
+  chain.near = 1e6;
+  EXPECT_GT(run(facts, machine).seconds, 1e6 * machine.getNear().latency.value);
+  chain.near = 0;
+  chain.barrier += 1000;
+  EXPECT_NEAR(run(facts, machine).seconds,
+              inTurn + 1000 * machine.barrier.value, 1e-9);
+}
+
+TEST(Model, WhatTheLastCacheHoldsAnswersSooner) {
+  machine::Machine machine = loadMachine("nvidia-h200-sxm");
+  KernelFacts facts = getRowsFacts({4, 256}, 1);
+  facts.items.front().work.chain.memory = 1000;
+  double far = machine.memories.back().latency.value,
+         near = machine.memories[machine.memories.size() - 2].latency.value;
+  EXPECT_NEAR(run(facts, machine, 0).seconds - run(facts, machine, 1).seconds,
+              1000 * (far - near) + far, 1e-9);
+}
+
 TEST(Model, AMatrixUnitThatSplitsOneOperandPaysForIt) {
   machine::Machine machine = loadMachine("x86-amx");
   // Without the drain of each block, which pieces share.

@@ -19,14 +19,15 @@ using cost::KernelFacts;
 namespace {
 struct KernelFactsTest : testing::Test {
   std::optional<KernelFacts> read(const std::string &body,
-                                  std::vector<double> arguments) {
+                                  std::vector<double> arguments,
+                                  bool isStepwise = false) {
     context.loadDialect<arith::ArithDialect, func::FuncDialect,
                         math::MathDialect, memref::MemRefDialect,
                         scf::SCFDialect, tile::TileDialect>();
     module = parseSourceString<ModuleOp>(body, &context);
     EXPECT_TRUE(module);
     auto kernel = *module->getOps<func::FuncOp>().begin();
-    return facts::readKernelFacts(kernel, arguments, 0, reason);
+    return facts::readKernelFacts(kernel, arguments, 0, reason, isStepwise);
   }
 
   MLIRContext context;
@@ -48,6 +49,43 @@ func.func @matmul(%a: memref<?x128xbf16>, %b: memref<256x128xbf16>,
   }
   return
 })";
+
+TEST_F(KernelFactsTest, ThreadsThatGoOpByOpMeetAndWaitInEachStep) {
+  const char *sums = R"(
+func.func @sums(%a: memref<512x64xf32>, %b: memref<64x64xf32>, %c: memref<1x64xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c512 = arith.constant 512 : index
+  %zero = arith.constant dense<0.0> : vector<1x64xf32>
+  tile.grid (%i) = (%c0) to (%c1) step [1] dims ["all"] {
+    %w = tile.load %b[%c0, %c0] : memref<64x64xf32> -> vector<64x64xf32>
+    %y = tile.stream "t" %t = %c0 to %c512 step 1 carry(%zero : vector<1x64xf32>) fetch {
+      %x = tile.load %a[%t, %c0] : memref<512x64xf32> -> vector<1x64xf32>
+      tile.yield %x : vector<1x64xf32>
+    } do {
+    ^bb0(%t: index, %x: vector<1x64xf32>, %sum: vector<1x64xf32>):
+      %p = tile.mma nn %x, %w acc %sum : vector<1x64xf32>, vector<64x64xf32> acc vector<1x64xf32> -> vector<1x64xf32>
+      tile.yield %p : vector<1x64xf32>
+    }
+    tile.store %y, %c[%c0, %c0] : vector<1x64xf32>, memref<1x64xf32>
+  }
+  return
+})";
+  auto ahead = read(sums, {0, 0, 0}), stepwise = read(sums, {0, 0, 0}, true);
+  ASSERT_TRUE(ahead && stepwise) << reason;
+  EXPECT_FALSE(ahead->isStepwise);
+  EXPECT_TRUE(stepwise->isStepwise);
+  cost::Work before = ahead->getTotal(), after = stepwise->getTotal();
+  EXPECT_EQ(before.exchanged, 0);
+  EXPECT_EQ(before.chain.memory, 1);
+  // A product a step, of rows of 64 that a thread adds up; sums come, go and
+  // are handed on.
+  EXPECT_EQ(after.chain.barrier - before.chain.barrier, 512);
+  EXPECT_EQ(after.chain.near, 512 * 64);
+  EXPECT_EQ(after.chain.memory, 1 + 512);
+  EXPECT_EQ(after.exchanged, 512 * (64 + 64 * 64 + 3 * 64) * 4);
+  EXPECT_EQ(before.moved, after.moved);
+}
 
 TEST_F(KernelFactsTest, AProductHasTheFactsOfItsFormula) {
   auto facts = read(matmul, {0, 0, 0, 512});
