@@ -257,6 +257,8 @@ private:
     if (!pins)
       return pins.takeError();
     (*module)->setAttr(schedule::kScheduleAttrName, *pins);
+    if (options.mayScheduleBeIdle)
+      (*module)->setAttr(schedule::kMayBeIdleAttrName, UnitAttr::get(&context));
     return llvm::Error::success();
   }
 

@@ -62,6 +62,8 @@ struct CompileOptions {
   bool imaginesWeights = false;
   /// A file of sizes to take instead of choosing them; empty: none.
   std::string schedule;
+  /// Whether the schedule may answer questions that nobody asks.
+  bool mayScheduleBeIdle = false;
   /// How many of the best sizes the report gets for each choice; 0: none.
   int64_t candidates = 0;
   /// The last stage that runs; empty: all, and an artifact.

@@ -193,6 +193,11 @@ static int chooseMachine(LoadedMachine &loaded, CompileOptions &options) {
   scheduleFor(loaded, options);
   return done;
 }
+static cl::opt<std::string>
+    tuneReport("tune-report",
+               cl::desc("write all sizes that --tune tried, and their seconds, "
+                        "as JSON"),
+               cl::value_desc("file.json"), cl::sub(command));
 
 static int writeText(llvm::StringRef path, llvm::StringRef text) {
   if (path.empty() || path == "-") {
@@ -218,11 +223,13 @@ static int tuneInto(llvm::SmallString<128> &path, CompileOptions &options) {
     return complain("--tune-candidates and --tune-seconds are positive", usage);
   if (llvm::sys::fs::createTemporaryFile("sennit-schedule", "yaml", path))
     return complain("no file can be made in the temporary directory", missing);
-  int code = tune(options,
-                  {tuneCandidates, tuneSeconds, tuneThreads, tuneCache}, path);
+  int code = tune(
+      options,
+      {tuneCandidates, tuneSeconds, tuneThreads, tuneCache, tuneReport}, path);
   if (code)
     llvm::sys::fs::remove(path);
   options.schedule = path.str().str();
+  options.mayScheduleBeIdle = true;
   return code;
 }
 

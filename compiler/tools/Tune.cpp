@@ -8,6 +8,8 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/SHA256.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/Threading.h"
@@ -231,6 +233,7 @@ private:
       return code;
     CompileOptions tried = options;
     tried.schedule = schedule.str().str();
+    tried.mayScheduleBeIdle = true;
     tried.output = artifact.str().str();
     tried.candidates = 1;
     CompileReport report;
@@ -252,9 +255,18 @@ private:
   /// bear the names of all, with `_and_` between.
   void note(const CompileReport &report, size_t round,
             const llvm::StringMap<double> &least) {
-    for (auto [question, choice] : llvm::zip_equal(questions, report.choices)) {
+    for (Question &question : questions) {
       if (round >= question.candidates.size())
         continue;
+      // Another choice may have left nobody to ask.
+      auto asked = llvm::find_if(report.choices, [&](const Choice &choice) {
+        return choice.question == question.name;
+      });
+      if (asked == report.choices.end()) {
+        question.seconds.push_back(HUGE_VAL);
+        continue;
+      }
+      const Choice &choice = *asked;
       double sum = 0;
       for (auto &kernel : least) {
         llvm::SmallVector<llvm::StringRef> parts;
@@ -285,9 +297,33 @@ private:
     }
     llvm::errs() << "tune     " << moved
                  << " choices are others than the model's\n";
+    if (!tuning.report.empty())
+      if (auto error = llvm::writeToOutput(
+              tuning.report, [&](auto &os) { return report(os); }))
+        return complain(llvm::toString(std::move(error)), failed);
     return write(schedule, [](const Question &question) {
       return question.seconds.empty() ? 0 : question.getBest();
     });
+  }
+
+  /// One row a question that was measured: its candidates, the model's first,
+  /// and what each took, null where no kernel that asked was timed.
+  llvm::Error report(llvm::raw_ostream &os) {
+    llvm::json::Array rows;
+    for (const Question &question : questions) {
+      if (question.seconds.empty())
+        continue;
+      llvm::json::Array seconds;
+      for (double took : question.seconds)
+        seconds.push_back(std::isfinite(took) ? llvm::json::Value(took)
+                                              : llvm::json::Value(nullptr));
+      rows.push_back(llvm::json::Object{
+          {"question", question.name},
+          {"candidates", llvm::json::Array(question.candidates)},
+          {"seconds", std::move(seconds)}});
+    }
+    os << llvm::formatv("{0:2}\n", llvm::json::Value(std::move(rows)));
+    return llvm::Error::success();
   }
 
   const CompileOptions &options;

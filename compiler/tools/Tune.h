@@ -18,6 +18,8 @@ struct TuneOptions {
   unsigned threads = 0;
   /// The cache's file; empty: `getTuneCachePath()`.
   std::string cache;
+  /// Where what was measured goes, as JSON; empty: nowhere.
+  std::string report;
 };
 
 /// Chooses sizes for what `options` compile, and writes them as a schedule to

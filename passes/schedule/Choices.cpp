@@ -88,7 +88,7 @@ static DictionaryAttr toAttribute(const Sizes &sizes, Builder &b) {
 }
 
 LogicalResult Choices::finish(const DenseMap<Attribute, StringAttr> &renamed) {
-  if (pins)
+  if (pins && !module->hasAttr(kMayBeIdleAttrName))
     for (NamedAttribute pin : pins)
       if (!answers.contains(pin.getName())) {
         emitError(cast<DictionaryAttr>(pin.getValue()))

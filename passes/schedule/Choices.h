@@ -15,6 +15,10 @@ namespace sennit::schedule {
 /// Of a module: a dictionary from questions to dictionaries of sizes, in which
 /// `at` may say where a file has them.
 inline constexpr llvm::StringRef kScheduleAttrName = "seq.schedule";
+/// Beside it where a question that nobody asks is no error: another answer may
+/// have made it superfluous.
+inline constexpr llvm::StringRef kMayBeIdleAttrName =
+    "seq.schedule_may_be_idle";
 /// Of a module: how many of the best sizes for each question shall stand in
 /// `seq.chosen` afterwards. There a question has the `sizes` that it got,
 /// others under `next`, and the `kernels` that asked.

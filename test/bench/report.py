@@ -176,6 +176,20 @@ def suite_table(result):
     return lines
 
 
+def choice_table(result):
+    """The section of the model's first choices against all legal ones."""
+    lines = ["## The model's choice against all legal sizes", ""]
+    lines.append(
+        f"`python3 test/bench/{result['command']}` on one core of {result['processor']}: every legal size of each choice was run, "
+        "and times are the least of many runs, so that the best of many candidates is flattered by chance. The ratio is the time "
+        "of what the model chose over that of the best.")
+    lines += ["", "| choices | count | candidates each | median ratio | p90 | within 5 % |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    for row in result["summary"]:
+        lines.append(f"| {row['what']} | {row['choices']} | {row['candidates']:.0f} | {row['median']:.2f} | {row['p90']:.2f} "
+                     f"| {100 * row['near']:.0f} % |")
+    return lines
+
+
 def page():
     lines = ["# Benchmarks", "", "Written by `test/bench/report.py` from `test/bench/results`; slow rows included.", ""]
     for path in sorted((HERE / "results").glob("cpu*.json")):
@@ -191,6 +205,8 @@ def page():
     for path in sorted((HERE / "results").glob("validate*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         lines += (suite_table if "residuals" in result else validation_table)(result) + [""]
+    for path in sorted((HERE / "results").glob("choice*.json")):
+        lines += choice_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     return "\n".join(lines)
 
 
