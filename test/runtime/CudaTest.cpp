@@ -238,12 +238,12 @@ namespace {
 
 /// A kernel of a module on a device of nine processors, two blocks on each.
 struct CudaItems : testing::Test {
-  void load(Kernel &kernel, const std::string &parameters) {
+  void load(Kernel &kernel, const std::string &parameters, int items = 0) {
     Launch launch;
     Status status = launch.read(
         "// sennit: {\"kernel\":\"rows\",\"threads\":256,\"shared\":2048,"
-        "\"parameters\":[" +
-        parameters + "]}\n");
+        "\"items\":" +
+        std::to_string(items) + ",\"parameters\":[" + parameters + "]}\n");
     ASSERT_TRUE(status.isOk()) << status.message();
     ASSERT_TRUE(kernel.load(device, "", std::move(launch)).isOk());
   }
@@ -282,6 +282,17 @@ TEST_F(CudaItems, TakeSlotsAndAWorkspaceForAllBlocksAtOnce) {
   EXPECT_EQ(status.code(), SENNIT_STATUS_MALFORMED);
   EXPECT_EQ(std::string(status.message()),
             "kernel `rows` reads argument 1 of 1");
+}
+
+TEST_F(CudaItems, AreNotFewerThanBlocks) {
+  for (auto [items, blocks] : {std::pair(5, 5u), std::pair(100, 18u)}) {
+    Kernel kernel;
+    load(kernel, "{\"slot\":0},{\"workspace\":4096}", items);
+    EXPECT_EQ(kernel.workspaceBytes(), blocks * 4096u);
+    ASSERT_TRUE(fill(kernel, {7}).isOk());
+    ASSERT_TRUE(kernel.launch(values).isOk());
+    EXPECT_EQ(FakeDriver::blocks, blocks);
+  }
 }
 
 TEST_F(CudaItems, MapTheMemoryOfASlot) {

@@ -57,6 +57,7 @@ func.func @items_of_two_grids(%x: memref<?x64xf32>, %y: memref<4x64xf32>, %t: in
 
 // One row is added up by all warps, each by itself, then their eight sums by every thread.
 // CHECK-LABEL: llvm.func @row(
+// CHECK-SAME: cuda.launch = {items = 1 : i64, parameters =
 // CHECK-COUNT-5: nvvm.shfl.sync bfly
 // CHECK: nvvm.barrier
 // CHECK-COUNT-8: llvm.load %{{.*}} -> f32
