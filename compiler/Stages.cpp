@@ -36,7 +36,8 @@ static const Stage stages[] = {
      "sennit-pack-weights,sennit-build-tile-programs,sennit-hoist-dispatches,"
      "canonicalize,cse,sennit-join-dispatches,sennit-verify-scheduled"},
     {"place", "every tensor has its place in one of the runtime's memories",
-     "sennit-plan-memory,canonicalize,cse,sennit-verify-placed"},
+     "sennit-plan-memory,sennit-mark-constants,canonicalize,cse,sennit-"
+     "verify-placed"},
 };
 
 ArrayRef<Stage> getStages() { return stages; }

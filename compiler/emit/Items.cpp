@@ -81,22 +81,42 @@ Value Items::emitCounts() {
 }
 
 void Items::emitItem(Value item, function_ref<void(size_t i)> emitBody) {
+  emitItem(item, {}, [&](size_t i) {
+    emitBody(i);
+    return SmallVector<Value>();
+  });
+}
+
+SmallVector<Value>
+Items::emitItem(Value item, TypeRange types,
+                function_ref<SmallVector<Value>(size_t i)> emitBody) {
   OpBuilder::InsertionGuard guard(builder);
-  for (auto [i, grid] : llvm::enumerate(grids)) {
-    if (i + 1 == grids.size()) {
-      emitIndices(grid, item, extents[i]);
-      emitBody(i);
-      return;
-    }
+  SmallVector<scf::IfOp> branches;
+  // What the innermost branch that is open gives.
+  auto yield = [&](ValueRange values) {
+    if (!types.empty())
+      scf::YieldOp::create(builder, loc, values);
+  };
+  for (size_t i = 0; i + 1 < grids.size(); ++i) {
     Value isMine = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::ult, item, counts[i]);
-    auto branch = scf::IfOp::create(builder, loc, isMine, /*withElse=*/true);
+    auto branch =
+        scf::IfOp::create(builder, loc, types, isMine, /*withElse=*/true);
     builder.setInsertionPointToStart(branch.thenBlock());
-    emitIndices(grid, item, extents[i]);
-    emitBody(i);
+    emitIndices(grids[i], item, extents[i]);
+    yield(emitBody(i));
     builder.setInsertionPointToStart(branch.elseBlock());
     item = arith::SubIOp::create(builder, loc, item, counts[i]);
+    branches.push_back(branch);
   }
+  emitIndices(grids.back(), item, extents.back());
+  SmallVector<Value> values = emitBody(grids.size() - 1);
+  for (scf::IfOp branch : llvm::reverse(branches)) {
+    yield(values);
+    values.assign(branch.result_begin(), branch.result_end());
+    builder.setInsertionPointAfter(branch);
+  }
+  return values;
 }
 
 void Items::emitIndices(tile::GridOp grid, Value item, ValueRange extents) {

@@ -36,6 +36,10 @@ public:
   /// Finds the grid of `item` and maps its indices; `emitBody` emits what grid
   /// number i does.
   void emitItem(mlir::Value item, llvm::function_ref<void(size_t i)> emitBody);
+  /// The same where `emitBody` returns values of `types`, which are the item's.
+  llvm::SmallVector<mlir::Value> emitItem(
+      mlir::Value item, mlir::TypeRange types,
+      llvm::function_ref<llvm::SmallVector<mlir::Value>(size_t i)> emitBody);
 
 private:
   /// max(0, ceil((upper - lower) / step)) for each dimension.

@@ -117,6 +117,22 @@ def PlanMemory : Pass<"sennit-plan-memory", "::mlir::ModuleOp"> {
   let dependentDialects = ["::sennit::rt::RtDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def MarkConstants : Pass<"sennit-mark-constants", "::mlir::ModuleOp"> {
+  let summary = "say of a kernel's views which hold constants in every launch";
+  let description = [{
+    ```mlir
+    %w = rt.buffer constants at 0 : memref<64x64xf32>
+    rt.launch @k(%x, %w, %y : ..)
+    // becomes
+    func.func private @k(%x: .., %w: memref<64x64xf32> {rt.constant}, %y: ..)
+    ```
+
+    A device may read such a view before the kernels ahead of this one have ended. Declines, silently, a view
+    that some launch takes from another memory, and all launches of `@initialize`, which writes constants.
+  }];
+  let dependentDialects = ["::sennit::rt::RtDialect"];
+}
+
 def VerifyPlaced : Pass<"sennit-verify-placed", "::mlir::ModuleOp"> {
   let summary = "check that no tensor is left";
   let description = [{

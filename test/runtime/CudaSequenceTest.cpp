@@ -44,10 +44,12 @@ struct CudaSequence : testing::Test {
     EXPECT_EQ(fake.countLiving(), 0);
   }
 
-  void add(const std::string &name, const std::string &parameters) {
+  /// `more`: members of the launch line.
+  void add(const std::string &name, const std::string &parameters,
+           const std::string &more = "") {
     std::string text = "// sennit: {\"kernel\":\"" + name +
-                       "\",\"threads\":256,\"shared\":64,\"parameters\":[" +
-                       parameters + "]}\n";
+                       "\",\"threads\":256,\"shared\":64," + more +
+                       "\"parameters\":[" + parameters + "]}\n";
     Status status = accelerator->addKernel({name, text, {}});
     ASSERT_TRUE(status.isOk()) << status.message();
   }
@@ -118,6 +120,20 @@ TEST_F(CudaSequence, IsAGraphOnceItWasSeenTwice) {
   Lines graph = {"graph 3", runs(9)[0], runs(9)[1], runs(9)[2]};
   EXPECT_EQ(call(step(9)), graph);
   EXPECT_EQ(call(step(9)), graph);
+}
+
+TEST_F(CudaSequence, KernelsThatWaitThemselvesStartEarly) {
+  add("early", "{\"slot\":0}", "\"early\":1,");
+  std::vector<Asked> kernels = {{3, {1}}, {0, {5, 6}}, {3, {2}}, {3, {3}}};
+  call(kernels);
+  // The first has none ahead of it.
+  Lines built = {"node early", "node norm",   "node early", "early early",
+                 "node early", "early early", "build 4"};
+  Lines second = call(kernels);
+  EXPECT_EQ(Lines(second.end() - 7, second.end()), built);
+  Lines expected = {"run early(1)", "run norm(5, 6)", "run early(2)",
+                    "run early(3)"};
+  EXPECT_EQ(select(call(kernels), "run"), expected);
 }
 
 TEST_F(CudaSequence, ChangesOnlyWhatHasOtherSlots) {

@@ -28,6 +28,8 @@ struct CudaMachine {
   std::string features;
   /// Shared memory that one block may ask for.
   int64_t sharedBytes;
+  /// Whether a kernel can wait for the end of those ahead of it by itself.
+  bool waitsForKernels;
 };
 
 /// The names of all levels, from the lowest.

@@ -1,4 +1,5 @@
-// Products of few rows: a warp for a column, lanes along the depth.
+// Products that are not the matrix unit's: small ones by threads; for few rows
+// a warp a column, lanes along the depth.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cuda/DeviceBuilder.h"
 #include "compiler/targets/cuda/ItemProduct.h"
@@ -23,11 +24,26 @@ ItemProduct::ItemProduct(tile::MmaOp mma) : mma(mma) {
   k = a[a.size() - (turnedA ? 2 : 1)];
 }
 
+/// Rows that are few for the matrix unit, which takes 16 at a time.
+static constexpr int64_t fewRows = 8;
+
+static bool isRead(const ItemProduct &product) {
+  return product.m <= fewRows && product.k >= warpDepth && !product.turnedA &&
+         product.turnedB;
+}
+
+bool sennit::cuda::isThreads(const ItemProduct &product) {
+  // Depths of a few instructions, and rows that leave most of the unit idle.
+  constexpr int64_t fewSteps = 4, mostOfFewRows = 1 << 15;
+  return !isRead(product) &&
+         (product.k <= fewSteps ||
+          (product.m <= fewRows &&
+           product.m * product.n * product.k <= mostOfFewRows));
+}
+
 bool sennit::cuda::isStaged(tile::MmaOp mma) {
-  constexpr int64_t fewRows = 8;
   ItemProduct product(mma);
-  return product.m > fewRows || product.k < warpDepth || product.turnedA ||
-         !product.turnedB;
+  return !isRead(product) && !isThreads(product);
 }
 
 emit::Point ItemProduct::at(Value row, Value column) const {
@@ -54,9 +70,77 @@ void ItemEmitter::emitProduct(tile::MmaOp mma) {
     product.batch = getPoint(around, matrix).at;
     if (isStaged(mma))
       emitMatrix(product);
-    else
+    else if (isThreads(product))
+      emitThreads(product);
+    else if (!emitRingColumns(product))
       emitColumns(product);
   });
+}
+
+// Threads side by side take results side by side. Where there are fewer results
+// than threads, teams share the depth of one and add up what they have.
+void ItemEmitter::emitThreads(const ItemProduct &product) {
+  int64_t results = product.m * product.n;
+  int64_t own = std::min<int64_t>(llvm::PowerOf2Ceil(results), itemThreads);
+  int64_t team = itemThreads / own;
+  while (team > product.k)
+    team /= 2;
+  // Threads beside the last team repeat what others do.
+  Value start = team == 1 ? constant(0) : remainder(divide(thread, own), team);
+  auto sumUp = [&](Value number) {
+    Value row = divide(number, product.n),
+          column = remainder(number, product.n);
+    auto step = [&](Value depth, ValueRange carried) -> SmallVector<Value> {
+      Value a = emit(product.mma.getA(), product.atA(row, depth));
+      Value b = emit(product.mma.getB(), product.atB(depth, column));
+      return {math::FmaOp::create(builder, loc, a, b, carried.front())};
+    };
+    SmallVector<Value> sum = {constantOf(builder.getF32FloatAttr(0), false)};
+    int64_t rounds = product.k / team;
+    // Loads of several steps are under way at once.
+    int64_t unroll = std::gcd<int64_t>(rounds, 8);
+    sum = emitFold(rounds * team, unroll * team, sum,
+                   [&](Value depth, ValueRange carried) {
+                     SmallVector<Value> next(carried);
+                     for (int64_t i = 0; i < unroll; ++i)
+                       next = step(add(add(depth, start), i * team), next);
+                     return next;
+                   });
+    for (int64_t rest = rounds * team; rest < product.k; rest += team) {
+      Value depth = add(start, rest);
+      Value last = minimum(depth, constant(product.k - 1));
+      Value next = step(last, sum).front();
+      sum = {arith::SelectOp::create(
+          builder, loc, isLess(depth, constant(product.k)), next, sum.front())};
+    }
+    return sum.front();
+  };
+  auto store = [&](Value number, Value sum) {
+    Point point =
+        product.at(divide(number, product.n), remainder(number, product.n));
+    if (Value acc = product.mma.getAcc())
+      sum = combine(tile::ReduceKind::Add, sum, emit(acc, point));
+    storeBuffer(*plan.find(product.mma.getResult()), point, sum);
+  };
+  beginWrites();
+  if (team == 1) {
+    emitShare(constant(results), results, 4,
+              [&](Value number) { store(number, sumUp(number)); });
+    return endWrites();
+  }
+  Value number = remainder(thread, own);
+  Value sum = sumUp(minimum(number, constant(results - 1)));
+  Type type = sum.getType();
+  storeRaw(getPartPointer(thread, type), sum);
+  synchronize();
+  emitWhere(isLess(thread, constant(results)), [&] {
+    SmallVector<Value> parts;
+    for (int64_t i = 0; i < team; ++i)
+      parts.push_back(loadRaw(getPartPointer(add(thread, i * own), type), type,
+                              /*vector=*/false));
+    store(thread, combineAll(tile::ReduceKind::Add, parts));
+  });
+  endWrites();
 }
 
 // Each warp adds up some columns at once, which share what is read of A.

@@ -7,6 +7,8 @@
 
 namespace sennit::cuda {
 
+class ColumnRing;
+struct ColumnPart;
 struct ItemProduct;
 struct StagedOperand;
 
@@ -32,6 +34,27 @@ public:
         shared(shared), thread(thread) {}
 
   struct MatrixBlock;
+
+  // EmitItemColumns.cpp: what warps read ahead of their products.
+  /// Where this lane begins to read an item's matrix: its bytes of the first
+  /// column; the last column that there is, or null where all are; and whether
+  /// there is anything, or null where there is.
+  struct ColumnPlace {
+    mlir::Value pointer, last, isThere;
+  };
+  /// Products of few rows read what `columns` finds in grid `number` through
+  /// slots that begin at `start` in shared memory.
+  void useRing(const ColumnRing &columns, size_t number, mlir::Value start) {
+    ring = &columns;
+    gridNumber = number;
+    ringStart = start;
+  }
+  /// Where this lane begins an item, at the grid's indices.
+  ColumnPlace getFirstColumns();
+  /// Begins to copy what lies at `place`.
+  void fillRing(const ColumnPlace &place);
+  /// What this lane reads after the item that is emitted next.
+  void setNextItem(const ColumnPlace &place) { nextItem = place; }
 
 private:
   // EmitItemNests.cpp: elements over threads, and barriers.
@@ -67,10 +90,33 @@ private:
 
   // EmitItemProducts.cpp: products of few rows.
   void emitProduct(tile::MmaOp mma);
+  void emitThreads(const ItemProduct &product);
   void emitColumns(const ItemProduct &product);
   llvm::SmallVector<mlir::Value>
   foldColumns(const ItemProduct &product, llvm::ArrayRef<mlir::Value> columns,
               mlir::Value lane);
+
+  // EmitItemColumns.cpp
+  bool emitRingColumns(const ItemProduct &product);
+  mlir::Value getFirstDepth();
+  mlir::Value getFirstColumn();
+  ColumnPlace getColumns(const ColumnPart &part);
+  mlir::Value getSlot(int64_t slot);
+  void copyStep(const ColumnPlace &from, mlir::Value depth, int64_t column,
+                int64_t slot);
+  llvm::SmallVector<mlir::Value> foldRing(const ItemProduct &product,
+                                          const ColumnPlace &own,
+                                          const ColumnPlace &next);
+  llvm::SmallVector<mlir::Value> readRows(const ItemProduct &product,
+                                          mlir::Value depth);
+  llvm::SmallVector<mlir::Value>
+  takeSteps(const ItemProduct &product, llvm::SmallVector<mlir::Value> sums,
+            llvm::ArrayRef<mlir::Value> rows, int64_t slot,
+            const ColumnPlace &from, mlir::Value depth);
+  std::pair<mlir::Value, mlir::Value>
+  combineLanes(llvm::SmallVector<mlir::Value> sums);
+  void storeRingSums(const ItemProduct &product,
+                     llvm::ArrayRef<mlir::Value> sums);
 
   // EmitItemMatrix.cpp: products on the matrix unit.
   void emitMatrix(const ItemProduct &product);
@@ -129,6 +175,12 @@ private:
   mlir::Value thread;
   /// Whether a thread may still read scratch or a view, outside of nests.
   bool mayRead = true;
+  /// The ring of the kernel's columns, if it has one, the grid's number, and
+  /// where the block's next item begins to read.
+  const ColumnRing *ring = nullptr;
+  size_t gridNumber = 0;
+  mlir::Value ringStart;
+  ColumnPlace nextItem;
   /// The block of a group of elements, if one is emitted, and the stores that
   /// wait for its end: pointer, value, mask.
   mlir::Block *group = nullptr;

@@ -23,9 +23,13 @@ struct ItemProduct {
   emit::Point atB(mlir::Value depth, mlir::Value column) const;
 };
 
+/// Whether threads multiply by themselves, an element of the result each: where
+/// the matrix unit would have little to do for what it takes to reach it.
+bool isThreads(const ItemProduct &product);
+
 /// Whether a product is the matrix unit's, which copies its operands to shared
-/// memory step by step. The others read a matrix [n, k] once, for few rows, at
-/// the speed of memory.
+/// memory step by step. The others are threads' own, or read a matrix [n, k]
+/// once, for few rows, at the speed of memory.
 bool isStaged(tile::MmaOp mma);
 
 /// Neighbours along the depth that a lane takes at once, 16 bytes of bf16, and

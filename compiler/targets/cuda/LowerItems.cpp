@@ -11,6 +11,7 @@
 // Declines functions without a grid silently (they are not kernels), and with a
 // diagnostic what `emit::getGrids` and `emit::Plan` refuse.
 #include "compiler/emit/Items.h"
+#include "compiler/targets/cuda/ColumnRing.h"
 #include "compiler/targets/cuda/Cuda.h"
 #include "compiler/targets/cuda/DeviceBuilder.h"
 #include "compiler/targets/cuda/ItemProduct.h"
@@ -32,14 +33,19 @@ namespace {
 class ItemKernel {
 public:
   ItemKernel(func::FuncOp program, ArrayRef<tile::GridOp> grids,
-             ArrayRef<emit::Plan> plans, int64_t sharedLimit)
-      : program(program), grids(grids), plans(plans), builder(program),
-        loc(program.getLoc()) {
+             ArrayRef<emit::Plan> plans, const CudaMachine &machine)
+      : program(program), grids(grids), plans(plans), machine(machine),
+        builder(program), loc(program.getLoc()), ring(grids, plans) {
     for (auto [grid, plan] : llvm::zip_equal(grids, plans)) {
       fixedBytes = std::max(fixedBytes, getFixedBytes(grid, plan));
       scratchBytes = std::max<int64_t>(scratchBytes, plan.getScratchBytes());
     }
-    isShared = fixedBytes + scratchBytes <= sharedLimit;
+    hasRing = ring && fixedBytes + ring.getBytes() + scratchBytes <=
+                          machine.sharedBytes;
+    ringOffset = fixedBytes;
+    if (hasRing)
+      fixedBytes += ring.getBytes();
+    isShared = fixedBytes + scratchBytes <= machine.sharedBytes;
   }
 
   void lower() {
@@ -63,27 +69,79 @@ public:
     Value shared = getShared();
     Value scratch =
         isShared ? move(shared, fixedBytes) : getWorkspace(kernel, block);
-    SmallVector<std::unique_ptr<ItemEmitter>> emitters;
-    for (const emit::Plan &plan : plans)
+    Emitters emitters;
+    for (auto [i, plan] : llvm::enumerate(plans)) {
       emitters.push_back(std::make_unique<ItemEmitter>(
           builder, loc, plan, scalars, kernel.getBody(), scratch, shared,
           thread));
+      if (hasRing)
+        emitters.back()->useRing(ring, i, move(shared, ringOffset));
+    }
     for (Operation &op : program.getBody().front())
       if (!isa<tile::GridOp>(op) && !op.hasTrait<OpTrait::IsTerminator>())
         emitters.front()->emitScalar(&op);
     emit::Items items(builder, loc, grids, scalars);
-    auto loop =
-        scf::ForOp::create(builder, loc, block, items.emitCounts(), blocks);
+    Value count = items.emitCounts();
+    // Constants are there already, and so is their time.
+    bool startsEarly = hasRing && ring.readsConstants();
+    if (!startsEarly)
+      waitForOthers();
+    if (hasRing)
+      emitters.front()->fillRing(findColumns(items, emitters, block, count));
+    if (startsEarly)
+      waitForOthers();
+    auto loop = scf::ForOp::create(builder, loc, block, count, blocks);
     LLVM::ReturnOp::create(builder, loc, ValueRange());
     builder.setInsertionPointToStart(loop.getBody());
-    items.emitItem(loop.getInductionVar(), [&](size_t i) {
-      tile::GridOp grid = grids[i];
-      emitters[i]->emitBlock(*grid.getBody().begin());
-    });
+    emitItem(items, emitters, loop.getInductionVar(), blocks, count);
     program.erase();
   }
 
 private:
+  using Emitters = SmallVector<std::unique_ptr<ItemEmitter>>;
+
+  /// Waits for the end of the kernels ahead, and lets those behind start.
+  void waitForOthers() {
+    if (!machine.waitsForKernels)
+      return;
+    for (auto kind : {NVVM::GridDepActionKind::wait,
+                      NVVM::GridDepActionKind::launch_dependents})
+      NVVM::GriddepcontrolOp::create(builder, loc, kind);
+  }
+
+  /// Where this lane begins to read an item, if there is one.
+  ItemEmitter::ColumnPlace findColumns(emit::Items &items, Emitters &emitters,
+                                       Value item, Value count) {
+    Type types[] = {LLVM::LLVMPointerType::get(builder.getContext(), 1),
+                    builder.getIndexType(), builder.getI1Type()};
+    Value isItem = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ult, item, count);
+    SmallVector<Value> place = items.emitItem(item, types, [&](size_t i) {
+      auto [pointer, last, isThere] = emitters[i]->getFirstColumns();
+      return SmallVector<Value>{pointer, last, isThere};
+    });
+    return {place[0], place[1],
+            arith::AndIOp::create(builder, loc, isItem, place[2])};
+  }
+
+  void emitItem(emit::Items &items, Emitters &emitters, Value item,
+                Value blocks, Value count) {
+    ItemEmitter::ColumnPlace next;
+    if (hasRing) {
+      Value following = arith::AddIOp::create(builder, loc, item, blocks);
+      next = findColumns(items, emitters, following, count);
+    }
+    items.emitItem(item, [&](size_t i) {
+      if (hasRing) {
+        emitters[i]->setNextItem(next);
+        if (ring.getParts(i).empty())
+          emitters[i]->fillRing(next);
+      }
+      tile::GridOp grid = grids[i];
+      emitters[i]->emitBlock(*grid.getBody().begin());
+    });
+  }
+
   Value toLong(Value number) {
     return arith::ExtUIOp::create(builder, loc, builder.getI64Type(), number);
   }
@@ -126,6 +184,8 @@ private:
     NamedAttrList launch;
     launch.append("threads", number(itemThreads));
     launch.append("shared", number(fixedBytes + (isShared ? scratchBytes : 0)));
+    if (machine.waitsForKernels)
+      launch.append("early", number(1));
     if (auto items = emit::countItems(grids))
       launch.append("items", number(*items));
     launch.append("parameters", builder.getArrayAttr(parameters));
@@ -176,9 +236,14 @@ private:
   func::FuncOp program;
   ArrayRef<tile::GridOp> grids;
   ArrayRef<emit::Plan> plans;
+  const CudaMachine &machine;
   OpBuilder builder;
   Location loc;
   IRMapping scalars;
+  ColumnRing ring;
+  /// Where the ring begins in shared memory, if there is room for it.
+  int64_t ringOffset = 0;
+  bool hasRing = false;
   /// Bytes that must be shared memory, those of the plans, of which one is in
   /// use at a time, and whether both fit.
   int64_t fixedBytes = 0, scratchBytes = 0;
@@ -209,7 +274,7 @@ struct CudaLowerItems : sennit::impl::CudaLowerItemsBase<CudaLowerItems> {
           return signalPassFailure();
         plans.push_back(std::move(*plan));
       }
-      ItemKernel(kernel, *grids, plans, machine->sharedBytes).lower();
+      ItemKernel(kernel, *grids, plans, *machine).lower();
     }
   }
 };

@@ -232,6 +232,15 @@ static LogicalResult lowerReads(func::FuncOp function) {
   return failure(walk.wasInterrupted());
 }
 
+/// All threads wait for the end of the kernels ahead, and let those behind
+/// start; nothing of memory is read before.
+static void waitForKernels(func::FuncOp function) {
+  DeviceBuilder device(&function.getBody().front().front());
+  for (auto kind : {NVVM::GridDepActionKind::wait,
+                    NVVM::GridDepActionKind::launch_dependents})
+    device.create<NVVM::GriddepcontrolOp>(kind);
+}
+
 static LogicalResult makeKernel(func::FuncOp function, int64_t threads) {
   DeviceBuilder device(function);
   int64_t blocks = getBlocks(function);
@@ -299,6 +308,7 @@ static LogicalResult makeKernel(func::FuncOp function, int64_t threads) {
       device.getDictionaryAttr(
           {device.getNamedAttr("threads", device.getI64IntegerAttr(threads)),
            device.getNamedAttr("shared", shared),
+           device.getNamedAttr("early", device.getI64IntegerAttr(1)),
            device.getNamedAttr("parameters",
                                device.getArrayAttr(parameters))}));
   function.erase();
@@ -319,6 +329,7 @@ struct LowerTileRoles : sennit::impl::CudaLowerTileRolesBase<LowerTileRoles> {
       if (failed(checkRoles(roles, blocks)))
         return signalPassFailure();
       lowerRoles(roles, blocks);
+      waitForKernels(function);
       if (failed(makeKernel(function, threads)))
         return signalPassFailure();
     }

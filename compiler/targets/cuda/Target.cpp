@@ -26,18 +26,18 @@ ArrayRef<StringRef> getLevels() {
 // capabilities.
 llvm::Expected<CudaMachine> getMachine(StringRef level) {
   if (level == "sm_80")
-    return CudaMachine{"sm_80", "+ptx78", 163 << 10};
+    return CudaMachine{"sm_80", "+ptx78", 163 << 10, false};
   if (level == "sm_89")
-    return CudaMachine{"sm_89", "+ptx78", 99 << 10};
+    return CudaMachine{"sm_89", "+ptx78", 99 << 10, false};
   if (level == "sm_90a" || level == "host")
-    return CudaMachine{"sm_90a", "+ptx86", 227 << 10};
+    return CudaMachine{"sm_90a", "+ptx86", 227 << 10, true};
   return llvm::createStringError("CUDA level `" + level + "` is not one of " +
                                  llvm::join(getLevels(), ", "));
 }
 
 /// Rows from which on the matrix unit reads a matrix faster than threads do,
 /// although most of its tile is empty.
-static constexpr int64_t leastAsyncRows = 8;
+static constexpr int64_t leastAsyncRows = 4;
 
 static llvm::Expected<TargetMachineInfo> describe(StringRef level,
                                                   MLIRContext &context) {

@@ -19,6 +19,7 @@ Status Driver::load(const char *library) {
 #define SENNIT_CUDA_ENTRY(name, symbol, parameters) {&name, symbol},
   const Entry entries[] = {SENNIT_CUDA_FUNCTIONS(SENNIT_CUDA_ENTRY)};
   const Entry graphs[] = {SENNIT_CUDA_GRAPH_FUNCTIONS(SENNIT_CUDA_ENTRY)};
+  const Entry edges[] = {SENNIT_CUDA_EDGE_FUNCTIONS(SENNIT_CUDA_ENTRY)};
 #undef SENNIT_CUDA_ENTRY
   auto find = [&](const Entry &entry) {
     return *static_cast<void **>(entry.place) = dlsym(handle, entry.symbol);
@@ -31,6 +32,8 @@ Status Driver::load(const char *library) {
   areGraphsThere = true;
   for (const Entry &entry : graphs)
     areGraphsThere &= find(entry) != nullptr;
+  for (const Entry &entry : edges)
+    find(entry);
   return check(initialize(0), "initialising the CUDA driver");
 }
 

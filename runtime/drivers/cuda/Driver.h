@@ -35,6 +35,17 @@ struct KernelNode {
   Handle kernel = nullptr, context = nullptr;
 };
 
+/// What an edge of a graph waits for: CUgraphEdgeData.
+struct GraphEdge {
+  /// CU_GRAPH_KERNEL_NODE_PORT_PROGRAMMATIC: that all blocks of the kernel
+  /// ahead have started and said that others may. The kernel behind waits for
+  /// the rest itself.
+  unsigned char from = 1, to = 0;
+  /// CU_GRAPH_DEPENDENCY_TYPE_PROGRAMMATIC.
+  unsigned char type = 1;
+  unsigned char reserved[5] = {};
+};
+
 /// Every function: its name here, its symbol, its parameters.
 #define SENNIT_CUDA_FUNCTIONS(ENTRY)                                           \
   ENTRY(initialize, "cuInit", (unsigned))                                      \
@@ -98,6 +109,11 @@ struct KernelNode {
   ENTRY(waitForValue, "cuStreamWaitValue32_v2",                                \
         (Handle, Address, uint32_t, unsigned))
 
+/// That of edges with data, which drivers have from CUDA 12.3 on.
+#define SENNIT_CUDA_EDGE_FUNCTIONS(ENTRY)                                      \
+  ENTRY(addEdges, "cuGraphAddDependencies_v2",                                 \
+        (Handle, const Handle *, const Handle *, const GraphEdge *, size_t))
+
 /// The functions of one libcuda. Loaded once and never unloaded: the driver
 /// keeps threads of its own.
 class Driver {
@@ -106,6 +122,7 @@ public:
   int(*name) parameters = nullptr;
   SENNIT_CUDA_FUNCTIONS(SENNIT_CUDA_ENTRY)
   SENNIT_CUDA_GRAPH_FUNCTIONS(SENNIT_CUDA_ENTRY)
+  SENNIT_CUDA_EDGE_FUNCTIONS(SENNIT_CUDA_ENTRY)
 #undef SENNIT_CUDA_ENTRY
 
   /// Opens |library| and initialises it. UNSUPPORTED where it is not there, is
@@ -114,6 +131,8 @@ public:
 
   /// Whether the library has all functions of graphs.
   bool hasGraphs() const { return areGraphsThere; }
+  /// Whether an edge of a graph may be a `GraphEdge`.
+  bool hasEdges() const { return addEdges != nullptr; }
 
   /// OK for 0, otherwise the driver's name and sentence for |result|. |what|
   /// says what was asked, with the name of the kernel where there is one:

@@ -234,9 +234,16 @@ KernelNode Kernel::describeNode(const Values &values) const {
 
 int Kernel::addNode(Handle graph, const Handle *previous, const Values &values,
                     Handle &out_node) const {
+  const Driver &driver = device->driver();
   KernelNode node = describeNode(values);
-  return device->driver().addKernelNode(&out_node, graph, previous,
-                                        previous ? 1 : 0, &node);
+  bool isEarly = previous && description.isEarly && driver.hasEdges();
+  int result =
+      driver.addKernelNode(&out_node, graph, isEarly ? nullptr : previous,
+                           previous && !isEarly, &node);
+  if (result != 0 || !isEarly)
+    return result;
+  GraphEdge edge;
+  return driver.addEdges(graph, previous, &out_node, &edge, 1);
 }
 
 Status Kernel::setNode(Handle executable, Handle node,

@@ -60,7 +60,8 @@ public:
   /// or as there are items.
   Status launch(const Values &values) const;
 
-  /// Adds such a launch to |graph|, after |previous| unless that is null. The
+  /// Adds such a launch to |graph|, after |previous| unless that is null: after
+  /// its end, or its start where this kernel waits for the end itself. The
   /// driver's result.
   int addNode(Handle graph, const Handle *previous, const Values &values,
               Handle &out_node) const;

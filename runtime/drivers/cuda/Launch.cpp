@@ -107,11 +107,12 @@ Status Launch::read(std::string_view ptx) {
   kernel[name.size()] = 0;
   SENNIT_RETURN_IF_ERROR(root.readInteger("threads", 1, 1024, threads));
   SENNIT_RETURN_IF_ERROR(root.readInteger("shared", 0, 1 << 20, sharedBytes));
-  JsonField count(document);
+  JsonField count(document), early(document);
   bool isCounted = false;
   SENNIT_RETURN_IF_ERROR(root.optionalMember("items", count, isCounted));
   if (isCounted)
     SENNIT_RETURN_IF_ERROR(count.readInteger(0, mostElements, items));
+  SENNIT_RETURN_IF_ERROR(root.optionalMember("early", early, isEarly));
   SENNIT_RETURN_IF_ERROR(root.member("parameters", list));
   return list.forEach(0, maxParameters, [&](const JsonField &field) -> Status {
     Parameter parameter;

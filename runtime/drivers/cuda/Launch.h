@@ -49,6 +49,9 @@ struct Launch {
   int64_t sharedBytes = 0;
   /// How many items blocks walk over; 0 where only a launch knows.
   int64_t items = 0;
+  /// Whether it may start before the kernel ahead of it has ended: it waits for
+  /// that itself.
+  bool isEarly = false;
   Array<Parameter> parameters;
 
   /// Reads the first such line of |ptx|. MALFORMED where there is none.

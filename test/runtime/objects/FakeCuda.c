@@ -348,9 +348,10 @@ struct Params {
   void **values, **extra, *kernel, *context;
 };
 
-/* A node's handle is the place of its function. */
+/* A node's handle is the place of its function. The last one may have no edge
+ * yet. */
 struct Graph {
-  int count;
+  int count, isLoose;
   struct Function *functions[mostNodes];
   char texts[mostNodes][128];
 };
@@ -375,19 +376,38 @@ int cuGraphExecDestroy(void *executable) {
   return destroy(executable);
 }
 
-/* Nodes stand in a row: each comes after the one before, and after no other. */
+/* Nodes stand in a row: each comes after the one before, and after no other,
+ * by the edge that it is added with or by one that is added next. */
 int cuGraphAddKernelNode_v2(void **out_node, void *handle,
                             void *const *dependencies, size_t count,
                             const struct Params *params) {
   BEGIN(0);
   struct Graph *graph = handle;
   writeLine("node %s\n", params->function->name);
-  if (graph->count == mostNodes || count != (size_t)(graph->count != 0) ||
-      (count && dependencies[0] != &graph->functions[graph->count - 1]))
+  if (graph->count == mostNodes || graph->isLoose || count > 1 ||
+      (count && (graph->count == 0 ||
+                 dependencies[0] != &graph->functions[graph->count - 1])))
     return invalidValue;
+  graph->isLoose = count == 0 && graph->count != 0;
   graph->functions[graph->count] = params->function;
   *out_node = &graph->functions[graph->count];
   return setText(graph->texts[graph->count++], params);
+}
+
+/* An edge from the end of a kernel or, programmatic, from its start. */
+int cuGraphAddDependencies_v2(void *handle, void *const *from, void *const *to,
+                              const unsigned char *data, size_t count) {
+  BEGIN(0);
+  struct Graph *graph = handle;
+  static const unsigned char programmatic[8] = {1, 0, 1};
+  if (count != 1 || !graph->isLoose ||
+      from[0] != &graph->functions[graph->count - 2] ||
+      to[0] != &graph->functions[graph->count - 1] ||
+      memcmp(data, programmatic, sizeof(programmatic)))
+    return invalidValue;
+  writeLine("early %s\n", graph->functions[graph->count - 1]->name);
+  graph->isLoose = 0;
+  return 0;
 }
 
 struct Executable {
@@ -398,7 +418,7 @@ int cuGraphInstantiateWithFlags(void **out_executable, void *handle,
                                 unsigned long long flags) {
   BEGIN(1);
   struct Graph *graph = handle;
-  if (flags)
+  if (flags || graph->isLoose)
     return invalidValue;
   if (make(out_executable, sizeof(struct Executable)))
     return outOfMemory;

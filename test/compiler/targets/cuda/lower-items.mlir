@@ -5,7 +5,7 @@
 // Blocks take items by turns; each thread takes four elements side by side, and loads all before it stores one.
 // CHECK-LABEL: llvm.func @items(
 // CHECK-SAME: llvm.align = 64
-// CHECK-SAME: cuda.launch = {parameters = [{slot = 0 : i64}, {slot = 1 : i64}], shared = 2{{[0-9]+}} : i64, threads = 256 : i64}
+// CHECK-SAME: cuda.launch = {early = 1 : i64, parameters = [{slot = 0 : i64}, {slot = 1 : i64}], shared = 2{{[0-9]+}} : i64, threads = 256 : i64}
 // CHECK-SAME: nvvm.kernel
 // CHECK: %[[BLOCK:.*]] = nvvm.read.ptx.sreg.ctaid.x
 // CHECK: %[[BLOCKS:.*]] = nvvm.read.ptx.sreg.nctaid.x
@@ -57,7 +57,7 @@ func.func @items_of_two_grids(%x: memref<?x64xf32>, %y: memref<4x64xf32>, %t: in
 
 // One row is added up by all warps, each by itself, then their eight sums by every thread.
 // CHECK-LABEL: llvm.func @row(
-// CHECK-SAME: cuda.launch = {items = 1 : i64, parameters =
+// CHECK-SAME: cuda.launch = {early = 1 : i64, items = 1 : i64, parameters =
 // CHECK-COUNT-5: nvvm.shfl.sync bfly
 // CHECK: nvvm.barrier
 // CHECK-COUNT-8: llvm.load %{{.*}} -> f32

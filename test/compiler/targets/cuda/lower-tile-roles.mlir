@@ -7,7 +7,7 @@
 
 // CHECK-LABEL: llvm.func @two_roles
 // CHECK-SAME: (%{{.*}}: i32, %{{.*}}: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant})
-// CHECK-SAME: cuda.launch = {parameters = [{scalar = 1 : i64}, {box = array<i64: 64, 64>, element = bf16, view = 0 : i64}], shared = 16416 : i64, threads = 384 : i64}
+// CHECK-SAME: cuda.launch = {early = 1 : i64, parameters = [{scalar = 1 : i64}, {box = array<i64: 64, 64>, element = bf16, view = 0 : i64}], shared = 16416 : i64, threads = 384 : i64}
 // CHECK-SAME: nvvm.kernel, nvvm.maxntid = array<i32: 384>
 func.func @two_roles(%x: memref<?x?xbf16>, %n: index) {
   // CHECK: %[[WARP:.*]] = nvvm.shfl.sync idx

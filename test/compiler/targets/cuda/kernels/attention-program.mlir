@@ -3,7 +3,7 @@
 // RUN: sennit-translate --tile-to-ptx %s | FileCheck %s
 
 // Four heads of 32 tokens are one tile of queries; keys are rows of one head of the cache.
-// CHECK: // sennit: {"kernel":"attention_program","parameters":[{"scalar":4},{"scalar":5},
+// CHECK: // sennit: {"early":1,"kernel":"attention_program","parameters":[{"scalar":4},{"scalar":5},
 // CHECK-SAME: {"box":[32,4,64],"element":"bf16","shape":[{"scalars":[4]},32,64],"strides":[2048,64,1],"view":0}
 // CHECK-SAME: {"box":[1,128,64],"element":"bf16","shape":[8,{"scalars":[5,4]},64],"strides":[64,512,1],"view":1}
 // CHECK-SAME: {"box":[16,4,64],

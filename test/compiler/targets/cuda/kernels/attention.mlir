@@ -1,7 +1,7 @@
 // Full attention of head width 128 in bf16, any length, key tiles of 176, and what its PTX holds.
 // RUN: sennit-translate --tile-to-ptx %s | FileCheck %s
 
-// CHECK: // sennit: {"kernel":"attention",
+// CHECK: // sennit: {"early":1,"kernel":"attention",
 // CHECK: .entry attention(
 // CHECK-NOT: .local
 // CHECK-COUNT-16: wgmma.mma_async.sync.aligned.m64n176k16.f32.bf16.bf16

@@ -1,7 +1,7 @@
 // The product C = A B in f16 with B stored [K, N], tiles of 256 x 128: two blocks of rows a warpgroup, B down its panels.
 // RUN: sennit-translate --tile-to-ptx %s | FileCheck %s
 
-// CHECK: // sennit: {"kernel":"matmul_nn",
+// CHECK: // sennit: {"early":1,"kernel":"matmul_nn",
 // CHECK: .entry matmul_nn(
 // CHECK-NOT: .local
 // CHECK-COUNT-16: wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16

@@ -1,7 +1,7 @@
 // The product C = A B^T as a program of tiles, without roles, rings or a word of Hopper, and what its PTX holds.
 // RUN: sennit-translate --tile-to-ptx %s | FileCheck %s
 
-// CHECK: // sennit: {"kernel":"matmul_program",
+// CHECK: // sennit: {"early":1,"kernel":"matmul_program",
 // CHECK-SAME: "threads":384
 // CHECK: .entry matmul_program(
 // CHECK-NOT: .local

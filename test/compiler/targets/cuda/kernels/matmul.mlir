@@ -1,7 +1,7 @@
 // The product C = A B^T in bf16 with B stored [N, K], any sizes, and what its PTX holds.
 // RUN: sennit-translate --tile-to-ptx %s | FileCheck %s
 
-// CHECK: // sennit: {"kernel":"matmul",
+// CHECK: // sennit: {"early":1,"kernel":"matmul",
 // CHECK-SAME: "threads":384
 // CHECK: .entry matmul(
 // CHECK-NOT: .local
