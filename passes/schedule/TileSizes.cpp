@@ -218,31 +218,41 @@ bool isAsynchronous(machine::CoreAttr core, int64_t rows,
          matrix.getDimSize(0) >= 64;
 }
 
-/// Clocks of a step of 64 along the depth of an item of `m` rows and `n`
-/// columns in all: its multiply-adds at 2048 a clock, or its operands at what
-/// came out of the second-level cache of an H200, 48 bytes a clock, whichever
-/// is longer.
-static double getStepClocks(int64_t m, int64_t n) {
-  constexpr double depth = 64, rate = 2048, bandwidth = 48, bytes = 2;
-  return std::max(double(m * n) * depth / rate,
-                  double(m + n) * depth * bytes / bandwidth);
+/// Clocks of a step of 64 along the depth of an item of `m` rows, of which
+/// `there` are, and `n` columns in all: its multiply-adds at 2048 a clock, its
+/// operands at what came out of the second-level cache of an H200, 48 bytes a
+/// clock, or the barriers of its slot, whichever is longest.
+static double getStepClocks(int64_t m, int64_t there, int64_t n) {
+  constexpr double depth = 64, rate = 2048, bandwidth = 48, bytes = 2,
+                   barriers = 96;
+  return std::max({double(m * n) * depth / rate,
+                   double(there + n) * depth * bytes / bandwidth, barriers});
 }
 
-ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t count) {
-  constexpr int64_t processors = 132;
-  ProductSizes best{64, 64, 64, 64};
+/// Clocks in which an item's results leave: in rows of 128 bytes by the copy
+/// engine at 64 bytes a clock; else by threads, at half of a sector each.
+static double getStoreClocks(int64_t m, int64_t n) {
+  return double(m * n) * 2 / (n % 64 == 0 ? 64 : 16);
+}
+
+ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t depth,
+                                  int64_t count) {
+  constexpr int64_t processors = 132, step = 64;
+  ProductSizes best{64, 64, step, 64};
   double least = std::numeric_limits<double>::max();
   // Sums of 128 registers a thread at most; of equals the largest.
   for (int64_t m : {128, 64})
-    for (int64_t columns = llvm::bit_floor(uint64_t(256 / count));
-         columns >= 64; columns /= 2) {
+    for (int64_t columns = 256 / count / 16 * 16; columns >= 16;
+         columns -= 16) {
       if (m > 64 && rows <= 64)
         continue;
       int64_t items = llvm::divideCeil(rows, m) * llvm::divideCeil(n, columns);
-      double clocks = double(llvm::divideCeil(items, processors)) *
-                      getStepClocks(m, columns * count);
+      double each = double(llvm::divideCeil(depth, step)) *
+                        getStepClocks(m, std::min(m, rows), columns * count) +
+                    getStoreClocks(m, columns);
+      double clocks = double(llvm::divideCeil(items, processors)) * each;
       if (clocks < least)
-        best = {m, columns, 64, columns};
+        best = {m, columns, step, columns};
       least = std::min(least, clocks);
     }
   return best;

@@ -47,7 +47,7 @@ def CudaAssignRoles : Pass<"sennit-cuda-assign-roles"> {
     ```
 
     Blocks walk over the items in waves, `group` of the second last dimension
-    beside each other. The sums' first step is peeled; a slot is given up one group late; the
+    beside each other, so that what a wave reads is as little as it can be. The sums' first step is peeled; a slot is given up one group late; the
     epilogue runs in parts of the columns, which leave through a ring, or from the
     threads that hold them where the copy engine cannot move them.
 
@@ -68,7 +68,7 @@ def CudaAssignRoles : Pass<"sennit-cuda-assign-roles"> {
   }];
   let options = [
     Option<"copies", "copies", "int64_t", "2", "most warpgroups that compute a product">,
-    Option<"group", "group", "int64_t", "16", "rows of tiles beside each other">
+    Option<"group", "group", "int64_t", "0", "rows of tiles beside each other; 0: as many as make a wave square">
   ];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect"];
 }

@@ -105,13 +105,25 @@ std::string ProductRoles::matchEpilogue(Value tile) {
   return "";
 }
 
+/// Lines of items beside each other such that those of a wave make a square,
+/// which reads the fewest rows of both sides for its area.
+static int64_t countLines(tile::GridOp grid) {
+  constexpr double processors = 132;
+  ArrayRef<int64_t> steps = grid.getSteps();
+  if (steps.size() < 2)
+    return 1;
+  double wanted =
+      std::sqrt(processors * double(steps.back()) / double(steps.end()[-2]));
+  return std::max<int64_t>(1, std::llround(wanted));
+}
+
 // The stored tile goes out in parts: the ring for it is small, and what the
 // epilogue loads does not stand in registers all at once.
 std::string ProductRoles::plan(int64_t mostCopies, int64_t group) {
   auto stored = cast<VectorType>(store.getValue().getType());
   // Each copy has rows of its own.
   copies = std::clamp<int64_t>(stored.getDimSize(0) / wgmmaRows, 1, mostCopies);
-  this->group = group;
+  this->group = group ? group : countLines(grid);
   MLIRContext *context = grid.getContext();
   SmallVector<Type> tiles;
   int64_t slotBytes = 0;
@@ -131,7 +143,7 @@ std::string ProductRoles::plan(int64_t mostCopies, int64_t group) {
   if (target && !isStorable(stored))
     target.reset();
   int64_t most = target ? 128 : 32;
-  partColumns = columns % most ? columns : most;
+  partColumns = columns % most ? std::gcd(columns, most) : most;
   auto part = VectorType::get({rows, partColumns}, stored.getElementType());
   int64_t outBytes = target ? getTileBytes(part) : 0;
   // A slot's two barriers, of 8 bytes each.
