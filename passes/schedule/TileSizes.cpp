@@ -218,15 +218,15 @@ bool isAsynchronous(machine::CoreAttr core, int64_t rows,
          matrix.getDimSize(0) >= 64;
 }
 
-/// Clocks of a step of 64 along the depth of an item of `m` rows, of which
-/// `there` are, and `n` columns in all: its multiply-adds at 2048 a clock, its
-/// operands at what came out of the second-level cache of an H200, 48 bytes a
-/// clock, or the barriers of its slot, whichever is longest.
-static double getStepClocks(int64_t m, int64_t there, int64_t n) {
-  constexpr double depth = 64, rate = 2048, bandwidth = 48, bytes = 2,
-                   barriers = 96;
-  return std::max({double(m * n) * depth / rate,
-                   double(there + n) * depth * bytes / bandwidth, barriers});
+/// Clocks of a step of `depth` of an item of `m` rows, of which `there` are,
+/// and `n` columns in all: its multiply-adds at 2048 a clock, its operands at
+/// what came out of the second-level cache of an H200, 48 bytes a clock, or the
+/// barriers of its slot, whichever is longest.
+static double getStepClocks(int64_t m, int64_t there, int64_t n,
+                            int64_t depth) {
+  constexpr double rate = 2048, bandwidth = 48, bytes = 2, barriers = 200;
+  return std::max({double(m * n * depth) / rate,
+                   double((there + n) * depth) * bytes / bandwidth, barriers});
 }
 
 /// Clocks in which an item's results leave: in rows of 128 bytes by the copy
@@ -237,24 +237,28 @@ static double getStoreClocks(int64_t m, int64_t n) {
 
 ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t depth,
                                   int64_t count) {
-  constexpr int64_t processors = 132, step = 64;
-  ProductSizes best{64, 64, step, 64};
+  constexpr int64_t processors = 132, slots = 4, slotBytes = 200 << 10;
+  ProductSizes best{64, 64, 64, 64};
   double least = std::numeric_limits<double>::max();
-  // Sums of 128 registers a thread at most; of equals the largest.
+  auto consider = [&](int64_t m, int64_t columns, int64_t step) {
+    int64_t items = llvm::divideCeil(rows, m) * llvm::divideCeil(n, columns);
+    double each =
+        double(llvm::divideCeil(depth, step)) *
+            getStepClocks(m, std::min(m, rows), columns * count, step) +
+        getStoreClocks(m, columns);
+    double clocks = double(llvm::divideCeil(items, processors)) * each;
+    if (clocks < least)
+      best = {m, columns, step, columns};
+    least = std::min(least, clocks);
+  };
+  // Sums of 128 registers a thread at most, and some slots; of equals the
+  // largest item and the shortest step.
   for (int64_t m : {128, 64})
-    for (int64_t columns = 256 / count / 16 * 16; columns >= 16;
-         columns -= 16) {
-      if (m > 64 && rows <= 64)
-        continue;
-      int64_t items = llvm::divideCeil(rows, m) * llvm::divideCeil(n, columns);
-      double each = double(llvm::divideCeil(depth, step)) *
-                        getStepClocks(m, std::min(m, rows), columns * count) +
-                    getStoreClocks(m, columns);
-      double clocks = double(llvm::divideCeil(items, processors)) * each;
-      if (clocks < least)
-        best = {m, columns, step, columns};
-      least = std::min(least, clocks);
-    }
+    for (int64_t columns = 256 / count / 16 * 16; columns >= 16; columns -= 16)
+      for (int64_t step : {64, 128, 256})
+        if ((m == 64 || rows > 64) &&
+            (m + columns * count) * step * 2 * slots <= slotBytes)
+          consider(m, columns, step);
   return best;
 }
 
