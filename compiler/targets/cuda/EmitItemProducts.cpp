@@ -34,7 +34,7 @@ static bool isRead(const ItemProduct &product) {
 
 bool sennit::cuda::isThreads(const ItemProduct &product) {
   // Depths of a few instructions, and rows that leave most of the unit idle.
-  constexpr int64_t fewSteps = 4, mostOfFewRows = 1 << 15;
+  constexpr int64_t fewSteps = 4, mostOfFewRows = 1 << 14;
   return !isRead(product) &&
          (product.k <= fewSteps ||
           (product.m <= fewRows &&
