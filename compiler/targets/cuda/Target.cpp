@@ -37,7 +37,7 @@ llvm::Expected<CudaMachine> getMachine(StringRef level) {
 
 /// Rows from which on the matrix unit reads a matrix faster than threads do,
 /// although most of its tile is empty.
-static constexpr int64_t leastAsyncRows = 4;
+static constexpr int64_t leastAsyncRows = 3;
 
 static llvm::Expected<TargetMachineInfo> describe(StringRef level,
                                                   MLIRContext &context) {
