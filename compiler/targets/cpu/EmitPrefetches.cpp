@@ -1,6 +1,7 @@
-// Asks for the next tiles of a stream while this one is computed.
+// Asks for the next tiles of a stream, or panels of a product, while these are
+// computed.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/targets/cpu/Emitter.h"
+#include "compiler/targets/cpu/EmitterProduct.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/Support/MathExtras.h"
@@ -75,4 +76,25 @@ void Emitter::emitPrefetches(tile::StreamOp stream) {
       emitPrefetch(type, /*forWriting=*/true,
                    [&](ArrayRef<Value> at) { return getPointer(store, at); });
   }
+}
+
+// The next columns' panel comes from afar while this one is multiplied by all
+// blocks of rows: each block asks for its share, step of depth by step.
+void Emitter::emitPanelPrefetch(const Product &product, Value m, Value n,
+                                Value k, int64_t blockRows, int64_t depth) {
+  constexpr int64_t line = 64;
+  if (product.packed)
+    return;
+  tile::LoadOp panels = product.panels;
+  auto view = cast<MemRefType>(panels.getView().getType());
+  int64_t panel = cast<tile::BlockedAttr>(view.getLayout()).getRows();
+  int64_t blocks = llvm::divideCeil(product.m, blockRows);
+  int64_t share = llvm::divideCeil(panel * depth * 2, line * blocks);
+  Value next = getPointer(panels, product.at(add(n, panel), k));
+  next = pointerAt(next, builder.getI8Type(),
+                   multiply(divide(m, blockRows), share * line));
+  for (int64_t i = 0; i < share; ++i)
+    LLVM::Prefetch::create(
+        builder, loc, pointerAt(next, builder.getI8Type(), constant(i * line)),
+        /*rw=*/0, /*hint=*/2, /*cache=*/1);
 }

@@ -31,7 +31,11 @@ private:
   void emitScalarNest(llvm::ArrayRef<int64_t> shape, Body body,
                       int64_t first = 0);
 
+  struct Product;
+
   // EmitPrefetches.cpp.
+  void emitPanelPrefetch(const Product &product, mlir::Value m, mlir::Value n,
+                         mlir::Value k, int64_t blockRows, int64_t depth);
   void emitPrefetches(tile::StreamOp stream) override;
   void emitPrefetch(mlir::VectorType type, bool forWriting,
                     llvm::function_ref<mlir::Value(llvm::ArrayRef<mlir::Value>)>
@@ -49,7 +53,6 @@ private:
   transposeBlock(llvm::SmallVector<mlir::Value> rows);
 
   // EmitProducts.cpp.
-  struct Product;
   void emitProduct(tile::MmaOp mma);
   void emitTurnedB(const Product &product);
   void emitProductMatrix(const Product &product);
@@ -69,8 +72,6 @@ private:
 
   // EmitMatrixUnit.cpp and EmitUnitOperands.cpp: products of bf16 by AMX.
   void emitUnitProduct(const Product &product);
-  void emitPanelPrefetch(const Product &product, mlir::Value m, mlir::Value n,
-                         mlir::Value k);
   void emitUnitBlock(const Product &product, mlir::Value m, mlir::Value n,
                      int64_t tilesDown, int64_t tilesAcross);
   void emitUnitStep(const Product &product, mlir::Value m, mlir::Value n,
@@ -85,8 +86,14 @@ private:
   void emitPacked(const Product &product, bool isTurned);
   void emitPackedTurned(const Product &product, StoreWords store);
   void emitPackedRows(const Product &product, StoreWords store);
+  // EmitPairs.cpp: by dot products of pairs.
   void emitPairProduct(const Product &product);
   void emitPairColumns(const Product &product, mlir::Value n, int64_t vectors);
+  void emitPairBlock(const Product &product, mlir::Value m, mlir::Value n,
+                     int64_t rows, int64_t vectors);
+  void emitPairStep(const Product &product, mlir::Value m, mlir::Value n,
+                    mlir::Value k, int64_t rows, int64_t vectors,
+                    llvm::SmallVectorImpl<mlir::Value> &sums);
   mlir::Value loadUnitTile(mlir::Value pointer, int64_t rows, int64_t stride);
   mlir::Value callUnit(llvm::StringRef intrinsic, llvm::ArrayRef<int64_t> sizes,
                        mlir::ValueRange operands, bool givesTile = true);

@@ -90,7 +90,8 @@ static const PanelProduct shapes[] = {
     {1, 288, 256},   {24, 1024, 2048}, {1000, 32, 64},   {13, 96, 12288}};
 
 TEST(Tiles, TheChoiceIsTheBestOfAll) {
-  for (const char *name : {"x86-amx", "x86-avx512", "x86-avx2"})
+  for (const char *name :
+       {"x86-amx", "x86-avx512bf16", "x86-avx512", "x86-avx2"})
     for (const char *cores : {"1", "2", "56"}) {
       machine::Machine machine = perturb(name, "core.count", cores);
       for (PanelProduct shape : shapes) {
@@ -99,6 +100,8 @@ TEST(Tiles, TheChoiceIsTheBestOfAll) {
         shape.group = 2;
         if (name == std::string("x86-amx"))
           checkAgainstAll(shape, 16, 32, machine);
+        if (name == std::string("x86-avx512bf16"))
+          checkAgainstAll(shape, 1, 32, machine);
       }
     }
 }

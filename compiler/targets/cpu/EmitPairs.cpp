@@ -1,0 +1,116 @@
+// Products of bf16 by dot products of pairs, for all rows or for few.
+// Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
+//
+// A vector of a panel holds two neighbours of depth, k and k + 1, of 16 columns
+// n, and those of a row of A are broadcast:
+//
+//   sum[n] = round(round(sum[n] + a[k + 1] b[k + 1, n]) + a[k] b[k, n])
+//
+// The instruction takes numbers below the normal ones for zero, as AMX does.
+#include "compiler/targets/cpu/EmitterProduct.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace sennit;
+using namespace sennit::cpu;
+
+/// Rows so few that sums of more columns are needed to hide the latency.
+static constexpr int64_t fewRows = 4;
+/// Elements of depth between two tests for the end; the excess is zeros.
+static constexpr int64_t stepDepth = 8;
+
+// Two neighbours in depth: each vector of columns is read once for all rows.
+void Emitter::emitPairStep(const Product &product, Value m, Value n, Value k,
+                           int64_t rows, int64_t vectors,
+                           SmallVectorImpl<Value> &sums) {
+  /// What one block reads, it reads once: memory is asked further ahead than
+  /// the processor does by itself.
+  constexpr int64_t ahead = 8192;
+  bool isReadOnce = rows == product.m && !product.packed;
+  Type pairs = VectorType::get(2 * lanes, builder.getBF16Type());
+  Type floats = vectorOf(builder.getF32Type());
+  auto name = builder.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512");
+  auto load = [&](Value pointer, bool vector) {
+    Value raw = loadRaw(pointer, builder.getI32Type(), vector);
+    return Value(LLVM::BitcastOp::create(builder, loc, pairs,
+                                         vector ? raw : splat(raw)));
+  };
+  SmallVector<Value> b;
+  for (int64_t j = 0; j < vectors; ++j) {
+    int64_t stride;
+    Value pointer = getPanelPointer(product, add(n, j * lanes), k, stride);
+    b.push_back(load(pointer, true));
+    if (isReadOnce)
+      LLVM::Prefetch::create(
+          builder, loc,
+          pointerAt(pointer, builder.getI8Type(), constant(ahead)), /*rw=*/0,
+          /*hint=*/3, /*cache=*/1);
+  }
+  const Buffer &parts = *product.parts;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t part = 0; part < parts.parts; ++part) {
+      Value pointer = getBufferPointer(parts, product.at(add(m, i), k));
+      if (part == 1)
+        pointer = pointerAt(pointer, parts.element, constant(parts.plane));
+      Value a = load(pointer, false);
+      for (int64_t j = 0; j < vectors; ++j) {
+        Value &sum = sums[i * vectors + j];
+        sum = LLVM::CallIntrinsicOp::create(builder, loc, floats, name,
+                                            ValueRange{sum, a, b[j]})
+                  .getResult(0);
+      }
+    }
+}
+
+// Sums of some rows by some vectors of columns over the whole depth.
+void Emitter::emitPairBlock(const Product &product, Value m, Value n,
+                            int64_t rows, int64_t vectors) {
+  auto pointOf = [&](int64_t i, int64_t j) {
+    return Point{product.at(add(m, i), add(n, j * lanes)), true,
+                 int64_t(llvm::alignTo(product.n, lanes))};
+  };
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < vectors; ++j)
+      sums.push_back(product.accumulator
+                         ? emit(product.accumulator, pointOf(i, j))
+                         : constantOf(builder.getF32FloatAttr(0), true));
+  sums = emitFold(product.k, stepDepth, sums, [&](Value k, ValueRange carried) {
+    SmallVector<Value> next(carried);
+    for (int64_t step = 0; step < stepDepth; step += 2)
+      emitPairStep(product, m, n, add(k, step), rows, vectors, next);
+    if (rows != product.m)
+      emitPanelPrefetch(product, m, n, k, rows, stepDepth);
+    return next;
+  });
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < vectors; ++j)
+      storeBuffer(*product.result, pointOf(i, j), sums[i * vectors + j]);
+}
+
+// Blocks of equal height rather than full ones and a low rest.
+void Emitter::emitPairColumns(const Product &product, Value n,
+                              int64_t vectors) {
+  int64_t blocks = llvm::divideCeil(product.m, machine.rows);
+  int64_t rows = llvm::divideCeil(product.m, blocks);
+  int64_t whole = product.m / rows * rows;
+  emitLoop(constant(0), constant(whole), rows,
+           [&](Value m) { emitPairBlock(product, m, n, rows, vectors); });
+  if (whole != product.m)
+    emitPairBlock(product, constant(whole), n, product.m - whole, vectors);
+}
+
+// Columns outside, so that their panel stays in the cache for all rows.
+void Emitter::emitPairProduct(const Product &product) {
+  int64_t vectors = llvm::divideCeil(product.n, lanes);
+  int64_t wide =
+      product.m <= fewRows ? fewRows * 2 / product.m : machine.columns;
+  wide = std::min(vectors, wide);
+  int64_t whole = vectors / wide * wide;
+  emitLoop(constant(0), constant(whole * lanes), wide * lanes,
+           [&](Value n) { emitPairColumns(product, n, wide); });
+  if (whole != vectors)
+    emitPairColumns(product, constant(whole * lanes), vectors - whole);
+}

@@ -1,0 +1,86 @@
+// Without AMX, products of bf16 panels in groups become dot products of pairs in vectors.
+// RUN: sennit-opt %s --split-input-file --verify-diagnostics --sennit-cpu-lower-tiles=level=avx512bf16 --canonicalize --cse | FileCheck %s
+
+!w = memref<64x64xbf16, #tile.blocked<32, group = 2>>
+
+// Twelve rows by two vectors of columns, of which each is read once; the last eleven rows are another block.
+// CHECK-LABEL: llvm.func @blocks_of_rows
+// CHECK-NOT: tdpbf16ps
+// CHECK: scf.for
+// CHECK: iter_args
+// CHECK-COUNT-96: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+// CHECK: llvm.intr.prefetch
+// CHECK: scf.yield
+// CHECK: iter_args
+// CHECK-COUNT-88: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+// CHECK: scf.yield
+// CHECK-NOT: dpbf16ps
+// CHECK: llvm.return
+func.func @blocks_of_rows(%x: memref<23x64xbf16>, %w: !w, %y: memref<23x64xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  tile.grid (%i) = (%c0) to (%c1) step [1] dims ["i"] {
+    %a = tile.load %x[%c0, %c0] : memref<23x64xbf16> -> vector<23x64xbf16>
+    %b = tile.load %w[%c0, %c0] : !w -> vector<64x64xbf16>
+    %c = tile.mma nt %a, %b : vector<23x64xbf16>, vector<64x64xbf16> -> vector<23x64xf32>
+    tile.store %c, %y[%c0, %c0] : vector<23x64xf32>, memref<23x64xf32>
+  }
+  return
+}
+
+// -----
+
+!w = memref<32x8xbf16, #tile.blocked<32, group = 2>>
+
+// An f32 is its rounding and what that leaves out: two products.
+// CHECK-LABEL: llvm.func @activations_in_two_parts
+// CHECK-COUNT-32: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+// CHECK-NOT: dpbf16ps
+// CHECK: llvm.return
+func.func @activations_in_two_parts(%x: memref<2x8xf32>, %w: !w, %y: memref<2x32xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  tile.grid (%i) = (%c0) to (%c1) step [1] dims ["i"] {
+    %a = tile.load %x[%c0, %c0] : memref<2x8xf32> -> vector<2x8xf32>
+    %b = tile.load %w[%c0, %c0] : !w -> vector<32x8xbf16>
+    %c = tile.mma nt %a, %b : vector<2x8xf32>, vector<32x8xbf16> -> vector<2x32xf32>
+    tile.store %c, %y[%c0, %c0] : vector<2x32xf32>, memref<2x32xf32>
+  }
+  return
+}
+
+// -----
+
+// A second operand that lies as columns of depth is packed in scratch first.
+// CHECK-LABEL: llvm.func @packs_what_lies_otherwise
+// CHECK: vector.shuffle
+// CHECK: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+func.func @packs_what_lies_otherwise(%x: memref<16x32xbf16>, %w: memref<16x32xbf16>, %y: memref<16x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  tile.grid (%i) = (%c0) to (%c1) step [1] dims ["i"] {
+    %a = tile.load %x[%c0, %c0] : memref<16x32xbf16> -> vector<16x32xbf16>
+    %b = tile.load %w[%c0, %c0] : memref<16x32xbf16> -> vector<16x32xbf16>
+    %c = tile.mma nt %a, %b : vector<16x32xbf16>, vector<16x32xbf16> -> vector<16x16xf32>
+    tile.store %c, %y[%c0, %c0] : vector<16x16xf32>, memref<16x16xf32>
+  }
+  return
+}
+
+// -----
+
+// Fewer rows than a tile has are multiplied as they are.
+// CHECK-LABEL: llvm.func @declines_packing_for_few_rows
+// CHECK-NOT: dpbf16ps
+// CHECK: math.fma
+func.func @declines_packing_for_few_rows(%x: memref<4x32xbf16>, %w: memref<16x32xbf16>, %y: memref<4x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  tile.grid (%i) = (%c0) to (%c1) step [1] dims ["i"] {
+    %a = tile.load %x[%c0, %c0] : memref<4x32xbf16> -> vector<4x32xbf16>
+    %b = tile.load %w[%c0, %c0] : memref<16x32xbf16> -> vector<16x32xbf16>
+    %c = tile.mma nt %a, %b : vector<4x32xbf16>, vector<16x32xbf16> -> vector<4x16xf32>
+    tile.store %c, %y[%c0, %c0] : vector<4x16xf32>, memref<4x16xf32>
+  }
+  return
+}
