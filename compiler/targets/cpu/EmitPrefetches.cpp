@@ -89,7 +89,8 @@ void Emitter::emitPanelPrefetch(const Product &product, Value m, Value n,
   auto view = cast<MemRefType>(panels.getView().getType());
   int64_t panel = cast<tile::BlockedAttr>(view.getLayout()).getRows();
   int64_t blocks = llvm::divideCeil(product.m, blockRows);
-  int64_t share = llvm::divideCeil(panel * depth * 2, line * blocks);
+  int64_t bytes = panel * depth * view.getElementTypeBitWidth() / 8;
+  int64_t share = llvm::divideCeil(bytes, line * blocks);
   Value next = getPointer(panels, product.at(add(n, panel), k));
   next = pointerAt(next, builder.getI8Type(),
                    multiply(divide(m, blockRows), share * line));

@@ -191,6 +191,8 @@ void Emitter::emitProductBlock(const Product &product, Value m, Value n,
         }
       }
     }
+    if (product.panels && rows != product.m)
+      emitPanelPrefetch(product, m, n, k, rows, unroll);
     return next;
   });
   if (paired)
