@@ -37,9 +37,11 @@ private:
   void emitPanelPrefetch(const Product &product, mlir::Value m, mlir::Value n,
                          mlir::Value k, int64_t blockRows, int64_t depth);
   void emitPrefetches(tile::StreamOp stream) override;
+  using GetPointerAt = std::function<mlir::Value(llvm::ArrayRef<mlir::Value>)>;
   void emitPrefetch(mlir::VectorType type, bool forWriting,
-                    llvm::function_ref<mlir::Value(llvm::ArrayRef<mlir::Value>)>
-                        getPointerAt);
+                    llvm::ArrayRef<int64_t> walk, GetPointerAt getPointerAt);
+  /// Asks for what is awaited of a step of a recurrence, [T, D].
+  void emitAwaited(const Point &point);
 
   // EmitTiles.cpp: tiles that only move elements.
   void emitTile(mlir::Operation *op) override;
@@ -159,6 +161,12 @@ private:
   void emitFusedScan(tile::ScanOp scan, tile::ReduceOp reduce);
 
   const CpuMachine &machine;
+  /// A tile of a stream whose lines the steps of the next recurrence ask for.
+  struct Awaited {
+    GetPointerAt getPointerAt;
+    bool forWriting;
+  };
+  std::vector<Awaited> awaited;
 };
 
 } // namespace sennit::cpu
