@@ -19,7 +19,7 @@ using namespace sennit::cpu;
 /// Rows so few that sums of more columns are needed to hide the latency.
 static constexpr int64_t fewRows = 4;
 /// Elements of depth between two tests for the end; the excess is zeros.
-static constexpr int64_t stepDepth = 8;
+static constexpr int64_t stepDepth = 4;
 
 // Two neighbours in depth: each vector of columns is read once for all rows.
 void Emitter::emitPairStep(const Product &product, Value m, Value n, Value k,
@@ -90,11 +90,9 @@ void Emitter::emitPairBlock(const Product &product, Value m, Value n,
       storeBuffer(*product.result, pointOf(i, j), sums[i * vectors + j]);
 }
 
-// Blocks of equal height rather than full ones and a low rest.
 void Emitter::emitPairColumns(const Product &product, Value n,
                               int64_t vectors) {
-  int64_t blocks = llvm::divideCeil(product.m, machine.rows);
-  int64_t rows = llvm::divideCeil(product.m, blocks);
+  int64_t rows = getBlockRows(product.m);
   int64_t whole = product.m / rows * rows;
   emitLoop(constant(0), constant(whole), rows,
            [&](Value m) { emitPairBlock(product, m, n, rows, vectors); });

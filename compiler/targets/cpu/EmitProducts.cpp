@@ -86,11 +86,22 @@ void Emitter::emitProductMatrix(const Product &product) {
     emitProductColumns(product, constant(whole), vectors % wide);
 }
 
-// Blocks of equal height rather than full ones and a low rest.
+// Blocks of equal height rather than full ones and a low rest. Few are all
+// alike, even if a third lower: a last one that is not doubles the code.
+int64_t Emitter::getBlockRows(int64_t rows) const {
+  constexpr int64_t few = 4;
+  int64_t blocks = llvm::divideCeil(rows, machine.rows);
+  int64_t even = machine.rows;
+  while (rows % even != 0)
+    --even;
+  if (blocks <= few && 3 * even >= 2 * machine.rows)
+    return even;
+  return llvm::divideCeil(rows, blocks);
+}
+
 void Emitter::emitProductColumns(const Product &product, Value n,
                                  int64_t vectors) {
-  int64_t blocks = llvm::divideCeil(product.m, machine.rows);
-  int64_t rows = llvm::divideCeil(product.m, blocks);
+  int64_t rows = getBlockRows(product.m);
   int64_t whole = product.m / rows * rows;
   emitLoop(constant(0), constant(whole), rows,
            [&](Value m) { emitProductBlock(product, m, n, rows, vectors); });
@@ -168,7 +179,7 @@ void Emitter::emitProductBlock(const Product &product, Value m, Value n,
                          : constantOf(builder.getF32FloatAttr(0), true));
   if (paired && product.accumulator)
     shufflePairs(sums, /*apart=*/true);
-  int64_t unroll = product.k % 4 == 0 ? 4 : product.k % 2 == 0 ? 2 : 1;
+  int64_t unroll = product.k % 2 == 0 ? 2 : 1;
   sums = emitFold(product.k, unroll, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> next(carried);
     for (int64_t step = 0; step < unroll; ++step) {

@@ -58,6 +58,7 @@ private:
   void emitProduct(tile::MmaOp mma);
   void emitTurnedB(const Product &product);
   void emitProductMatrix(const Product &product);
+  int64_t getBlockRows(int64_t rows) const;
   void emitProductColumns(const Product &product, mlir::Value n,
                           int64_t vectors);
   void emitProductBlock(const Product &product, mlir::Value m, mlir::Value n,

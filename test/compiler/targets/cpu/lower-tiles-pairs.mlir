@@ -8,11 +8,11 @@
 // CHECK-NOT: tdpbf16ps
 // CHECK: scf.for
 // CHECK: iter_args
-// CHECK-COUNT-96: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+// CHECK-COUNT-48: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
 // CHECK: llvm.intr.prefetch
 // CHECK: scf.yield
 // CHECK: iter_args
-// CHECK-COUNT-88: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+// CHECK-COUNT-44: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
 // CHECK: scf.yield
 // CHECK-NOT: dpbf16ps
 // CHECK: llvm.return
@@ -34,7 +34,7 @@ func.func @blocks_of_rows(%x: memref<23x64xbf16>, %w: !w, %y: memref<23x64xf32>)
 
 // An f32 is its rounding and what that leaves out: two products.
 // CHECK-LABEL: llvm.func @activations_in_two_parts
-// CHECK-COUNT-32: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
+// CHECK-COUNT-16: llvm.call_intrinsic "llvm.x86.avx512bf16.dpbf16ps.512"
 // CHECK-NOT: dpbf16ps
 // CHECK: llvm.return
 func.func @activations_in_two_parts(%x: memref<2x8xf32>, %w: !w, %y: memref<2x32xf32>) {
