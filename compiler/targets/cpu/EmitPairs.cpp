@@ -112,3 +112,63 @@ void Emitter::emitPairProduct(const Product &product) {
   if (whole != vectors)
     emitPairColumns(product, constant(whole * lanes), vectors - whole);
 }
+
+//===----------------------------------------------------------------------===//
+// Lanes along the depth
+//===----------------------------------------------------------------------===//
+
+// Both operands' rows hold pairs of neighbours as they lie in memory.
+tile::LoadOp Emitter::findHalves(const Product &product) {
+  auto strip = [&](Value value) {
+    value = plan.resolve(value);
+    auto widened = value.getDefiningOp<arith::ExtFOp>();
+    return widened ? plan.resolve(widened.getIn()) : value;
+  };
+  Value a = strip(product.a), b = strip(product.b);
+  auto load = b.getDefiningOp<tile::LoadOp>();
+  if (machine.unit == MatrixUnit::none || !load || plan.find(b) ||
+      plan.find(plan.resolve(product.b)) || product.k % (2 * lanes) != 0 ||
+      !getElementTypeOrSelf(a.getType()).isBF16() ||
+      !getElementTypeOrSelf(b.getType()).isBF16())
+    return nullptr;
+  int64_t last = cast<VectorType>(b.getType()).getRank() - 1;
+  auto view = cast<MemRefType>(load.getView().getType());
+  if (load.getBoundOf(last) || load.isIndexed(last) ||
+      !emit::hasContiguousLanes(view, load.getTileDims()))
+    return nullptr;
+  return load;
+}
+
+// Sums of row m by some columns from n on, each along lanes.
+SmallVector<Value> Emitter::emitHalfProducts(const Product &product,
+                                             tile::LoadOp load, Value m,
+                                             Value n, ValueRange sums) {
+  auto pairs = VectorType::get(2 * lanes, builder.getBF16Type());
+  auto call = [&](StringRef name, Type type, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(
+               builder, loc, type,
+               builder.getStringAttr("llvm.x86.avx512bf16." + name), operands)
+        .getResult(0);
+  };
+  return emitFold(product.k, 2 * lanes, sums, [&](Value k, ValueRange carried) {
+    auto emitRow = [&](int64_t offset) {
+      return emit(product.a,
+                  Point{product.at(m, add(k, offset)), true, product.k});
+    };
+    Value a = call("cvtne2ps2bf16.512", pairs, {emitRow(lanes), emitRow(0)});
+    SmallVector<Value> next;
+    for (auto [j, sum] : llvm::enumerate(carried)) {
+      SmallVector<Value> at = product.at(add(n, j), k);
+      Value b = emitPairLoad(load, at, int64_t(at.size()) - 1);
+      b = LLVM::BitcastOp::create(builder, loc, pairs, b);
+      next.push_back(call("dpbf16ps.512", sum.getType(), {sum, a, b}));
+    }
+    // Each row asks for its share of the next step's columns.
+    int64_t share = llvm::divideCeil(int64_t(sums.size()), product.m);
+    for (int64_t j = 0; j < share; ++j) {
+      Value column = add(add(n, multiply(m, share)), j);
+      emitNextRow(load, int64_t(product.batch.size()), product.at(column, k));
+    }
+    return next;
+  });
+}

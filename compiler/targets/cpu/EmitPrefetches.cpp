@@ -135,3 +135,15 @@ void Emitter::emitPanelPrefetch(const Product &product, Value m, Value n,
         builder, loc, pointerAt(next, builder.getI8Type(), constant(i * line)),
         /*rw=*/0, /*hint=*/2, /*cache=*/1);
 }
+
+// What a step reads of the next one's rows along tile dimension `dim`, where a
+// stream walks them: few rows of a product wait for nothing else.
+void Emitter::emitNextRow(tile::LoadOp load, int64_t dim, ArrayRef<Value> at) {
+  auto stream = dyn_cast<tile::StreamOp>(load->getParentOp());
+  if (!stream ||
+      load.getIndices()[load.getViewDim(dim)] != stream.getFetchInductionVar())
+    return;
+  SmallVector<Value> next(at);
+  next[dim] = add(next[dim], int64_t(stream.getStep()));
+  emitLine(builder, loc, getPointer(load, next), /*forWriting=*/false);
+}

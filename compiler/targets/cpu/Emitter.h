@@ -42,6 +42,8 @@ private:
                     llvm::ArrayRef<int64_t> walk, GetPointerAt getPointerAt);
   /// Asks for what is awaited of a step of a recurrence, [T, D].
   void emitAwaited(const Point &point);
+  void emitNextRow(tile::LoadOp load, int64_t dim,
+                   llvm::ArrayRef<mlir::Value> at);
 
   // EmitTiles.cpp: tiles that only move elements.
   void emitTile(mlir::Operation *op) override;
@@ -59,6 +61,8 @@ private:
   void emitTurnedB(const Product &product);
   void emitProductMatrix(const Product &product);
   int64_t getBlockRows(int64_t rows) const;
+  void emitNextDepth(const Product &product, mlir::Value k, mlir::Value n,
+                     int64_t depth, int64_t vectors);
   void emitProductColumns(const Product &product, mlir::Value n,
                           int64_t vectors);
   void emitProductBlock(const Product &product, mlir::Value m, mlir::Value n,
@@ -91,6 +95,11 @@ private:
   void emitPackedRows(const Product &product, StoreWords store);
   // EmitPairs.cpp: by dot products of pairs.
   void emitPairProduct(const Product &product);
+  tile::LoadOp findHalves(const Product &product);
+  llvm::SmallVector<mlir::Value> emitHalfProducts(const Product &product,
+                                                  tile::LoadOp load,
+                                                  mlir::Value m, mlir::Value n,
+                                                  mlir::ValueRange sums);
   void emitPairColumns(const Product &product, mlir::Value n, int64_t vectors);
   void emitPairBlock(const Product &product, mlir::Value m, mlir::Value n,
                      int64_t rows, int64_t vectors);

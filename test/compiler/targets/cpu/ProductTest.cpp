@@ -184,7 +184,8 @@ TEST_P(ProductTest, MultipliesBFloatsAsTheyLie) {
   for (Case size :
        {Case{16, 16, 32, 16}, Case{17, 48, 64, 9}, Case{40, 100, 96, 40},
         Case{130, 64, 128, 77}, Case{33, 17, 32, 33}, Case{16, 64, 48, 16},
-        Case{17, 33, 37, 17}, Case{20, 40, 5, 20}, Case{16, 32, 127, 16}})
+        Case{17, 33, 37, 17}, Case{20, 40, 5, 20}, Case{16, 32, 127, 16},
+        Case{1, 16, 32, 1}, Case{4, 33, 64, 3}, Case{8, 40, 96, 8}})
     for (const char *form : {"nn", "nt"}) {
       bool turned = form[1] == 't';
       std::string text = R"(
