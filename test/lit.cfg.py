@@ -35,6 +35,7 @@ def host_features():
     needed = {
         "avx2": {"avx2", "fma"},
         "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"},
+        "avx512bf16": {"avx512_bf16", "avx512_vnni"},
         "amx": {"amx_tile", "amx_bf16"},
     }
     return [feature for feature, names in needed.items() if names <= set(flags)]

@@ -35,10 +35,18 @@ static std::vector<double> getDivisors(double count, double most) {
   return divisors;
 }
 
+/// As many parts as of `most` rows, of nearly equal height: rows that nobody
+/// asked for are computed too.
+static double balance(double rows, double most, double step) {
+  double each = rows / std::ceil(rows / most);
+  return std::min(most, std::ceil(each / step) * step);
+}
+
 static std::vector<double> listRows(const PanelProduct &problem,
                                     const Unit &unit) {
   constexpr double most = 512;
-  double block = problem.group == 1 ? unit.blockM : unit.fragmentM;
+  bool isGrouped = problem.group != 1;
+  double block = isGrouped ? unit.fragmentM : unit.blockM;
   if (problem.m <= block)
     return {problem.m};
   std::vector<double> rows;
@@ -47,8 +55,12 @@ static std::vector<double> listRows(const PanelProduct &problem,
     for (double m : {power, 1.5 * power})
       if (std::fmod(m, block) == 0 && m <= std::min(most, last))
         rows.push_back(m);
-  if (last <= most && rows.back() != last)
+  if (last <= most)
     rows.push_back(last);
+  for (double &m : rows)
+    m = balance(problem.m, m, isGrouped ? unit.fragmentM : 1);
+  std::sort(rows.begin(), rows.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
   return rows;
 }
 
@@ -89,8 +101,7 @@ std::vector<PanelTile> listTiles(const PanelProduct &problem,
   return tiles;
 }
 
-// For a matrix unit, an item copies its rows once to where each step of the
-// columns reads them; vectors read them as they lie.
+// An item copies its rows once to where each step of the columns reads them.
 KernelFacts getPanelFacts(const PanelProduct &problem, const PanelTile &tile) {
   KernelFacts facts;
   facts.name = "matmul";
@@ -98,7 +109,8 @@ KernelFacts getPanelFacts(const PanelProduct &problem, const PanelTile &tile) {
   double spans = std::ceil(problem.n / tile.span);
   double walk = std::ceil(tile.span / tile.n);
   double steps = std::ceil(problem.k / tile.k);
-  bool isCopied = problem.group != 1;
+  // Each element of the copy is loaded, rounded or widened, and stored.
+  constexpr double copying = 3;
   double a = tile.m * tile.k * machine::getBytes(problem.rows);
   double b =
       problem.count * tile.n * tile.k * machine::getBytes(problem.element);
@@ -106,8 +118,7 @@ KernelFacts getPanelFacts(const PanelProduct &problem, const PanelTile &tile) {
   Work work;
   work.products.push_back({tile.m, problem.count * tile.n, tile.k, problem.rows,
                            problem.element, walk * steps});
-  if (isCopied)
-    work.vector[size_t(Element::f32)] += tile.m * problem.k;
+  work.vector[size_t(Element::f32)] += copying * tile.m * problem.k;
   // Sums that a later step goes on with begin as zeros in memory.
   if (tile.k < problem.k)
     work.vector[size_t(Element::f32)] += problem.count * tile.m * tile.n;
@@ -124,17 +135,13 @@ KernelFacts getPanelFacts(const PanelProduct &problem, const PanelTile &tile) {
     loop.growth = 1;
     return loop;
   };
-  facts.accesses = {
-      {"b", b, {bySpan, again(byRows), byWalk, byStep}, false},
-      {"c", c, {bySpan, byRows, byWalk}, true},
-      {"a", a, {again(bySpan), byRows, again(byWalk), byStep}, false}};
-  if (isCopied) {
-    facts.accesses.back().loops = {again(bySpan), byRows, byStep};
-    facts.accesses.push_back({"copy of a",
-                              a * steps,
-                              {again(bySpan), again(byRows), again(byWalk)},
-                              false});
-  }
+  facts.accesses = {{"b", b, {bySpan, again(byRows), byWalk, byStep}, false},
+                    {"c", c, {bySpan, byRows, byWalk}, true},
+                    {"a", a, {again(bySpan), byRows, byStep}, false},
+                    {"copy of a",
+                     a * steps,
+                     {again(bySpan), again(byRows), again(byWalk)},
+                     false}};
   for (const Access &access : facts.accesses)
     work.moved += access.getTotal() / (rows * spans);
   facts.items.push_back({work, rows * spans});

@@ -30,7 +30,8 @@ struct PanelTile {
 
 /// The tiles that code can be made for: whole panels, up to eight, whose number
 /// divides the matrix's; all rows, or 1, 2, 3, 4, 6, 8, 12, .. whole blocks of
-/// a unit's sums, up to 512 rows; all of the depth, or a part of at least 64
+/// a unit's sums, up to 512 rows, or as many parts of equal height; all of the
+/// depth, or a part of at least 64
 /// that divides it (with groups: whole steps of the unit, at least 128, that
 /// divide its steps), each at most half of the next. A depth of more than 256
 /// without such parts may go by uneven ones of 256. With all of the depth, a

@@ -185,9 +185,17 @@ Value Emitter::getPadPointer(TypedAttr pad) {
   return pointerAt(scratch, builder.getI8Type(), constant(offset));
 }
 
+// Two vectors, since pairs of narrow numbers are read as one of twice the
+// bytes.
 void Emitter::emitPads() {
-  for (TypedAttr pad : plan.getPads())
-    storeRaw(getPadPointer(pad), constantOf(getRawPad(pad), /*vector=*/true));
+  for (TypedAttr pad : plan.getPads()) {
+    Value value = constantOf(getRawPad(pad), /*vector=*/true);
+    Value pointer = getPadPointer(pad);
+    storeRaw(pointer, value);
+    Type element = getElementTypeOrSelf(value.getType());
+    if (isa<VectorType>(value.getType()) && getBytes(element) == 2)
+      storeRaw(pointerAt(pointer, element, constant(lanes)), value);
+  }
 }
 
 Value Emitter::getBufferPointer(const Buffer &buffer, ArrayRef<Value> at) {

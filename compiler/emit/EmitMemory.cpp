@@ -158,7 +158,11 @@ Value Emitter::loadInside(Value pointer, Type raw, Value isInside, bool vector,
 Value Emitter::emitPairLoad(tile::LoadOp load, ArrayRef<Value> at,
                             int64_t laneDim) {
   Address address = getAddress(load, at, laneDim, lanes);
-  return loadRaw(address.pointer, builder.getI32Type(), /*vector=*/true);
+  Value pointer = address.pointer;
+  if (address.isInside)
+    pointer = arith::SelectOp::create(builder, loc, address.isInside, pointer,
+                                      getPadPointer(getPad(load)));
+  return loadRaw(pointer, builder.getI32Type(), /*vector=*/true);
 }
 
 Value Emitter::getPointer(tile::LoadOp load, ArrayRef<Value> at) {

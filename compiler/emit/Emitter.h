@@ -144,7 +144,8 @@ protected:
   /// Lanes run along tile dimension `laneDim`, or nowhere when it is -1.
   mlir::Value emitLoadAlong(tile::LoadOp load, llvm::ArrayRef<mlir::Value> at,
                             int64_t laneDim, int64_t reach);
-  /// 32 neighbours of 16 bits as 16 integers of 32; none may lie outside.
+  /// 32 neighbours of 16 bits as 16 integers of 32: none may lie outside along
+  /// the lanes.
   mlir::Value emitPairLoad(tile::LoadOp load, llvm::ArrayRef<mlir::Value> at,
                            int64_t laneDim);
   mlir::Value getPointer(tile::LoadOp load, llvm::ArrayRef<mlir::Value> at);

@@ -28,9 +28,10 @@ static cl::opt<std::string>
            cl::value_desc("file"), cl::sub(command));
 static cl::opt<std::string>
     target("target",
-           cl::desc("cpu:host, cpu:avx2, cpu:avx512, cpu:amx, cuda:sm_80, "
-                    "cuda:sm_89, cuda:sm_90a, or a machine that runs such code "
-                    "(default: cpu:host); several targets by commas make one "
+           cl::desc("cpu:host, cpu:avx2, cpu:avx512, cpu:avx512bf16, cpu:amx, "
+                    "cuda:sm_80, cuda:sm_89, cuda:sm_90a, or a machine that "
+                    "runs such code (default: cpu:host); several targets by "
+                    "commas make one "
                     "artifact, of which the first that can run does"),
            cl::value_desc("target | machine | file.yaml"), cl::init("cpu:host"),
            cl::sub(command));

@@ -24,18 +24,22 @@ public:
     auto weight = first.getWeight().getType();
     width = weight.getDimSize(1);
     depth = weight.getDimSize(2);
-    // An even share of the rows, or a block of a matrix unit's; a tile of many
-    // more rows than an expert has left computes rows of nobody.
-    constexpr int64_t fewest = 32, most = 128, mostOfVectors = 24;
+    // An even share of the rows, or a block; a tile of many more rows than an
+    // expert has left computes rows of nobody, which only a unit of fragments
+    // does not mind.
+    constexpr int64_t mostFragments = 8, mostOfVectors = 24;
     int64_t share = llvm::divideCeil(kernel.rowBound(first.getOutput()),
                                      weight.getDimSize(0));
+    BlockRows rows = getBlockRows(kernel.core, weight);
     sizes = getProductSizes(kernel.core,
-                            {std::max(share, fewest), width, depth,
+                            {std::max(share, rows.block), width, depth,
                              first.getInput().getType().getElementType(),
                              weight.getElementType(), getGroup(weight),
                              int64_t(products.size())},
                             kernel.choices);
-    sizes.m = std::min(sizes.m, getGroup(weight) == 1 ? mostOfVectors : most);
+    sizes.m =
+        std::min(sizes.m, rows.fragment == 1 ? mostOfVectors
+                                             : mostFragments * rows.fragment);
     if (kernel.extents.bound(first.getInput()) == 1)
       sizes.m = 1;
   }

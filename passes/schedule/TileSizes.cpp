@@ -97,6 +97,20 @@ bool multipliesByUnit(machine::CoreAttr core, Value operand) {
   return findUnit(core, getElementTypeOrSelf(operand.getType()));
 }
 
+BlockRows getBlockRows(machine::CoreAttr core, RankedTensorType matrix) {
+  constexpr BlockRows shared{32, 1};
+  if (core.getThreads() > 1)
+    return shared;
+  const machine::Unit *unit =
+      getGroup(matrix) == 1 ? nullptr : findUnit(core, matrix.getElementType());
+  for (const machine::Unit &other : Answers::of(core).machine->units)
+    if (!unit && other.kind == machine::UnitKind::vector)
+      unit = &other;
+  if (!unit)
+    return shared;
+  return {int64_t(unit->blockM), int64_t(unit->fragmentM)};
+}
+
 int64_t getGroup(RankedTensorType matrix) {
   auto panels = dyn_cast_if_present<tile::BlockedAttr>(matrix.getEncoding());
   return panels ? panels.getGroup() : 1;

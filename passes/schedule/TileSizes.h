@@ -70,6 +70,13 @@ ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t depth,
 int64_t getRowTile(machine::CoreAttr core, int64_t rows, int64_t width,
                    Choices &choices);
 
+/// Rows of the blocks of sums by which products of a matrix go, and of the
+/// fragments that are computed whole.
+struct BlockRows {
+  int64_t block, fragment;
+};
+BlockRows getBlockRows(machine::CoreAttr core, mlir::RankedTensorType matrix);
+
 /// Rows (queries times heads of an item) and keys of a step of attention.
 struct AttentionSizes {
   int64_t rows, keys;

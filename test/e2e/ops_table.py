@@ -47,7 +47,7 @@ def tests(program):
     listed = subprocess.run([program, "--gtest_list_tests"], check=True, capture_output=True, text=True).stdout
     for line in listed.splitlines():
         if match := re.match(r"  (\w+)/(\w+)", line):
-            yield match[1], re.sub(r"_(avx2|avx512|amx)$", "", match[2])
+            yield match[1], re.sub(r"_(avx2|avx512|avx512bf16|amx)$", "", match[2])
 
 
 def ops(root):

@@ -33,7 +33,10 @@ using namespace sennit::test;
 
 std::vector<std::string> sennit::test::findVectorLevels() {
   std::vector<std::string> levels = sennit::cpu::getHostLevels();
-  llvm::erase(levels, "amx");
+  llvm::erase_if(levels, [](llvm::StringRef level) {
+    auto machine = llvm::cantFail(sennit::cpu::getMachine(level));
+    return machine.unit != sennit::cpu::MatrixUnit::none;
+  });
   return levels;
 }
 

@@ -16,7 +16,7 @@
 
 namespace sennit::test {
 
-/// The levels that this processor runs, less that of the matrix unit: programs
+/// The levels that this processor runs, less those of a unit of bf16: programs
 /// that multiply no bf16 are the same there, and the forms are run there.
 std::vector<std::string> findVectorLevels();
 

@@ -19,9 +19,13 @@ namespace sennit::cpu {
 /// thread gives it.
 constexpr llvm::StringLiteral scratchAttrName = "sennit.scratch";
 
+/// What multiplies bf16 panels in groups of two: nothing, dot products of pairs
+/// in vectors, or AMX tiles.
+enum class MatrixUnit { none, pairs, tiles };
+
 /// One level of the instruction set.
 struct CpuMachine {
-  /// `avx2`, `avx512` or `amx`.
+  /// `avx2`, `avx512`, `avx512bf16` or `amx`.
   std::string level;
   /// LLVM's names for the processor and its features.
   std::string processor, features;
@@ -30,8 +34,7 @@ struct CpuMachine {
   int64_t accumulators, rows;
   /// Vectors of B side by side when there are rows enough.
   int64_t columns;
-  /// Whether products of bf16 panels in groups of two run on AMX.
-  bool hasMatrixUnit = false;
+  MatrixUnit unit = MatrixUnit::none;
 };
 
 /// The machine of a level's name; `host` is the best level that this processor

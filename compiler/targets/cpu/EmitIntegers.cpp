@@ -252,7 +252,8 @@ void Emitter::emitIntegerProduct(const Product &product, const Words &words) {
   startResult(product);
   tile::LoadOp load = words.words;
   auto view = cast<MemRefType>(load.getView().getType());
-  bool usesTiles = product.m > fewRows && space.block % 64 == 0 &&
+  bool usesTiles = machine.unit == MatrixUnit::tiles && product.m > fewRows &&
+                   space.block % 64 == 0 &&
                    isa<tile::BlockedAttr>(view.getLayout());
   auto multiplyAll = [&](Value block, int64_t depth, Value n) {
     int64_t blocks = llvm::divideCeil(product.m, fewRows);

@@ -5,7 +5,8 @@
 // is split into h = bf16(x) and l = bf16(x - h), which together hold its first
 // 16 bits: x w = h w + l w to 2^-16, at half of the unit's speed and still
 // several times that of fused multiply-adds. An infinite weight gives NaN where
-// such an x is a bf16, since l is 0.
+// such an x is a bf16, since l is 0. The pairs of EmitPairs.cpp take the same
+// operands.
 #include "compiler/targets/cpu/EmitterProduct.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -23,9 +24,9 @@ static constexpr int64_t unitRows = emit::matrixUnitRows, unitColumns = 16,
 /// Tiles of sums side by side: with those of one step they fill the registers.
 static constexpr int64_t blockTiles = 2;
 static constexpr int64_t tileBytes = 64;
-/// The most rows that dot products of pairs compute, and the bytes that they
-/// ask memory for ahead of what they read.
-static constexpr int64_t fewRows = 4, ahead = 8192;
+/// The most rows that dot products of pairs compute faster: a tile of few rows
+/// waits for its loads longer than vectors do.
+static constexpr int64_t fewRows = 4;
 
 Value Emitter::callUnit(StringRef intrinsic, ArrayRef<int64_t> sizes,
                         ValueRange operands, bool givesTile) {
@@ -91,28 +92,6 @@ void Emitter::emitUnitStep(const Product &product, Value m, Value n, Value k,
     }
 }
 
-// The next columns' panel comes from afar while this one is multiplied by all
-// blocks of rows: each block asks for its share, step by step.
-void Emitter::emitPanelPrefetch(const Product &product, Value m, Value n,
-                                Value k) {
-  constexpr int64_t blockRows = blockTiles * unitRows, line = 64;
-  int64_t blocks = llvm::divideCeil(product.m, blockRows);
-  if (product.packed)
-    return;
-  tile::LoadOp panels = product.panels;
-  auto view = cast<MemRefType>(panels.getView().getType());
-  int64_t panel = cast<tile::BlockedAttr>(view.getLayout()).getRows();
-  int64_t share = llvm::divideCeil(panel * unitDepth * 2, line * blocks);
-  Value next = getPointer(panels, product.at(add(n, panel), k));
-  next = pointerAt(next, builder.getI8Type(),
-                   multiply(m, share * line / blockRows));
-  for (int64_t i = 0; i < share; ++i)
-    LLVM::Prefetch::create(
-        builder, loc, pointerAt(next, builder.getI8Type(), constant(i * line)),
-        /*rw=*/0,
-        /*hint=*/2, /*cache=*/1);
-}
-
 // Sums of at most 32 rows by 32 columns over the whole depth.
 void Emitter::emitUnitBlock(const Product &product, Value m, Value n,
                             int64_t tilesDown, int64_t tilesAcross) {
@@ -134,7 +113,7 @@ void Emitter::emitUnitBlock(const Product &product, Value m, Value n,
   sums = emitFold(product.k, unitDepth, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> next(carried);
     emitUnitStep(product, m, n, k, tilesDown, tilesAcross, next);
-    emitPanelPrefetch(product, m, n, k);
+    emitPanelPrefetch(product, m, n, k, blockTiles * unitRows, unitDepth);
     return next;
   });
   Value stride =
@@ -147,88 +126,13 @@ void Emitter::emitUnitBlock(const Product &product, Value m, Value n,
 }
 
 //===----------------------------------------------------------------------===//
-// Few rows
-//===----------------------------------------------------------------------===//
-
-// A tile of few rows waits for its loads longer than vectors do: dot products
-// of pairs instead, each vector of columns read once for all rows.
-void Emitter::emitPairColumns(const Product &product, Value n,
-                              int64_t vectors) {
-  tile::LoadOp panels = product.panels;
-  Type pairs = VectorType::get(2 * lanes, builder.getBF16Type());
-  Type floats = vectorOf(builder.getF32Type());
-  auto name = builder.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512");
-  auto pointOf = [&](int64_t i, int64_t j) {
-    return Point{product.at(constant(i), add(n, j * lanes)), true,
-                 int64_t(llvm::alignTo(product.n, lanes))};
-  };
-  SmallVector<Value> sums;
-  for (int64_t i = 0; i < product.m; ++i)
-    for (int64_t j = 0; j < vectors; ++j)
-      sums.push_back(product.accumulator
-                         ? emit(product.accumulator, pointOf(i, j))
-                         : constantOf(builder.getF32FloatAttr(0), true));
-  auto load = [&](Value pointer, bool vector) {
-    Value raw = loadRaw(pointer, builder.getI32Type(), vector);
-    return Value(LLVM::BitcastOp::create(builder, loc, pairs,
-                                         vector ? raw : splat(raw)));
-  };
-  auto emitPair = [&](Value k, SmallVectorImpl<Value> &next) {
-    SmallVector<Value> b;
-    for (int64_t j = 0; j < vectors; ++j) {
-      Value pointer = getPointer(panels, product.at(add(n, j * lanes), k));
-      b.push_back(load(pointer, true));
-      // Memory is asked further ahead than the processor does by itself.
-      pointer = pointerAt(pointer, builder.getI8Type(), constant(ahead));
-      LLVM::Prefetch::create(builder, loc, pointer, /*rw=*/0, /*hint=*/3,
-                             /*cache=*/1);
-    }
-    for (int64_t i = 0; i < product.m; ++i) {
-      Value pointer =
-          getBufferPointer(*product.parts, product.at(constant(i), k));
-      for (int64_t part = 0; part < product.parts->parts; ++part) {
-        if (part == 1)
-          pointer = pointerAt(pointer, product.parts->element,
-                              constant(product.parts->plane));
-        Value a = load(pointer, false);
-        for (int64_t j = 0; j < vectors; ++j) {
-          Value &sum = next[i * vectors + j];
-          sum = LLVM::CallIntrinsicOp::create(builder, loc, floats, name,
-                                              ValueRange{sum, a, b[j]})
-                    .getResult(0);
-        }
-      }
-    }
-  };
-  constexpr int64_t unroll = 8;
-  sums = emitFold(product.k, unroll, sums, [&](Value k, ValueRange carried) {
-    SmallVector<Value> next(carried);
-    for (int64_t step = 0; step < unroll; step += 2)
-      emitPair(add(k, step), next);
-    return next;
-  });
-  for (int64_t i = 0; i < product.m; ++i)
-    for (int64_t j = 0; j < vectors; ++j)
-      storeBuffer(*product.result, pointOf(i, j), sums[i * vectors + j]);
-}
-
-void Emitter::emitPairProduct(const Product &product) {
-  int64_t vectors = llvm::divideCeil(product.n, lanes);
-  int64_t wide = std::min(vectors, fewRows * 2 / product.m);
-  int64_t whole = vectors / wide * wide;
-  emitLoop(constant(0), constant(whole * lanes), wide * lanes,
-           [&](Value n) { emitPairColumns(product, n, wide); });
-  if (whole != vectors)
-    emitPairColumns(product, constant(whole * lanes), vectors - whole);
-}
-
-//===----------------------------------------------------------------------===//
 // Whole products
 //===----------------------------------------------------------------------===//
 
 // Columns outside, so that their panel stays in the cache for all rows.
 void Emitter::emitUnitProduct(const Product &given) {
-  if (given.m <= fewRows && !given.packed)
+  bool isFew = given.m <= fewRows && !given.packed;
+  if (machine.unit == MatrixUnit::pairs || isFew)
     return emitPairProduct(given);
   Product product = given;
   constexpr int64_t blockRows = blockTiles * unitRows,

@@ -10,6 +10,9 @@ using namespace mlir;
 using namespace sennit;
 using namespace sennit::cpu;
 
+/// The most rows of a product that wait for memory rather than multiply.
+static constexpr int64_t fewRows = 8;
+
 void Emitter::emitProduct(tile::MmaOp mma) {
   Product product;
   product.a = mma.getA();
@@ -86,11 +89,22 @@ void Emitter::emitProductMatrix(const Product &product) {
     emitProductColumns(product, constant(whole), vectors % wide);
 }
 
-// Blocks of equal height rather than full ones and a low rest.
+// Blocks of equal height rather than full ones and a low rest. Few are all
+// alike, even if a third lower: a last one that is not doubles the code.
+int64_t Emitter::getBlockRows(int64_t rows) const {
+  constexpr int64_t few = 4;
+  int64_t blocks = llvm::divideCeil(rows, machine.rows);
+  int64_t even = machine.rows;
+  while (rows % even != 0)
+    --even;
+  if (blocks <= few && 3 * even >= 2 * machine.rows)
+    return even;
+  return llvm::divideCeil(rows, blocks);
+}
+
 void Emitter::emitProductColumns(const Product &product, Value n,
                                  int64_t vectors) {
-  int64_t blocks = llvm::divideCeil(product.m, machine.rows);
-  int64_t rows = llvm::divideCeil(product.m, blocks);
+  int64_t rows = getBlockRows(product.m);
   int64_t whole = product.m / rows * rows;
   emitLoop(constant(0), constant(whole), rows,
            [&](Value m) { emitProductBlock(product, m, n, rows, vectors); });
@@ -153,6 +167,26 @@ void Emitter::shufflePairs(SmallVectorImpl<Value> &vectors, bool apart) {
   }
 }
 
+// The next step's rows of a B that lies [K, N], line by line.
+void Emitter::emitNextDepth(const Product &product, Value k, Value n,
+                            int64_t depth, int64_t vectors) {
+  constexpr int64_t line = 64;
+  Value b = plan.resolve(product.b);
+  if (auto widened = b.getDefiningOp<arith::ExtFOp>())
+    b = plan.resolve(widened.getIn());
+  auto load = b.getDefiningOp<tile::LoadOp>();
+  if (!load || plan.find(b) || product.panels || product.turnedB)
+    return;
+  auto view = cast<MemRefType>(load.getView().getType());
+  if (!emit::hasContiguousLanes(view, load.getTileDims()))
+    return;
+  int64_t perLine = 8 * line / view.getElementTypeBitWidth();
+  for (int64_t step = 0; step < depth; ++step)
+    for (int64_t column = 0; column < vectors * lanes; column += perLine)
+      emitNextRow(load, int64_t(product.batch.size()),
+                  product.at(add(k, step), add(n, column)));
+}
+
 void Emitter::emitProductBlock(const Product &product, Value m, Value n,
                                int64_t rows, int64_t vectors) {
   bool paired = vectors % 2 == 0 && readsPairs(product);
@@ -168,7 +202,7 @@ void Emitter::emitProductBlock(const Product &product, Value m, Value n,
                          : constantOf(builder.getF32FloatAttr(0), true));
   if (paired && product.accumulator)
     shufflePairs(sums, /*apart=*/true);
-  int64_t unroll = product.k % 4 == 0 ? 4 : product.k % 2 == 0 ? 2 : 1;
+  int64_t unroll = product.k % 2 == 0 ? 2 : 1;
   sums = emitFold(product.k, unroll, sums, [&](Value k, ValueRange carried) {
     SmallVector<Value> next(carried);
     for (int64_t step = 0; step < unroll; ++step) {
@@ -191,6 +225,10 @@ void Emitter::emitProductBlock(const Product &product, Value m, Value n,
         }
       }
     }
+    if (rows == product.m && rows <= fewRows)
+      emitNextDepth(product, k, n, unroll, vectors);
+    if (product.panels && rows != product.m)
+      emitPanelPrefetch(product, m, n, k, rows, unroll);
     return next;
   });
   if (paired)
@@ -220,16 +258,19 @@ void Emitter::emitDotProductBlock(const Product &product, Value m, Value n,
                                   int64_t columns) {
   SmallVector<Value> sums(columns,
                           constantOf(builder.getF32FloatAttr(0), true));
-  sums = emitFold(product.k, lanes, sums, [&](Value k, ValueRange carried) {
-    SmallVector<Value> next;
-    Value a = emit(product.a, Point{product.at(m, k), true, product.k});
-    for (int64_t j = 0; j < columns; ++j) {
-      Value b =
-          emit(product.b, Point{product.at(add(n, j), k), true, product.k});
-      next.push_back(math::FmaOp::create(builder, loc, a, b, carried[j]));
-    }
-    return next;
-  });
+  if (tile::LoadOp load = findHalves(product))
+    sums = emitHalfProducts(product, load, m, n, sums);
+  else
+    sums = emitFold(product.k, lanes, sums, [&](Value k, ValueRange carried) {
+      SmallVector<Value> next;
+      Value a = emit(product.a, Point{product.at(m, k), true, product.k});
+      for (int64_t j = 0; j < columns; ++j) {
+        Value b =
+            emit(product.b, Point{product.at(add(n, j), k), true, product.k});
+        next.push_back(math::FmaOp::create(builder, loc, a, b, carried[j]));
+      }
+      return next;
+    });
   sums.resize(lanes, sums.back());
   Value result = foldRows(tile::ReduceKind::Add, sums);
   Point point{product.at(m, n), true, int64_t(llvm::alignTo(product.n, lanes))};

@@ -79,6 +79,7 @@ void Emitter::emitFusedScan(tile::ScanOp scan, tile::ReduceOp reduce) {
       }
       storeBuffer(*plan.find(reduce.getResult()), without(point, state),
                   combineAll(tile::ReduceKind::Add, sums));
+      emitAwaited(without(point, state));
       return next;
     });
     for (int64_t n = 0; n < count; ++n) {
@@ -87,4 +88,5 @@ void Emitter::emitFusedScan(tile::ScanOp scan, tile::ReduceOp reduce) {
       storeBuffer(*plan.find(scan.getLast()), without(point, time), states[n]);
     }
   });
+  awaited.clear();
 }

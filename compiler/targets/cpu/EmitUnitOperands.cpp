@@ -1,4 +1,4 @@
-// Operands as AMX reads them: bf16 in one or two parts, words of two depths.
+// Operands as units read them: bf16 in one or two parts, words of two depths.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 #include "compiler/targets/cpu/EmitterProduct.h"
 
@@ -143,7 +143,7 @@ void Emitter::emitPackedRows(const Product &product, StoreWords store) {
 
 // An instruction, which counts numbers below the normal ones as zero.
 Value Emitter::roundToBFloat(Value value) {
-  if (!machine.hasMatrixUnit)
+  if (machine.unit == MatrixUnit::none)
     return emit::Emitter::roundToBFloat(value);
   auto as = [&](Type element) -> Type {
     auto vector = dyn_cast<VectorType>(value.getType());

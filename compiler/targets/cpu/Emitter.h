@@ -31,11 +31,19 @@ private:
   void emitScalarNest(llvm::ArrayRef<int64_t> shape, Body body,
                       int64_t first = 0);
 
+  struct Product;
+
   // EmitPrefetches.cpp.
+  void emitPanelPrefetch(const Product &product, mlir::Value m, mlir::Value n,
+                         mlir::Value k, int64_t blockRows, int64_t depth);
   void emitPrefetches(tile::StreamOp stream) override;
+  using GetPointerAt = std::function<mlir::Value(llvm::ArrayRef<mlir::Value>)>;
   void emitPrefetch(mlir::VectorType type, bool forWriting,
-                    llvm::function_ref<mlir::Value(llvm::ArrayRef<mlir::Value>)>
-                        getPointerAt);
+                    llvm::ArrayRef<int64_t> walk, GetPointerAt getPointerAt);
+  /// Asks for what is awaited of a step of a recurrence, [T, D].
+  void emitAwaited(const Point &point);
+  void emitNextRow(tile::LoadOp load, int64_t dim,
+                   llvm::ArrayRef<mlir::Value> at);
 
   // EmitTiles.cpp: tiles that only move elements.
   void emitTile(mlir::Operation *op) override;
@@ -49,10 +57,12 @@ private:
   transposeBlock(llvm::SmallVector<mlir::Value> rows);
 
   // EmitProducts.cpp.
-  struct Product;
   void emitProduct(tile::MmaOp mma);
   void emitTurnedB(const Product &product);
   void emitProductMatrix(const Product &product);
+  int64_t getBlockRows(int64_t rows) const;
+  void emitNextDepth(const Product &product, mlir::Value k, mlir::Value n,
+                     int64_t depth, int64_t vectors);
   void emitProductColumns(const Product &product, mlir::Value n,
                           int64_t vectors);
   void emitProductBlock(const Product &product, mlir::Value m, mlir::Value n,
@@ -69,8 +79,6 @@ private:
 
   // EmitMatrixUnit.cpp and EmitUnitOperands.cpp: products of bf16 by AMX.
   void emitUnitProduct(const Product &product);
-  void emitPanelPrefetch(const Product &product, mlir::Value m, mlir::Value n,
-                         mlir::Value k);
   void emitUnitBlock(const Product &product, mlir::Value m, mlir::Value n,
                      int64_t tilesDown, int64_t tilesAcross);
   void emitUnitStep(const Product &product, mlir::Value m, mlir::Value n,
@@ -85,8 +93,19 @@ private:
   void emitPacked(const Product &product, bool isTurned);
   void emitPackedTurned(const Product &product, StoreWords store);
   void emitPackedRows(const Product &product, StoreWords store);
+  // EmitPairs.cpp: by dot products of pairs.
   void emitPairProduct(const Product &product);
+  tile::LoadOp findHalves(const Product &product);
+  llvm::SmallVector<mlir::Value> emitHalfProducts(const Product &product,
+                                                  tile::LoadOp load,
+                                                  mlir::Value m, mlir::Value n,
+                                                  mlir::ValueRange sums);
   void emitPairColumns(const Product &product, mlir::Value n, int64_t vectors);
+  void emitPairBlock(const Product &product, mlir::Value m, mlir::Value n,
+                     int64_t rows, int64_t vectors);
+  void emitPairStep(const Product &product, mlir::Value m, mlir::Value n,
+                    mlir::Value k, int64_t rows, int64_t vectors,
+                    llvm::SmallVectorImpl<mlir::Value> &sums);
   mlir::Value loadUnitTile(mlir::Value pointer, int64_t rows, int64_t stride);
   mlir::Value callUnit(llvm::StringRef intrinsic, llvm::ArrayRef<int64_t> sizes,
                        mlir::ValueRange operands, bool givesTile = true);
@@ -152,6 +171,12 @@ private:
   void emitFusedScan(tile::ScanOp scan, tile::ReduceOp reduce);
 
   const CpuMachine &machine;
+  /// A tile of a stream whose lines the steps of the next recurrence ask for.
+  struct Awaited {
+    GetPointerAt getPointerAt;
+    bool forWriting;
+  };
+  std::vector<Awaited> awaited;
 };
 
 } // namespace sennit::cpu

@@ -166,7 +166,7 @@ struct CpuLowerTiles : sennit::impl::CpuLowerTilesBase<CpuLowerTiles> {
     if (failed(grids))
       return failure();
     emit::PlanOptions options{machine.level, lanes, machine.rows};
-    options.hasMatrixUnit = machine.hasMatrixUnit;
+    options.hasMatrixUnit = machine.unit != MatrixUnit::none;
     std::vector<emit::Plan> plans;
     int64_t scratchBytes = 0;
     for (tile::GridOp grid : *grids) {

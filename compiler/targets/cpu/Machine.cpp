@@ -25,24 +25,33 @@ static CpuMachine makeAvx512() {
           2};
 }
 
-static CpuMachine makeAmx() {
+// AVX-512's bf16 came after its products of bytes, in Cooper Lake and Zen 4.
+static CpuMachine makeAvx512BFloat() {
   CpuMachine machine = makeAvx512();
+  machine.level = "avx512bf16";
+  machine.features += ",+avx512bf16,+avx512vnni";
+  machine.unit = MatrixUnit::pairs;
+  return machine;
+}
+
+static CpuMachine makeAmx() {
+  CpuMachine machine = makeAvx512BFloat();
   machine.level = "amx";
-  machine.features += ",+avx512bf16,+avx512vnni,+amx-tile,+amx-bf16,"
-                      "+amx-int8";
-  machine.hasMatrixUnit = true;
+  machine.features += ",+amx-tile,+amx-bf16,+amx-int8";
+  machine.unit = MatrixUnit::tiles;
   return machine;
 }
 
 ArrayRef<StringRef> sennit::cpu::getLevels() {
-  static const StringRef levels[] = {"avx2", "avx512", "amx"};
+  static const StringRef levels[] = {"avx2", "avx512", "avx512bf16", "amx"};
   return levels;
 }
 
 static CpuMachine makeMachine(StringRef level) {
-  return level == "avx2"     ? makeAvx2()
-         : level == "avx512" ? makeAvx512()
-                             : makeAmx();
+  return level == "avx2"         ? makeAvx2()
+         : level == "avx512"     ? makeAvx512()
+         : level == "avx512bf16" ? makeAvx512BFloat()
+                                 : makeAmx();
 }
 
 std::vector<std::string> sennit::cpu::getHostLevels() {

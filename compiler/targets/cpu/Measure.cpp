@@ -15,10 +15,11 @@ namespace {
 /// One measuring of all probes, in the order of a machine's file.
 class Measuring {
 public:
-  Measuring(Width width, const HostCaches &caches, unsigned threads,
-            llvm::function_ref<void(StringRef)> show,
+  Measuring(const CpuMachine &machine, const HostCaches &caches,
+            unsigned threads, llvm::function_ref<void(StringRef)> show,
             std::vector<MeasuredField> &fields)
-      : width(width), caches(caches), threads(threads), show(show),
+      : width(machine.level == "avx2" ? Width::avx2 : Width::avx512),
+        unit(machine.unit), caches(caches), threads(threads), show(show),
         fields(fields) {}
 
   void run() {
@@ -41,10 +42,12 @@ public:
     measureShare(alone, measureBandwidth(width, Stream::read, farBytes(), 1));
     say("multiply-adds");
     add("fma.rate.f32", measureMultiplyAdds(width) / 1e9, "GFLOP/s");
-    if (width != Width::amx)
+    if (unit == MatrixUnit::none)
       return;
     say("matrix unit");
-    double rate = measureMatrixUnit();
+    if (unit == MatrixUnit::pairs)
+      return add("pairs.rate.bf16", measurePairs() / 1e9, "GFLOP/s");
+    double rate = measureTiles();
     add("clock.matrix", rate / 1024 / 1e9, "GHz");
     add("amx.rate.bf16", rate / 1e9, "GFLOP/s");
   }
@@ -95,6 +98,7 @@ private:
   }
 
   Width width;
+  MatrixUnit unit;
   HostCaches caches;
   unsigned threads;
   llvm::function_ref<void(StringRef)> show;
@@ -111,10 +115,10 @@ measureHost(StringRef level, unsigned threads,
     return llvm::createStringError("this processor has no `" + level +
                                    "`, only " + llvm::join(known, ", "));
   std::vector<MeasuredField> fields;
-  Width width = level == "avx2"     ? Width::avx2
-                : level == "avx512" ? Width::avx512
-                                    : Width::amx;
-  Measuring(width, readHostCaches(), threads, show, fields).run();
+  llvm::Expected<CpuMachine> machine = getMachine(level);
+  if (!machine)
+    return machine.takeError();
+  Measuring(*machine, readHostCaches(), threads, show, fields).run();
   if (fields.size() < 8)
     return llvm::createStringError(
         "this host is no x86-64, or forbids what probes need");

@@ -27,7 +27,7 @@ def CpuLowerTiles : Pass<"sennit-cpu-lower-tiles", "::mlir::ModuleOp"> {
     that are not loads.
   }];
   let options = [
-    Option<"level", "level", "std::string", "\"host\"", "avx2, avx512, amx or host">
+    Option<"level", "level", "std::string", "\"host\"", "avx2, avx512, avx512bf16, amx or host">
   ];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
                            "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];

@@ -230,6 +230,26 @@ double measureMultiplyAdds(Width width) {
   return 2.0 * (isWide ? 16 : 8) * sumCount * count / seconds;
 }
 
+[[gnu::target("avx512f,avx512bf16")]] static void multiplyPairs(int64_t count) {
+  __m512 sums[sumCount];
+  for (__m512 &sum : sums)
+    sum = _mm512_setzero_ps();
+  // Pairs of a half.
+  auto x = (__m512bh)_mm512_set1_epi32(0x3f003f00);
+  for (int64_t i = 0; i < count; ++i)
+    for (__m512 &sum : sums) {
+      sum = _mm512_dpbf16_ps(sum, x, x);
+      asm volatile("" : "+v"(sum));
+    }
+  use(sums);
+}
+
+double measurePairs() {
+  constexpr int64_t count = 20000;
+  double seconds = timeBest([&] { multiplyPairs(count); });
+  return 4.0 * 16 * sumCount * count / seconds;
+}
+
 [[gnu::target("amx-tile,amx-bf16")]] static void multiplyTiles(int64_t count) {
   struct alignas(64) {
     uint8_t palette = 1, start = 0, reserved[14] = {};
@@ -254,7 +274,7 @@ double measureMultiplyAdds(Width width) {
   _tile_release();
 }
 
-double measureMatrixUnit() {
+double measureTiles() {
   // Linux grants a process the tiles' state on request: ARCH_REQ_XCOMP_PERM of
   // XFEATURE_XTILEDATA.
   constexpr int request = 0x1023, tileData = 18;
@@ -274,7 +294,8 @@ double measureBandwidth(Width, Stream, size_t, unsigned) { return 0; }
 double measureLatency(size_t) { return 0; }
 double measureClock() { return 0; }
 double measureMultiplyAdds(Width) { return 0; }
-double measureMatrixUnit() { return 0; }
+double measureTiles() { return 0; }
+double measurePairs() { return 0; }
 
 } // namespace sennit::cpu
 #endif

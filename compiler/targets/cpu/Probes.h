@@ -8,7 +8,7 @@
 namespace sennit::cpu {
 
 /// The widest instructions that probes may use.
-enum class Width { avx2, avx512, amx };
+enum class Width { avx2, avx512 };
 
 enum class Stream { read, write, copy };
 
@@ -29,9 +29,11 @@ double measureClock();
 /// two.
 double measureMultiplyAdds(Width width);
 
-/// Operations a second of one thread: bf16 products of a matrix unit in its
-/// registers. The process must be permitted to use it; 0 where it is not.
-double measureMatrixUnit();
+/// Operations a second of one thread: bf16 products in registers, of AMX's
+/// tiles or of pairs in vectors. The process must be permitted to use tiles; 0
+/// where it is not.
+double measureTiles();
+double measurePairs();
 
 } // namespace sennit::cpu
 

@@ -106,10 +106,11 @@ static llvm::Expected<EmittedCode> emitEntries(ModuleOp module,
 }
 
 const Target &getTarget() {
-  static const Target target = {"cpu",       "x86-64 with AVX2, AVX-512 or AMX",
-                                getLevels(), describe,
-                                emitKernel,  emitEntries,
-                                measureHost};
+  static const Target target = {
+      "cpu",       "x86-64 with AVX2, AVX-512, its bf16 or AMX",
+      getLevels(), describe,
+      emitKernel,  emitEntries,
+      measureHost};
   return target;
 }
 

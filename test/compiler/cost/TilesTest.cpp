@@ -43,13 +43,16 @@ static bool isLegal(const PanelProduct &p, double block, double step,
   bool columns = std::fmod(tile.n, p.panel) == 0 && tile.n / p.panel <= 8 &&
                  std::fmod(tile.span, tile.n) == 0 &&
                  std::fmod(panels, tile.span / p.panel) == 0;
-  double blocks = tile.m / block,
-         power = std::exp2(std::floor(std::log2(blocks)));
-  bool rows =
-      p.m <= block
-          ? tile.m == p.m
-          : blocks == std::floor(blocks) && tile.m <= 512 && blocks <= last &&
-                (blocks == power || blocks == 1.5 * power || blocks == last);
+  bool rows = p.m <= block && tile.m == p.m;
+  for (double blocks = 1; p.m > block && blocks <= last; ++blocks) {
+    double power = std::exp2(std::floor(std::log2(blocks)));
+    double most = blocks * block, row = p.group == 1 ? 1 : block;
+    if (most > 512 ||
+        (blocks != power && blocks != 1.5 * power && blocks != last))
+      continue;
+    double each = p.m / std::ceil(p.m / most);
+    rows |= tile.m == std::min(most, std::ceil(each / row) * row);
+  }
   bool isPart = std::fmod(p.k, tile.k) == 0 && std::fmod(tile.k, step) == 0 &&
                 tile.k >= (p.group == 1 ? 64 : 128) && tile.span == tile.n;
   return columns && rows && (tile.k == p.k || isPart);
@@ -75,9 +78,7 @@ static void checkAgainstAll(const PanelProduct &problem, double block,
   double columns = problem.n + problem.panel;
   for (double n = problem.panel; n <= 8 * problem.panel; n += problem.panel)
     for (double span = n; span < columns; span += n)
-      for (double m = problem.m <= block ? problem.m : block;
-           m <= std::min(512.0, problem.m + block);
-           m += problem.m <= block ? HUGE_VAL : block)
+      for (double m = 1; m <= std::min(512.0, problem.m + block); ++m)
         if (isLegal(problem, block, step, {m, n, problem.k, span}))
           tryAll(m, n, span);
   EXPECT_LE(time(getPanelFacts(problem, chosen), machine), 1.01 * least)
@@ -90,7 +91,8 @@ static const PanelProduct shapes[] = {
     {1, 288, 256},   {24, 1024, 2048}, {1000, 32, 64},   {13, 96, 12288}};
 
 TEST(Tiles, TheChoiceIsTheBestOfAll) {
-  for (const char *name : {"x86-amx", "x86-avx512", "x86-avx2"})
+  for (const char *name :
+       {"x86-amx", "x86-avx512bf16", "x86-avx512", "x86-avx2"})
     for (const char *cores : {"1", "2", "56"}) {
       machine::Machine machine = perturb(name, "core.count", cores);
       for (PanelProduct shape : shapes) {
@@ -99,6 +101,8 @@ TEST(Tiles, TheChoiceIsTheBestOfAll) {
         shape.group = 2;
         if (name == std::string("x86-amx"))
           checkAgainstAll(shape, 16, 32, machine);
+        if (name == std::string("x86-avx512bf16"))
+          checkAgainstAll(shape, 1, 32, machine);
       }
     }
 }

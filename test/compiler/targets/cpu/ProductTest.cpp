@@ -108,8 +108,8 @@ TEST_P(ProductTest, StreamsPackedWeights) {
     int64_t rows, n, k, tileM, tileN, tileK;
   };
   // A matrix unit splits its operand, which leaves 16 bits.
-  int64_t group = GetParam() == "amx" ? 2 : 1;
-  float tolerance = GetParam() == "amx" ? 1e-4 : 2e-5;
+  int64_t group = hasMatrixUnit(GetParam()) ? 2 : 1;
+  float tolerance = hasMatrixUnit(GetParam()) ? 1e-4 : 2e-5;
   for (Case size : {Case{50, 96, 64, 24, 32, 32}, Case{1, 128, 128, 1, 128, 64},
                     Case{7, 50, 32, 4, 64, 16}, Case{7, 50, 32, 4, 64, 32},
                     Case{17, 64, 48, 16, 32, 48}, Case{17, 64, 64, 16, 32, 64},
@@ -119,7 +119,8 @@ TEST_P(ProductTest, StreamsPackedWeights) {
                     Case{12, 40, 64, 6, 64, 64}, Case{40, 64, 100, 33, 64, 100},
                     Case{3, 64, 37, 3, 64, 37}, Case{20, 32, 7, 16, 32, 7}}) {
     // A matrix unit takes whole steps, or all of the depth.
-    if (GetParam() == "amx" && size.tileK % 32 != 0 && size.tileK != size.k)
+    if (hasMatrixUnit(GetParam()) && size.tileK % 32 != 0 &&
+        size.tileK != size.k)
       continue;
     std::string program = fill(linear, {{"N", size.n},
                                         {"K", size.k},
@@ -153,7 +154,7 @@ TEST_P(ProductTest, StreamsPackedWeights) {
 TEST_P(ProductTest, PassesOnInfinityAndNaN) {
   std::string program =
       fill(linear, {{"N", 32}, {"K", 32}, {"TM", 6}, {"TN", 32}, {"TK", 32}});
-  int64_t group = GetParam() == "amx" ? 2 : 1;
+  int64_t group = hasMatrixUnit(GetParam()) ? 2 : 1;
   if (group == 2)
     for (size_t at = 0; (at = program.find("<32>", at)) != std::string::npos;)
       program.replace(at, 4, "<32, group = 2>");
@@ -183,7 +184,8 @@ TEST_P(ProductTest, MultipliesBFloatsAsTheyLie) {
   for (Case size :
        {Case{16, 16, 32, 16}, Case{17, 48, 64, 9}, Case{40, 100, 96, 40},
         Case{130, 64, 128, 77}, Case{33, 17, 32, 33}, Case{16, 64, 48, 16},
-        Case{17, 33, 37, 17}, Case{20, 40, 5, 20}, Case{16, 32, 127, 16}})
+        Case{17, 33, 37, 17}, Case{20, 40, 5, 20}, Case{16, 32, 127, 16},
+        Case{1, 16, 32, 1}, Case{4, 33, 64, 3}, Case{8, 40, 96, 8}})
     for (const char *form : {"nn", "nt"}) {
       bool turned = form[1] == 't';
       std::string text = R"(

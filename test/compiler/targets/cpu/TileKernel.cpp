@@ -32,6 +32,10 @@ std::vector<std::string> sennit::test::levels() {
   return found;
 }
 
+bool sennit::test::hasMatrixUnit(const std::string &level) {
+  return llvm::cantFail(cpu::getMachine(level)).unit != cpu::MatrixUnit::none;
+}
+
 static MLIRContext &getContext() {
   static MLIRContext *context = [] {
     DialectRegistry registry;

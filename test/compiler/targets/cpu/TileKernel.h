@@ -23,6 +23,9 @@ namespace sennit::test {
 /// The levels that this processor runs.
 std::vector<std::string> levels();
 
+/// Whether products of bf16 panels in groups of two have a unit at the level.
+bool hasMatrixUnit(const std::string &level);
+
 /// One kernel, compiled for one level.
 class TileKernel {
 public:

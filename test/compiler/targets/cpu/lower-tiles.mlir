@@ -53,7 +53,7 @@ func.func @odd_rows_are_masked(%x: memref<?x50xf32>, %t: index) {
 // The block of accumulators, 12 rows of 2 vectors, is carried by the loop over k.
 // CHECK-LABEL: llvm.func @product_accumulates_in_registers(
 // CHECK: scf.for {{.*}} iter_args
-// CHECK-COUNT-96: math.fma {{.*}} : vector<16xf32>
+// CHECK-COUNT-48: math.fma {{.*}} : vector<16xf32>
 // CHECK-NOT: math.fma
 // CHECK: scf.yield
 func.func @product_accumulates_in_registers(%x: memref<12x64xf32>, %w: memref<32x64xbf16, #tile.blocked<32>>, %y: memref<12x32xf32>) {
