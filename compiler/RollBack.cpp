@@ -47,7 +47,7 @@ public:
     int64_t kept = std::max<int64_t>(1, offered / 2);
     double copy = time(getCopyFacts(stateBytes));
     double verify = time("verify", offered), step = time("decode", 1),
-           again = time("prefill", kept);
+           again = time("verify", kept);
     if (!reason.empty())
       return std::nullopt;
     // 0, 1, .. all of them stay; only the last takes nothing back, the first
