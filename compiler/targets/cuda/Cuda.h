@@ -28,6 +28,9 @@ struct CudaMachine {
   std::string features;
   /// Shared memory that one block may ask for.
   int64_t sharedBytes;
+  /// The shipped machine by which forms are chosen; empty where none of the
+  /// level is described.
+  std::string shipped;
 };
 
 /// The names of all levels, from the lowest.
