@@ -169,6 +169,10 @@ def cases():
     yield ("forgetting", "fla/ops/forgetting_attn/naive.py", "naive_forgetting_attn", given("q k v g", of_rows),
            grouped | dict(g=gate, summed=gate.cumsum(0)))
     yield ("sinks", "fla/ops/attn/naive.py", "naive_parallel_attn", windowed, grouped | dict(sink_bias=normal(STATE_HEADS)))
+    # Lightning attention: a constant decay a head, that of layer 3 of 8 as its package sets it (fla/ops/lightning_attn).
+    slopes = -(8 / HEADS * (1 - 3 / 8)) * torch.arange(HEADS, dtype=torch.float32)
+    yield ("lightning", "fla/ops/simple_gla/naive.py", "naive_recurrent_simple_gla", token_major,
+           attention(HEADS, g=slopes.expand(TOKENS, HEADS)))
 
 
 def mamba3(folder):
