@@ -52,8 +52,8 @@ static std::string spellDecayedSum(const std::string &tokens, int64_t width,
       {{"attributes", attributes},
        {"factor", factor},
        {"X", "tensor<" + tokens + "x{d}xf32>"},
-       {"H", "tensor<{d}xf32>"},
        {"S", states},
+       {"H", "tensor<{d}xf32>"},
        {"d", str(width)}});
 }
 
