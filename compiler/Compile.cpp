@@ -79,7 +79,8 @@ public:
     if (auto error = requestSchedule())
       return error;
     (*module)->setAttr("machine.target", machine.core);
-    report.machine = machine.core.getDescription().str();
+    if (machine.core.getThreads() == 1)
+      report.machine = machine.core.getDescription().str();
     if (options.roundsOperands.value_or(machine.roundsOperands))
       (*module)->setAttr(seq::kRoundsOperandsAttrName, UnitAttr::get(&context));
     if (auto error = dump("import"))

@@ -93,7 +93,8 @@ struct CompileReport {
   int64_t kernels = 0, launches = 0, codeBytes = 0, artifactBytes = 0;
   /// The IR at the end when `stopAfter` was given.
   std::string text;
-  /// The text of the machine that was scheduled for, where it is described.
+  /// The text of the machine by which tiles were chosen; empty where threads
+  /// share items, whose tiles are fixed.
   std::string machine;
   /// What was chosen, when `candidates` asks for it.
   std::vector<Choice> choices;

@@ -3,6 +3,7 @@
 
 #include "compiler/RollBack.h"
 
+#include "compiler/Target.h"
 #include "compiler/facts/ProgramFacts.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -14,14 +15,19 @@ using namespace mlir;
 
 namespace sennit {
 
-/// A copy of `bytes` bytes, made by one core.
-static cost::EntryFacts getCopyFacts(double bytes) {
+/// A copy of `states` states of `bytes` bytes in all: by the core that calls,
+/// or by all of a device.
+static cost::EntryFacts getCopyFacts(double states, double bytes,
+                                     const machine::Machine &machine) {
   cost::KernelFacts copy;
   copy.name = "copy of the state";
+  copy.launches = states;
+  bool isDevice = machine.itemThreads && machine.itemThreads.value > 1;
+  double items = isDevice ? machine.cores.value : 1;
   cost::Work work;
-  work.moved = 2 * bytes;
+  work.moved = 2 * bytes / items;
   work.chain.memory = 1;
-  copy.items.push_back({work, 1});
+  copy.items.push_back({work, items});
   copy.accesses = {{"state", bytes, {}, false}, {"copy", bytes, {}, true}};
   cost::EntryFacts facts;
   facts.name = copy.name;
@@ -40,14 +46,17 @@ public:
     auto model = module->getAttrOfType<DictionaryAttr>("seq.model");
     past = std::max<int64_t>(
         0, model.getAs<IntegerAttr>("context").getInt() / 2 - offered);
+    isStepwise = getStepwiseTest(
+        module->getAttrOfType<machine::CoreAttr>("machine.target"));
   }
 
   /// Nothing, and `reason`, where something cannot be predicted.
-  std::optional<std::pair<double, double>> compare(double stateBytes) {
+  std::optional<std::pair<double, double>> compare(double states,
+                                                   double bytes) {
     int64_t kept = std::max<int64_t>(1, offered / 2);
-    double copy = time(getCopyFacts(stateBytes));
+    double copy = time(getCopyFacts(states, bytes, machine));
     double verify = time("verify", offered), step = time("decode", 1),
-           again = time("prefill", kept);
+           again = time("verify", kept);
     if (!reason.empty())
       return std::nullopt;
     // 0, 1, .. all of them stay; only the last takes nothing back, the first
@@ -66,7 +75,8 @@ private:
     return prediction ? prediction->seconds : 0;
   }
   double time(StringRef entry, int64_t tokens) {
-    auto read = facts::readEntryFacts(module, {entry.str(), tokens, past});
+    auto read = facts::readEntryFacts(
+        module, {entry.str(), tokens, past, /*skew=*/0, isStepwise});
     if (read)
       return time(*read);
     reason = llvm::toString(read.takeError());
@@ -76,19 +86,22 @@ private:
   ModuleOp module;
   const machine::Machine &machine;
   int64_t offered, past = 0;
+  std::function<bool(func::FuncOp)> isStepwise;
 };
 } // namespace
 
-/// Bytes of all states that need a copy.
-static double countCopied(ArrayAttr states) {
-  double bytes = 0;
+/// How many states need a copy, and their bytes.
+static std::pair<double, double> countCopied(ArrayAttr states) {
+  double count = 0, bytes = 0;
   for (auto state : states.getAsRange<DictionaryAttr>()) {
+    if (state.getAs<StringAttr>("roll_back").getValue() != "copy")
+      continue;
     auto type = cast<ShapedType>(state.getAs<TypeAttr>("type").getValue());
-    if (state.getAs<StringAttr>("roll_back").getValue() == "copy")
-      bytes +=
-          double(type.getNumElements()) * (type.getElementTypeBitWidth() / 8.0);
+    count += 1;
+    bytes +=
+        double(type.getNumElements()) * (type.getElementTypeBitWidth() / 8.0);
   }
-  return bytes;
+  return {count, bytes};
 }
 
 static void takeSnapshots(ModuleOp module, ArrayAttr states) {
@@ -106,8 +119,10 @@ static void takeSnapshots(ModuleOp module, ArrayAttr states) {
 void chooseRollBack(ModuleOp module, std::optional<RollBack> pinned) {
   auto states = module->getAttrOfType<ArrayAttr>("rt.state");
   auto verify = module.lookupSymbol<func::FuncOp>("verify");
-  double bytes = states && verify ? countCopied(states) : 0;
-  if (bytes == 0)
+  if (!states || !verify)
+    return;
+  auto [count, bytes] = countCopied(states);
+  if (count == 0)
     return;
   auto options = remark::RemarkOpts::name("RollBack").category("fuse");
   auto keep = [&](const std::string &why) {
@@ -127,7 +142,7 @@ void chooseRollBack(ModuleOp module, std::optional<RollBack> pinned) {
   if (!machine)
     return replay(": " + reason + ", so no time is predicted");
   Rounds rounds(module, *machine);
-  auto seconds = rounds.compare(bytes);
+  auto seconds = rounds.compare(count, bytes);
   if (!seconds)
     return replay(": " + rounds.reason);
   std::string why =

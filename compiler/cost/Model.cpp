@@ -276,8 +276,14 @@ private:
   void finish() {
     Resource launch{"launch", facts.launches * machine.launchGap.value,
                     machine.launchGap.status};
-    if (std::min(machine.cores.value, facts.countItems()) > 1) {
-      launch.seconds += facts.launches * machine.launchFork.value;
+    // The core that launches begins at once, the others a fork later; if it is
+    // through by then, it has done all items alone.
+    double items = facts.countItems();
+    double together = items / std::ceil(items / machine.cores.value);
+    if (together > 1) {
+      launch.seconds +=
+          (together - 1) *
+          std::min(facts.launches * machine.launchFork.value / together, body);
       launch.status = std::max(launch.status, machine.launchFork.status);
     }
     // The first bytes arrive a latency after the start.

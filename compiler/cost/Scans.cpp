@@ -8,8 +8,10 @@
 
 namespace sennit::cost {
 
-KernelFacts getWalkFacts(const Walk &walk, double tokens, double segments) {
+KernelFacts getWalkFacts(const Walk &walk, double tokens, double segments,
+                         bool isStepwise) {
   KernelFacts facts;
+  facts.isStepwise = isStepwise;
   facts.name = "scan";
   double run = std::ceil(tokens / segments), items = walk.items * segments;
   double in = walk.inputs / walk.items, out = walk.outputs / walk.items;
@@ -30,8 +32,11 @@ KernelFacts getWalkFacts(const Walk &walk, double tokens, double segments) {
   Work item;
   item.add(walk.step, run);
   item.moved += window + 2 * state;
-  // The first token waits for memory, the others are run ahead of.
-  item.chain.memory += 1;
+  // The first token waits for memory, the others are run ahead of, if anything
+  // is.
+  item.chain.memory += isStepwise ? run : 1;
+  if (isStepwise)
+    item.chain.barrier += run * walk.meetings;
   facts.items.push_back({item, items});
   return facts;
 }
@@ -49,8 +54,9 @@ std::vector<double> listSegments(double tokens) {
 double timeScan(const SplitScan &scan, double segments,
                 const machine::Machine &machine) {
   EntryFacts entry;
+  bool isStepwise = machine.itemThreads && machine.itemThreads.value > 1;
   auto add = [&](const Walk &walk, double tokens, double runs) {
-    KernelUse use{getWalkFacts(walk, tokens, runs)};
+    KernelUse use{getWalkFacts(walk, tokens, runs, isStepwise)};
     entry.touched += use.facts.getCompulsory();
     entry.kernels.push_back(std::move(use));
   };

@@ -13,13 +13,18 @@ struct Walk {
   Work step;
   /// Items of a segment.
   double items = 1;
+  /// Reductions and products of a token: where threads share an item, they meet
+  /// after each.
+  double meetings = 0;
   /// Bytes of all items: of a token's inputs and outputs, and of the states.
   double inputs = 0, outputs = 0, states = 0;
 };
 
 /// The facts of a walk over `tokens` tokens in `segments` runs beside each
-/// other, whose states are apart.
-KernelFacts getWalkFacts(const Walk &walk, double tokens, double segments);
+/// other, whose states are apart. Threads that share items go through them op
+/// by op, `isStepwise`, and wait for each token's inputs.
+KernelFacts getWalkFacts(const Walk &walk, double tokens, double segments,
+                         bool isStepwise = false);
 
 /// A scan, and what it becomes in segments: the maps of all of them, a walk
 /// over the segments, and the scan itself from where each of them begins.

@@ -21,12 +21,12 @@ CoreAttr makeCore(const Node &root, const Machine &machine,
   int64_t near = getShare(0, machine.itemNear);
   // Schedules ask for vectors of whole registers of 32 bits.
   int64_t bits = getOr(machine.vectorBytes, 64) * 8 / 32 * 32;
-  return CoreAttr::get(
-      &context, isPredicted ? machine.name : machine.target,
-      isPredicted ? "none" : machine.level, std::max<int64_t>(bits, 32),
-      getOr(machine.vectorRegisters, 32), near,
-      std::max(near, getShare(1, machine.itemFar)), threads,
-      getOr(machine.asyncRows, 0), threads == 1 ? print(root) : "");
+  return CoreAttr::get(&context, isPredicted ? machine.name : machine.target,
+                       isPredicted ? "none" : machine.level,
+                       std::max<int64_t>(bits, 32),
+                       getOr(machine.vectorRegisters, 32), near,
+                       std::max(near, getShare(1, machine.itemFar)), threads,
+                       getOr(machine.asyncRows, 0), print(root));
 }
 
 } // namespace sennit::machine

@@ -26,15 +26,19 @@ static std::string writeChain(int width) {
   std::string row = "tensor<1x" + std::to_string(width) + "xf32>";
   std::string matrix =
       "tensor<" + std::to_string(width) + "x" + std::to_string(width) + "xf32>";
-  std::string text;
+  std::string text = "#rows = affine_map<(m, n, k) -> (m, k)>\n"
+                     "#columns = affine_map<(m, n, k) -> (n, k)>\n"
+                     "#sums = affine_map<(m, n, k) -> (m, n)>\n";
   llvm::raw_string_ostream os(text);
   os << "func.func @main(%x0: " << row << ", %w: " << matrix << ") -> " << row
      << " {\n  %zero = arith.constant 0.0 : f32\n  %empty = tensor.empty() : "
      << row << "\n  %fill = linalg.fill ins(%zero : f32) outs(%empty : " << row
      << ") -> " << row << "\n";
   for (int i = 0; i < chainLength; ++i)
-    os << "  %x" << i + 1 << " = linalg.matmul ins(%x" << i << ", %w : " << row
-       << ", " << matrix << ") outs(%fill : " << row << ") -> " << row << "\n";
+    os << "  %x" << i + 1
+       << " = linalg.matmul indexing_maps = [#rows, #columns, #sums] ins(%x"
+       << i << ", %w : " << row << ", " << matrix << ") outs(%fill : " << row
+       << ") -> " << row << "\n";
   os << "  return %x" << chainLength << " : " << row << "\n}\n";
   return text;
 }
@@ -152,8 +156,9 @@ int measurePrograms(llvm::StringRef target, unsigned threads, double flops,
       return code;
     if (int code = timeProgram(writeChain(wide), target, threads, together))
       return code;
-    // What the work of many takes longer than its share.
-    double fork = (together - alone / threads) / chainLength;
+    // The others do less than their share by what they begin later.
+    double fork =
+        (together - alone / threads) / chainLength * threads / (threads - 1);
     if (fork > 0)
       measurements.push_back({"launch.fork", format(fork * 1e6, "us")});
   }

@@ -5,6 +5,7 @@
 #include "compiler/facts/ProgramFacts.h"
 #include "compiler/tools/Verbs.h"
 #include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -80,6 +81,10 @@ static llvm::Error readFacts(const std::string &program,
   options.input = program;
   options.stopAfter = "place";
   options.imaginesWeights = true;
+  llvm::SmallString<128> schedule(program);
+  llvm::sys::path::replace_extension(schedule, "yaml");
+  if (llvm::sys::fs::exists(schedule))
+    options.schedule = schedule.str().str();
   scheduleFor(loaded, options);
   options.inspect = [&](mlir::ModuleOp module) -> llvm::Error {
     auto core = module->getAttrOfType<machine::CoreAttr>("machine.target");

@@ -53,7 +53,8 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     programs("programs",
              cl::desc("where the programs of --measured are, WORK.mlir each "
-                      "(default: beside it)"),
+                      "(default: beside it), their sizes pinned by WORK.yaml "
+                      "where there is one"),
              cl::value_desc("folder"), cl::sub(command));
 static cl::opt<bool>
     asJson("json", cl::desc("print each comparison, as JSON in seconds"),

@@ -5,7 +5,8 @@
 //   normalise }
 //
 // A map of several such kernels joins them all. Declines to join across another
-// user of the kernel, or across different rows.
+// user of the kernel, across different rows, or where a sum runs over what the
+// other kernel computes.
 
 #include "passes/fuse/Kernels.h"
 #include "passes/fuse/Passes.h"
@@ -27,14 +28,35 @@ static SmallVector<int64_t> getDomain(Operation *op) {
       cast<RankedTensorType>(op->getResult(0).getType()).getShape());
 }
 
+/// Whether `op` reads of each result of the kernel, in each turn of its loops,
+/// what is computed in that turn. A product's columns that another product sums
+/// over are computed again for each of its tiles, and in a chain of products
+/// twice as often with each.
+static bool readsInPlace(seq::KernelOp kernel, linalg::GenericOp op) {
+  return llvm::all_of(op.getDpsInputOperands(), [&](OpOperand *operand) {
+    auto result = dyn_cast<OpResult>(operand->get());
+    if (!result || result.getOwner() != kernel)
+      return true;
+    Operation *inner = fuse::getInnerOp(result);
+    auto source = dyn_cast_or_null<linalg::GenericOp>(inner);
+    return !source ||
+           source.getIndexingMapMatchingResult(source->getResult(0)) ==
+               op.getMatchingIndexingMap(operand);
+  });
+}
+
 /// Why the op cannot walk the rows of a kernel with it, or an empty string.
 static StringRef whyOtherRows(seq::KernelOp kernel, Operation *op) {
   Operation *root = fuse::getRoot(kernel);
   bool isSame = isa<linalg::GenericOp, seq::RopeOp>(root) &&
                 getDomain(root) == getDomain(op);
-  return isSame ? ""
-                : "it walks other rows than the kernel that computes its "
-                  "operand";
+  if (!isSame)
+    return "it walks other rows than the kernel that computes its operand";
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  return !generic || readsInPlace(kernel, generic)
+             ? ""
+             : "it sums over what the kernel of its operand computes in other "
+               "turns of the loops";
 }
 
 /// The kernel of rows that computes an operand of `op` and that it can join.

@@ -68,6 +68,7 @@ public:
   }
 
   Work work;
+  double meetings = 0;
 
 private:
   /// Vectors are computed whole.
@@ -87,6 +88,7 @@ private:
       (kind == utils::IteratorType::parallel ? elements : reduced) *=
           double(std::max<int64_t>(extent, 1));
     elements = pad(elements / items);
+    meetings += reduced > 1;
     for (auto [operand, argument] : llvm::zip_equal(
              generic->getOperands(), generic.getBody()->getArguments()))
       if (auto found = chains.find(operand); found != chains.end())
@@ -153,7 +155,9 @@ cost::Walk countWalk(seq::ScanOp scan) {
     walk.items = std::ceil(double(last) / widest) *
                  double(slice.getNumElements()) / double(last);
   }
-  walk.step = Region(scan, walk.items).work;
+  Region region(scan, walk.items);
+  walk.step = region.work;
+  walk.meetings = region.meetings;
   for (Value input : scan.getInputArguments())
     walk.inputs += getBytes(input.getType());
   for (Value output : scan.getYieldedOutputs())

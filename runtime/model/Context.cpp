@@ -42,16 +42,19 @@ static Status create(sennit_context &context) {
       context.state.create(accelerator, manifest.stateBytes, "the state"));
   SENNIT_RETURN_IF_ERROR(
       context.arena.create(accelerator, manifest.arenaBytes, "the arena"));
-  SENNIT_RETURN_IF_ERROR(
-      context.unwanted.grow(static_cast<size_t>(manifest.vocabulary)));
   SENNIT_RETURN_IF_ERROR(context.runner.create(module.pool, accelerator,
                                                manifest.scratchBytes,
                                                manifest.kernels.size()));
   SENNIT_RETURN_IF_ERROR(bindEntries(context));
-  return context.verify
-             ? context.rollback.create(manifest, accelerator,
-                                       context.verify->description()->maxTokens)
-             : Status();
+  int64_t offered =
+      context.verify ? context.verify->description()->maxTokens : 0;
+  if (context.verify)
+    SENNIT_RETURN_IF_ERROR(
+        context.rollback.create(manifest, accelerator, offered));
+  // A row of an offered token that is fed again.
+  int64_t rows = context.rollback.feedsAgain() ? offered : 1;
+  return context.unwanted.grow(static_cast<size_t>(manifest.vocabulary) *
+                               static_cast<size_t>(rows));
 }
 
 Status sennit::checkTokens(const sennit_context &context, const int32_t *tokens,

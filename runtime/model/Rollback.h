@@ -36,6 +36,8 @@ public:
   int64_t count() const { return offered; }
   int64_t position() const { return first; }
   bool hasSnapshots() const { return steps; }
+  /// Whether the tokens that stay must be fed again.
+  bool feedsAgain() const { return !steps && rowBytes != 0; }
   const int32_t *tokens() const { return kept.data(); }
 
 private:

@@ -190,6 +190,23 @@ def choice_table(result):
     return lines
 
 
+def knobs_table(result):
+    """The section of what restricting the processor costs, beside its prediction."""
+    lines = ["## What restricting the processor costs, beside its prediction", ""]
+    lines.append(
+        f"`python3 test/bench/{result['command']}` on {result['processor']}, calibrated: works of `choice_cpu.py` of "
+        f"{result['least_us']} us and more, compiled as they are and with a knob turned, in turns. The error is that of the predicted "
+        "ratio of times over the measured one; beside it, what predicting that nothing changes would be off. "
+        f"{result.get('note', '')}".rstrip())
+    lines += ["", "| knob | works | measured ratio, median | median error | p90 | bias | if nothing changed: median | p90 |",
+              "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for row in result["summary"]:
+        cells = " | ".join(f"{100 * row[name]:.0f} %" for name in ("median", "p90"))
+        lines.append(f"| {row['knob']} | {row['works']} | {row['measured']:.2f} | {cells} | {100 * row['bias']:+.0f} % "
+                     f"| {100 * row['unchanged_median']:.0f} % | {100 * row['unchanged_p90']:.0f} % |")
+    return lines
+
+
 def page():
     lines = ["# Benchmarks", "", "Written by `test/bench/report.py` from `test/bench/results`; slow rows included.", ""]
     for path in sorted((HERE / "results").glob("cpu*.json")):
@@ -207,6 +224,8 @@ def page():
         lines += (suite_table if "residuals" in result else validation_table)(result) + [""]
     for path in sorted((HERE / "results").glob("choice*.json")):
         lines += choice_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
+    for path in sorted((HERE / "results").glob("knobs*.json")):
+        lines += knobs_table(json.loads(path.read_text(encoding="utf-8"))) + [""]
     return "\n".join(lines)
 
 

@@ -10,9 +10,13 @@ The packages' own imports need a GPU's compiler, the naive functions do not: eac
 file and run on the CPU. They compute in float32. Each file mixers/NAME.safetensors holds the inputs, the
 state before (`state`), and what came out (`output`, `state_after`); dimension 0 is the token, there is no batch.
 Where a function scales by itself, so does Sennit: by the reciprocal root of the key width.
+Mamba-3 is the references of its step's two kernels, in float64, one token after the other: mixers/mamba3.safetensors has
+the arguments and results of examples/mamba3.mlir in their order (`input.0`, .., `output.0`, ..).
 """
 
+import __future__
 import ast
+import math
 import sys
 from pathlib import Path
 
@@ -30,12 +34,11 @@ def take(folder, path, name):
     found = sorted(file for file in folder.rglob("*.py") if file.as_posix().endswith(path))
     assert len(found) == 1, f"{path}: found {found}"
     tree = ast.parse(found[0].read_text())
-    # Annotations name what the imports would bring.
-    tree.body = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ImportFrom))
-                 and (getattr(node, "name", "") in (name, "segsum") or getattr(node, "module", "") == "__future__")]
-    assert any(isinstance(node, ast.FunctionDef) for node in tree.body), f"{found[0]} has no {name}"
-    scope = {"torch": torch, "F": torch.nn.functional, "rearrange": rearrange, "repeat": repeat, "einsum": einsum}
-    exec(compile(tree, str(found[0]), "exec"), scope)
+    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in (name, "segsum")]
+    assert tree.body, f"{found[0]} has no {name}"
+    scope = {"torch": torch, "F": torch.nn.functional, "rearrange": rearrange, "repeat": repeat, "einsum": einsum, "math": math}
+    # Annotations name what the imports would bring, so they stay text.
+    exec(compile(tree, str(found[0]), "exec", __future__.annotations.compiler_flag), scope)
     return scope[name]
 
 
@@ -166,6 +169,50 @@ def cases():
     yield ("forgetting", "fla/ops/forgetting_attn/naive.py", "naive_forgetting_attn", given("q k v g", of_rows),
            grouped | dict(g=gate, summed=gate.cumsum(0)))
     yield ("sinks", "fla/ops/attn/naive.py", "naive_parallel_attn", windowed, grouped | dict(sink_bias=normal(STATE_HEADS)))
+    # Lightning attention: a constant decay a head, that of layer 3 of 8 as its package sets it (fla/ops/lightning_attn).
+    slopes = -(8 / HEADS * (1 - 3 / 8)) * torch.arange(HEADS, dtype=torch.float32)
+    yield ("lightning", "fla/ops/simple_gla/naive.py", "naive_recurrent_simple_gla", token_major,
+           attention(HEADS, g=slopes.expand(TOKENS, HEADS)))
+
+
+def mamba3(folder):
+    """What examples/mamba3.mlir takes and gives, one token after the other."""
+    rotate = take(folder, "triton/mamba3/mamba3_mimo_rotary_step.py", "apply_rotary_qk_inference_reference")
+    step = take(folder, "cute/mamba3/mamba3_step_fn.py", "selective_state_update_fused_ref_v2")
+    rank, states, channels = 2, 2, 3
+    k, q = (normal(2, TOKENS, HEADS * rank, states).double() for _ in range(2))
+    x, skip, rate = (part.double() for part in (normal(TOKENS, HEADS, channels), normal(HEADS), -normal(HEADS).abs()))
+    written, read = (normal(HEADS, rank, channels).double() for _ in range(2))
+    raw, mixture = (normal(TOKENS, HEADS).double() for _ in range(2))
+    turns, angle = normal(TOKENS, states).double(), normal(HEADS, states).abs().double()
+    state, last_key = normal(HEADS, 2 * states, channels).double(), normal(HEADS, rank, 2 * states).double()
+    last_x = normal(HEADS, channels).double()
+
+    def values(rows):
+        return (rows[:, None] * written).reshape(1, -1)
+
+    inputs = [*k, *q, x, written, raw, mixture, rate, turns, read, skip, angle, state, last_key.reshape(1, -1), values(last_x)]
+    # The package's order: rank before head, states last.
+    key, query = (rearrange(part, "two t (h r) n -> t 1 r h (two n)", r=rank) for part in (k, q))
+    writing, reading = (part.transpose(0, 1) for part in (written, read))
+    angle, state, last_key, last_x = angle[None], state.transpose(1, 2)[None], last_key.transpose(0, 1)[None], last_x[None]
+    delta, share, outputs = torch.nn.functional.softplus(raw), torch.sigmoid(mixture), []
+    for t in range(TOKENS):
+        turned, key_now, angle = rotate(query[t], key[t], angle, turns[t].expand(1, HEADS, -1), delta[t][None], rotate_pairwise=False)
+        output, state = step(state, rate[None], key_now, turned, writing, x[t][None], None, None, delta[t][None], last_key, last_x,
+                             share[t][None], skip, reading, compute_dtype=torch.float64)
+        outputs.append(output)
+        last_key, last_x = key_now, x[t][None]
+    results = [torch.cat(outputs), angle[0] % (2 * math.pi), state[0].transpose(1, 2), last_key[0].transpose(0, 1).reshape(1, -1),
+               values(last_x[0])]
+    return ({f"input.{i}": value for i, value in enumerate(inputs)} |
+            {f"output.{i}": value for i, value in enumerate(results)})
+
+
+def store(name, tensors, origin):
+    # One key of metadata only: the file writer does not keep the order of several.
+    save_file({key: value.float().contiguous() for key, value in tensors.items()}, HERE / f"{name}.safetensors",
+              metadata={"made_by": f"{origin}, torch {torch.__version__}"})
 
 
 def main():
@@ -175,12 +222,9 @@ def main():
     torch.manual_seed(7)
     for name, path, function, run, inputs in cases():
         output, state = run(take(folder, path, function), inputs)
-        # One key of metadata only: the file writer does not keep the order of several.
-        made = f"{path} {function}, torch {torch.__version__}"
-        tensors = {**inputs, "output": output} | ({} if state is None else {"state_after": state})
-        save_file({key: value.float().contiguous() for key, value in tensors.items()},
-                  HERE / f"{name}.safetensors", metadata={"made_by": made})
+        store(name, {**inputs, "output": output} | ({} if state is None else {"state_after": state}), f"{path} {function}")
         print(f"{name}: output up to {output.abs().max():.2f}" + ("" if state is None else f", state up to {state.abs().max():.2f}"))
+    store("mamba3", mamba3(folder), "mamba_ssm apply_rotary_qk_inference_reference, selective_state_update_fused_ref_v2")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ struct Example {
   std::string name;
   /// Whether it has a scan that can be cut.
   bool hasSegments;
+  /// The file of arguments and results.
+  std::string golden = "examples/" + name;
 };
 
 /// Most tokens of a call, more than any example has.
@@ -31,16 +33,16 @@ constexpr int64_t kMost = 64;
 
 class Examples : public testing::TestWithParam<Example> {
 protected:
-  static std::string pathOf(const std::string &suffix) {
-    return std::getenv("SENNIT_TEST_DATA") + std::string("/examples/") +
-           GetParam().name + suffix;
+  static std::string pathOf(const std::string &file) {
+    return std::getenv("SENNIT_TEST_DATA") + std::string("/") + file;
   }
 
   static std::string readText() {
-    auto file = llvm::MemoryBuffer::getFile(pathOf(".mlir"));
+    std::string path = pathOf("examples/" + GetParam().name + ".mlir");
+    auto file = llvm::MemoryBuffer::getFile(path);
     if (file)
       return (*file)->getBuffer().str();
-    ADD_FAILURE() << pathOf(".mlir") << ": " << file.getError().message();
+    ADD_FAILURE() << path << ": " << file.getError().message();
     return {};
   }
 
@@ -52,8 +54,9 @@ protected:
 
   /// The tensors `kind`.0, `kind`.1 and so on.
   static Tensors read(const std::string &kind) {
-    auto stored = sennit::hf::readSafetensors(pathOf(".safetensors"));
-    auto file = llvm::MemoryBuffer::getFile(pathOf(".safetensors"));
+    std::string path = pathOf(GetParam().golden + ".safetensors");
+    auto stored = sennit::hf::readSafetensors(path);
+    auto file = llvm::MemoryBuffer::getFile(path);
     if (!stored || !file) {
       ADD_FAILURE() << llvm::toString(stored.takeError());
       return {};
@@ -114,11 +117,15 @@ TEST_P(Segments, ChangeNothing) {
 }
 
 std::string nameOf(const testing::TestParamInfo<Example> &info) {
-  return info.param.name;
+  return info.param.golden.starts_with("mixers/") ? info.param.name + "_package"
+                                                  : info.param.name;
 }
 
-const Example all[] = {
-    {"crf", true}, {"ctc", true}, {"mamba3", false}, {"hyena", false}};
+const Example all[] = {{"crf", true},
+                       {"ctc", true},
+                       {"mamba3", false},
+                       {"mamba3", false, "mixers/mamba3"},
+                       {"hyena", false}};
 
 std::vector<Example> makeCut() {
   std::vector<Example> cut;

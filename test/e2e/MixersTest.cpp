@@ -154,6 +154,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         makeRule("linear", "linear", "", ""),
         makeRule("gated", "gated", "decay(%g : {g})", "g"),
+        makeRule("lightning", "gated", "decay(%g : {g})", "g"),
         makeRule("gated-components", "gated", "decay(%gk : {gk})", "gk"),
         makeRule("delta", "delta", "beta(%beta : {beta})", "beta"),
         makeRule("gated-delta", "gated_delta",

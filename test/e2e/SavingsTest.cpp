@@ -1,13 +1,8 @@
 // Tokens that a skip lets past cost nothing of its region: the items that the
 // region's kernels run, as the runtime counts them, are those of the others.
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
-#include "compiler/Compile.h"
-#include "compiler/Register.h"
-#include "sennit/runtime.h"
-
-#include "gtest/gtest.h"
-
-#include "llvm/Support/FileSystem.h"
+#include "test/lib/Module.h"
+#include "test/lib/Specimen.h"
 
 #include <map>
 
@@ -23,24 +18,19 @@ constexpr const char *kBlocks = R"(
 #left = affine_map<(m, n, k) -> (m, k)>
 #right = affine_map<(m, n, k) -> (n, k)>
 #product = affine_map<(m, n, k) -> (m, n)>
+!narrow = tensor<?x64xf32>
+!wide = tensor<?x256xf32>
+!x = tensor<512x64xf32>
+!up = tensor<256x64xf32>
+!down = tensor<64x256xf32>
 func.func @run(%first: tensor<512xi1> {seq.name = "first"}, %later: tensor<512xi1> {seq.name = "later"},
-               %x: tensor<512x64xf32> {seq.name = "x"}, %up: tensor<256x64xf32> {seq.name = "up"},
-               %down: tensor<64x256xf32> {seq.name = "down"}) -> (tensor<512x64xf32> {seq.name = "y"}) {
+               %x: !x {seq.name = "x"}, %up: !up {seq.name = "up"}, %down: !down {seq.name = "down"})
+    -> (!x {seq.name = "y"}) {
   %c0 = arith.constant 0 : index
   %zero = arith.constant 0.0 : f32
-  %y = seq.skip %first inputs(%x : tensor<512x64xf32>) {
-  ^bb0(%rows: tensor<?x64xf32>):
-    %m = tensor.dim %rows, %c0 : tensor<?x64xf32>
-    %he = tensor.empty(%m) : tensor<?x256xf32>
-    %hz = linalg.fill ins(%zero : f32) outs(%he : tensor<?x256xf32>) -> tensor<?x256xf32>
-    %h = linalg.matmul indexing_maps = [#left, #right, #product]
-      ins(%rows, %up : tensor<?x64xf32>, tensor<256x64xf32>) outs(%hz : tensor<?x256xf32>) -> tensor<?x256xf32>
-    %oe = tensor.empty(%m) : tensor<?x64xf32>
-    %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<?x64xf32>) -> tensor<?x64xf32>
-    %o = linalg.matmul indexing_maps = [#left, #right, #product]
-      ins(%h, %down : tensor<?x256xf32>, tensor<64x256xf32>) outs(%oz : tensor<?x64xf32>) -> tensor<?x64xf32>
-    seq.yield %o : tensor<?x64xf32>
-  } : tensor<512xi1> -> tensor<512x64xf32>
+  %y = seq.skip %first inputs(%x : !x) {
+{block}
+  } : tensor<512xi1> -> !x
   %be = tensor.empty() : tensor<512xi1>
   %stays = linalg.generic {indexing_maps = [#t, #t, #t], iterator_types = ["parallel"]}
       ins(%first, %later : tensor<512xi1>, tensor<512xi1>) outs(%be : tensor<512xi1>) {
@@ -48,52 +38,46 @@ func.func @run(%first: tensor<512xi1> {seq.name = "first"}, %later: tensor<512xi
     %both = arith.andi %a, %b : i1
     linalg.yield %both : i1
   } -> tensor<512xi1>
-  %z = seq.skip %stays inputs(%y : tensor<512x64xf32>) {
-  ^bb0(%rows: tensor<?x64xf32>):
-    %m = tensor.dim %rows, %c0 : tensor<?x64xf32>
-    %he = tensor.empty(%m) : tensor<?x256xf32>
-    %hz = linalg.fill ins(%zero : f32) outs(%he : tensor<?x256xf32>) -> tensor<?x256xf32>
+  %z = seq.skip %stays inputs(%y : !x) {
+{block}
+  } : tensor<512xi1> -> !x
+  return %z : !x
+})";
+
+// Two products, and between them what is positive.
+constexpr const char *kBlock = R"(  ^bb0(%rows: !narrow):
+    %m = tensor.dim %rows, %c0 : !narrow
+    %he = tensor.empty(%m) : !wide
+    %hz = linalg.fill ins(%zero : f32) outs(%he : !wide) -> !wide
     %h = linalg.matmul indexing_maps = [#left, #right, #product]
-      ins(%rows, %up : tensor<?x64xf32>, tensor<256x64xf32>) outs(%hz : tensor<?x256xf32>) -> tensor<?x256xf32>
-    %positive = linalg.generic {indexing_maps = [#two, #two], iterator_types = ["parallel", "parallel"]}
-        ins(%h : tensor<?x256xf32>) outs(%he : tensor<?x256xf32>) {
+      ins(%rows, %up : !narrow, !up) outs(%hz : !wide) -> !wide
+    // Elements, between the products.
+    %positive = linalg.generic {indexing_maps = [#two, #two], iterator_types = ["parallel", "parallel"]} ins(%h : !wide) outs(%he : !wide) {
     ^bb0(%a: f32, %b: f32):
       %r = arith.maximumf %a, %zero : f32
       linalg.yield %r : f32
-    } -> tensor<?x256xf32>
-    %oe = tensor.empty(%m) : tensor<?x64xf32>
-    %oz = linalg.fill ins(%zero : f32) outs(%oe : tensor<?x64xf32>) -> tensor<?x64xf32>
+    } -> !wide
+    %oe = tensor.empty(%m) : !narrow
+    %oz = linalg.fill ins(%zero : f32) outs(%oe : !narrow) -> !narrow
     %o = linalg.matmul indexing_maps = [#left, #right, #product]
-      ins(%positive, %down : tensor<?x256xf32>, tensor<64x256xf32>) outs(%oz : tensor<?x64xf32>) -> tensor<?x64xf32>
-    seq.yield %o : tensor<?x64xf32>
-  } : tensor<512xi1> -> tensor<512x64xf32>
-  return %z : tensor<512x64xf32>
-})";
+      ins(%positive, %down : !wide, !down) outs(%oz : !narrow) -> !narrow
+    seq.yield %o : !narrow)";
 
 class Savings : public testing::Test {
 protected:
   void SetUp() override {
-    sennit::registerPasses();
-    llvm::SmallString<128> source, path;
+    llvm::SmallString<128> source;
     int file;
     ASSERT_FALSE(
         llvm::sys::fs::createTemporaryFile("savings", "mlir", file, source));
-    llvm::raw_fd_ostream(file, /*shouldClose=*/true) << kBlocks;
-    ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("savings", "snt", path));
+    llvm::raw_fd_ostream(file, /*shouldClose=*/true)
+        << sennit::test::fill(kBlocks, {{"block", kBlock}});
     sennit::CompileOptions options;
     options.input = source.str();
-    options.output = path.str();
-    sennit::CompileReport report;
-    llvm::Error error = sennit::compile(
-        options, report, [](llvm::StringRef, int64_t, int64_t) {});
-    ASSERT_FALSE(bool(error)) << llvm::toString(std::move(error));
-    sennit_load_options load = {sizeof(load), SENNIT_LOAD_NO_PINNING, 2, 0};
-    sennit_error reason = {};
-    ASSERT_EQ(SENNIT_STATUS_OK,
-              sennit_module_load(path.c_str(), &load, &module, &reason))
-        << reason.message;
-    llvm::sys::fs::remove(path);
+    module = sennit::test::compileAndLoad(options);
     llvm::sys::fs::remove(source);
+    ASSERT_TRUE(module);
+    sennit_error reason = {};
     ASSERT_EQ(SENNIT_STATUS_OK,
               sennit_context_create(module, &context, &reason))
         << reason.message;

@@ -148,6 +148,9 @@ Specimen makeRowJoin();
 /// reference is its meaning.
 Specimen makeHybrid(uint64_t seed, int64_t capacity);
 
+/// A scan without its text: its inputs, then its states, of which each comes
+/// back behind the output.
+Specimen makeScan(std::string name, int64_t states, int64_t inputs = 1);
 /// The scan of `one`, compiled in `segments` segments wherever its algebra lets
 /// it be cut. Its meaning stays serial.
 Specimen cutInto(int64_t segments, Specimen one);

@@ -16,6 +16,10 @@ namespace {
 struct Rows {
   std::string name, extent, type = "f32";
   int64_t (*length)(int64_t n);
+
+  Element getElement() const {
+    return type == "f64" ? Element::F64 : Element::F32;
+  }
 };
 
 using Row = std::vector<double>;
@@ -39,6 +43,7 @@ static const char *const head = R"(
       %low = linalg.fill ins(%least : {t}) outs(%e : !r) -> !r
       %z = linalg.fill ins(%zero : {t}) outs(%e : !r) -> !r
       %count = arith.constant dense<{extent}.0> : !r
+      %ones = linalg.fill ins(%one : {t}) outs(%e : !r) -> !r
 )";
 
 static LinalgSpecimen
@@ -48,14 +53,13 @@ makeCascade(const Rows &rows, std::string name, std::string results,
             std::vector<double> tolerances) {
   LinalgSpecimen specimen;
   specimen.name = name + "_" + rows.name;
-  bool isDouble = rows.type == "f64";
+  Element element = rows.getElement();
   specimen.text = sennit::test::fill(
       head + body + "}",
       {{"results", results},
-       {"least", isDouble ? "0xFFF0000000000000" : "0xFF800000"},
+       {"least", element == Element::F64 ? "0xFFF0000000000000" : "0xFF800000"},
        {"t", rows.type}});
   specimen.text = sennit::test::fill(specimen.text, {{"extent", rows.extent}});
-  Element element = isDouble ? Element::F64 : Element::F32;
   specimen.arguments = [=](int64_t n, Random &random) {
     int64_t length = rows.length(n);
     Tensor x = random.normal({3, length}, 4, element);
@@ -100,14 +104,29 @@ static const char *const exponentials = R"(
       %l = linalg.reduce {arith.addf} ins(%y : !x) outs(%z : !r) dimensions = [1]
 )";
 
+// The sum of y log y of them, %h.
+static const char *const energies = R"(
+      %term = arith.mulf %y, %d : !x
+      %h = linalg.reduce {arith.addf} ins(%term : !x) outs(%z : !r) dimensions = [1]
+)";
+
+// The mean, the deviations from it, %u, and the sum of their squares, %s2.
+static const char *const deviations = R"(
+      %s = linalg.reduce {arith.addf} ins(%x : !x) outs(%z : !r) dimensions = [1]
+      %mean = arith.divf %s, %count : !r
+      %bm = linalg.broadcast ins(%mean : !r) outs(%x : !x) dimensions = [1]
+      %u = arith.subf %x, %bm : !x
+      %u2 = arith.mulf %u, %u : !x
+      %s2 = linalg.reduce {arith.addf} ins(%u2 : !x) outs(%z : !r) dimensions = [1]
+)";
+
 // Maximum and sum of exponentials, and what of the weights follows in a second
 // pass.
 static LinalgSpecimen makeSoftmax(const Rows &rows, double tolerance) {
   return makeCascade(
       rows, "softmax", "(!r, !r, !x)", std::string(exponentials) + R"(
-      %one_row = linalg.fill ins(%one : {t}) outs(%e : !r) -> !r
       %nothing = arith.cmpf oeq, %l, %z : !r
-      %divisor = arith.select %nothing, %one_row, %l : tensor<3xi1>, !r
+      %divisor = arith.select %nothing, %ones, %l : tensor<3xi1>, !r
       %bl = linalg.broadcast ins(%divisor : !r) outs(%x : !x) dimensions = [1]
       %p = arith.divf %y, %bl : !x
       return %guarded, %l, %p : !r, !r, !x
@@ -134,8 +153,7 @@ static LinalgSpecimen makeSoftmax(const Rows &rows, double tolerance) {
 static LinalgSpecimen makeWeightedSum(const Rows &rows, double tolerance) {
   return makeCascade(
       rows, "weighted_sum", "!r", std::string(exponentials) + R"(
-      %one_row = linalg.fill ins(%one : {t}) outs(%e : !r) -> !r
-      %plus_one = arith.addf %l, %one_row : !r
+      %plus_one = arith.addf %l, %ones : !r
       %bl = linalg.broadcast ins(%plus_one : !r) outs(%x : !x) dimensions = [1]
       %p = arith.divf %y, %bl : !x
       %pw = arith.mulf %p, %w : !x
@@ -161,9 +179,7 @@ static LinalgSpecimen makeWeightedSum(const Rows &rows, double tolerance) {
 // Sum of y log y of the exponentials: the action has two rows.
 static LinalgSpecimen makeEntropy(const Rows &rows, double tolerance) {
   return makeCascade(
-      rows, "entropy", "(!r, !r)", std::string(exponentials) + R"(
-      %term = arith.mulf %y, %d : !x
-      %h = linalg.reduce {arith.addf} ins(%term : !x) outs(%z : !r) dimensions = [1]
+      rows, "entropy", "(!r, !r)", std::string(exponentials) + energies + R"(
       return %l, %h : !r, !r
 )",
       [](int64_t, const Tensors &in) {
@@ -185,13 +201,7 @@ static LinalgSpecimen makeEntropy(const Rows &rows, double tolerance) {
 // Mean, variance and third moment of numbers a thousand deviations from zero.
 static LinalgSpecimen makeMoments(const Rows &rows, double tolerance) {
   LinalgSpecimen specimen = makeCascade(
-      rows, "moments", "(!r, !r, !r)", R"(
-      %s = linalg.reduce {arith.addf} ins(%x : !x) outs(%z : !r) dimensions = [1]
-      %mean = arith.divf %s, %count : !r
-      %b = linalg.broadcast ins(%mean : !r) outs(%x : !x) dimensions = [1]
-      %u = arith.subf %x, %b : !x
-      %u2 = arith.mulf %u, %u : !x
-      %s2 = linalg.reduce {arith.addf} ins(%u2 : !x) outs(%z : !r) dimensions = [1]
+      rows, "moments", "(!r, !r, !r)", std::string(deviations) + R"(
       %variance = arith.divf %s2, %count : !r
       %u3 = arith.mulf %u2, %u : !x
       %u3w = arith.mulf %u3, %w : !x
@@ -219,7 +229,7 @@ static LinalgSpecimen makeMoments(const Rows &rows, double tolerance) {
         return Tensors{mean, second, third};
       },
       {1e-6, tolerance, 10 * tolerance});
-  Element element = rows.type == "f64" ? Element::F64 : Element::F32;
+  Element element = rows.getElement();
   specimen.arguments = [=](int64_t n, Random &random) {
     Tensor x = random.normal({3, rows.length(n)}, 1, element);
     for (double &value : x.values)
@@ -233,17 +243,9 @@ static LinalgSpecimen makeMoments(const Rows &rows, double tolerance) {
 // about it is no number, merged or not. A row without stays as it was. Results
 // tell what is no number by 1.
 static LinalgSpecimen makeInfinite(const Rows &rows) {
-  LinalgSpecimen specimen = makeCascade(
-      rows, "infinite", "(!r, !r, !r, !r, !r)", std::string(exponentials) + R"(
-      %term = arith.mulf %y, %d : !x
-      %h = linalg.reduce {arith.addf} ins(%term : !x) outs(%z : !r) dimensions = [1]
-      %s = linalg.reduce {arith.addf} ins(%x : !x) outs(%z : !r) dimensions = [1]
-      %mean = arith.divf %s, %count : !r
-      %bm = linalg.broadcast ins(%mean : !r) outs(%x : !x) dimensions = [1]
-      %u = arith.subf %x, %bm : !x
-      %u2 = arith.mulf %u, %u : !x
-      %s2 = linalg.reduce {arith.addf} ins(%u2 : !x) outs(%z : !r) dimensions = [1]
-      %ones = linalg.fill ins(%one : {t}) outs(%e : !r) -> !r
+  LinalgSpecimen specimen =
+      makeCascade(rows, "infinite", "(!r, !r, !r, !r, !r)",
+                  std::string(exponentials) + energies + deviations + R"(
       %l_none = arith.cmpf uno, %l, %l : !r
       %h_none = arith.cmpf uno, %h, %h : !r
       %s2_none = arith.cmpf uno, %s2, %s2 : !r
@@ -258,23 +260,24 @@ static LinalgSpecimen makeInfinite(const Rows &rows) {
       %mean1 = arith.select %mean_inf, %thousand, %mean : tensor<3xi1>, !r
       return %m1, %mean1, %l1, %h1, %s1 : !r, !r, !r, !r, !r
 )",
-      [](int64_t, const Tensors &in) {
-        const Tensor &x = in[0];
-        Tensor most(x.element, {3}), mean(x.element, {3}), none(x.element, {3});
-        for (int64_t i = 0; i != 3; ++i) {
-          most(i) = findMost(x, i);
-          double sum = 0;
-          for (int64_t j = 0; j != x.extent(1); ++j)
-            sum += x(i, j);
-          mean(i) = sum / double(x.extent(1));
-          none(i) = std::isinf(most(i));
-          if (none(i))
-            most(i) = mean(i) = 1000;
-        }
-        return Tensors{most, mean, none, none, none};
-      },
-      {0, 1e-6, 0, 0, 0});
-  Element element = rows.type == "f64" ? Element::F64 : Element::F32;
+                  [](int64_t, const Tensors &in) {
+                    const Tensor &x = in[0];
+                    Tensor most(x.element, {3}), mean(x.element, {3}),
+                        none(x.element, {3});
+                    for (int64_t i = 0; i != 3; ++i) {
+                      most(i) = findMost(x, i);
+                      double sum = 0;
+                      for (int64_t j = 0; j != x.extent(1); ++j)
+                        sum += x(i, j);
+                      mean(i) = sum / double(x.extent(1));
+                      none(i) = std::isinf(most(i));
+                      if (none(i))
+                        most(i) = mean(i) = 1000;
+                    }
+                    return Tensors{most, mean, none, none, none};
+                  },
+                  {0, 1e-6, 0, 0, 0});
+  Element element = rows.getElement();
   specimen.arguments = [=](int64_t n, Random &random) {
     // Whole numbers, of which any sum is exact.
     int64_t length = rows.length(n);
@@ -294,7 +297,6 @@ static LinalgSpecimen makeNormalisedSum(const Rows &rows, double tolerance) {
       rows, "normalised_sum", "!r", R"(
       %x2 = arith.mulf %x, %x : !x
       %s = linalg.reduce {arith.addf} ins(%x2 : !x) outs(%z : !r) dimensions = [1]
-      %ones = linalg.fill ins(%one : {t}) outs(%e : !r) -> !r
       %positive = arith.addf %s, %ones : !r
       %scale = math.rsqrt %positive : !r
       %b = linalg.broadcast ins(%scale : !r) outs(%x : !x) dimensions = [1]
@@ -326,15 +328,9 @@ static LinalgSpecimen makeNormalisedSum(const Rows &rows, double tolerance) {
 static LinalgSpecimen makeNormalisedProduct(const Rows &rows,
                                             double tolerance) {
   LinalgSpecimen specimen = makeCascade(
-      rows, "normalised_product", "tensor<3x3x{t}>", R"(
-      %s = linalg.reduce {arith.addf} ins(%x : !x) outs(%z : !r) dimensions = [1]
-      %mean = arith.divf %s, %count : !r
-      %b = linalg.broadcast ins(%mean : !r) outs(%x : !x) dimensions = [1]
-      %u = arith.subf %x, %b : !x
-      %u2 = arith.mulf %u, %u : !x
-      %s2 = linalg.reduce {arith.addf} ins(%u2 : !x) outs(%z : !r) dimensions = [1]
+      rows, "normalised_product", "tensor<3x3x{t}>",
+      std::string(deviations) + R"(
       %variance = arith.divf %s2, %count : !r
-      %ones = linalg.fill ins(%one : {t}) outs(%e : !r) -> !r
       %positive = arith.addf %variance, %ones : !r
       %scale = math.rsqrt %positive : !r
       %bs = linalg.broadcast ins(%scale : !r) outs(%x : !x) dimensions = [1]

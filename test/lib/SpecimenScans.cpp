@@ -12,17 +12,18 @@ using Tensors = std::vector<Tensor>;
 
 static std::string str(int64_t value) { return std::to_string(value); }
 
-/// States come last in arguments and results, in one order.
-static Specimen makeScan(std::string name, int64_t states) {
+Specimen sennit::test::makeScan(std::string name, int64_t states,
+                                int64_t inputs) {
   Specimen specimen;
   specimen.name = "scan_" + name;
   // A thousand sums one after another round as often.
   specimen.tolerances = {6e-6, 6e-6, 6e-6};
-  specimen.tokenArguments = {0};
+  for (int64_t i = 0; i != inputs; ++i)
+    specimen.tokenArguments.push_back(i);
   specimen.tokenResults = {0};
-  for (int64_t i = 1; i <= states; ++i) {
-    specimen.stateArguments.push_back(i);
-    specimen.stateResults.push_back(i);
+  for (int64_t i = 0; i != states; ++i) {
+    specimen.stateArguments.push_back(inputs + i);
+    specimen.stateResults.push_back(1 + i);
   }
   return specimen;
 }

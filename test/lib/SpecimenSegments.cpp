@@ -25,24 +25,22 @@ Specimen sennit::test::cutInto(int64_t segments, Specimen one) {
   return one;
 }
 
-/// h_s <- f h_s + x from a state of each segment, f between 0 and 1.
-static Specimen makeSegments(int64_t segments, bool isReversed) {
-  constexpr int64_t width = 5;
-  Specimen specimen;
-  specimen.name = "scan_of_" + str(segments) + "_segments" +
-                  (isReversed ? "_last_first" : "");
-  specimen.text = [=](const std::string &tokens) {
-    return fill(
-        R"(
+/// h <- f h + x, of the states {S}.
+static std::string spellDecayedSum(const std::string &tokens, int64_t width,
+                                   const std::string &factor,
+                                   const std::string &states,
+                                   const std::string &attributes = "") {
+  return fill(
+      R"(
     #c = affine_map<(c) -> (c)>
     func.func @run(%x: {X}, %h: {S}) -> ({X}, {S}) {
-      %y, %n = seq.scan affine inputs(%x : {X}) state(%h : {S}) attributes {segments = {s} : i64{reverse}} {
+      %y, %n = seq.scan affine inputs(%x : {X}) state(%h : {S}){attributes} {
       ^bb0(%token: {H}, %before: {H}):
         %e = tensor.empty() : {H}
         %next = linalg.generic {indexing_maps = [#c, #c, #c], iterator_types = ["parallel"]}
             ins(%token, %before : {H}, {H}) outs(%e : {H}) {
         ^bb0(%a: f32, %b: f32, %o: f32):
-          %f = arith.constant 0.75 : f32
+          %f = arith.constant {factor} : f32
           %kept = arith.mulf %f, %b : f32
           %r = arith.addf %kept, %a : f32
           linalg.yield %r : f32
@@ -51,13 +49,25 @@ static Specimen makeSegments(int64_t segments, bool isReversed) {
       } -> {X}, {S}
       return %y, %n : {X}, {S}
     })",
-        {{"reverse", isReversed ? ", reverse_inputs = array<i1: true>" : ""},
-         {"X", "tensor<{t}x{d}xf32>"},
-         {"H", "tensor<{d}xf32>"},
-         {"S", "tensor<{s}x{d}xf32>"},
-         {"t", tokens},
-         {"s", str(segments)},
-         {"d", str(width)}});
+      {{"attributes", attributes},
+       {"factor", factor},
+       {"X", "tensor<" + tokens + "x{d}xf32>"},
+       {"S", states},
+       {"H", "tensor<{d}xf32>"},
+       {"d", str(width)}});
+}
+
+/// h_s <- 0.75 h_s + x from a state of each segment.
+static Specimen makeSegments(int64_t segments, bool isReversed) {
+  constexpr int64_t width = 5;
+  Specimen specimen;
+  specimen.name = "scan_of_" + str(segments) + "_segments" +
+                  (isReversed ? "_last_first" : "");
+  specimen.text = [=](const std::string &tokens) {
+    return spellDecayedSum(
+        tokens, width, "0.75", "tensor<" + str(segments) + "x{d}xf32>",
+        " attributes {segments = " + str(segments) + " : i64" +
+            (isReversed ? ", reverse_inputs = array<i1: true>" : "") + "}");
   };
   specimen.arguments = [=](int64_t tokens, int64_t, uint64_t seed) {
     Random random(seed);
@@ -81,31 +91,10 @@ static Specimen makeSegments(int64_t segments, bool isReversed) {
 /// h <- 1e4 h + x from nothing to nothing: a segment's map leaves the range of
 /// f32, what it is applied to stays 0.
 static Specimen makeGrowingUnits(int64_t width) {
-  Specimen specimen;
-  specimen.name = "scan_growing_" + str(width) + "_units_of_nothing";
+  Specimen specimen =
+      makeScan("growing_" + str(width) + "_units_of_nothing", 1);
   specimen.text = [=](const std::string &tokens) {
-    return fill(R"(
-    #c = affine_map<(c) -> (c)>
-    func.func @run(%x: {X}, %h: {H}) -> ({X}, {H}) {
-      %y, %n = seq.scan affine inputs(%x : {X}) state(%h : {H}) {
-      ^bb0(%token: {H}, %before: {H}):
-        %e = tensor.empty() : {H}
-        %next = linalg.generic {indexing_maps = [#c, #c, #c], iterator_types = ["parallel"]}
-            ins(%token, %before : {H}, {H}) outs(%e : {H}) {
-        ^bb0(%a: f32, %b: f32, %o: f32):
-          %f = arith.constant 1.0e4 : f32
-          %kept = arith.mulf %f, %b : f32
-          %r = arith.addf %kept, %a : f32
-          linalg.yield %r : f32
-        } -> {H}
-        seq.yield %next, %next : {H}, {H}
-      } -> {X}, {H}
-      return %y, %n : {X}, {H}
-    })",
-                {{"X", "tensor<{t}x{d}xf32>"},
-                 {"H", "tensor<{d}xf32>"},
-                 {"t", tokens},
-                 {"d", str(width)}});
+    return spellDecayedSum(tokens, width, "1.0e4", "{H}");
   };
   specimen.arguments = [=](int64_t tokens, int64_t, uint64_t) {
     return Tensors{Tensor(Element::F32, {tokens, width}),
@@ -113,18 +102,13 @@ static Specimen makeGrowingUnits(int64_t width) {
   };
   specimen.formula = [](const Tensors &in) { return in; };
   specimen.tolerances = {0, 0};
-  specimen.tokenArguments = {0};
-  specimen.tokenResults = {0};
-  specimen.stateArguments = {1};
-  specimen.stateResults = {1};
   return specimen;
 }
 
 /// Two states an element that turn into each other: z <- 0.9 e^{i w} z + x, of
 /// which y is the real part.
 Specimen sennit::test::makeTurningStates(int64_t width) {
-  Specimen specimen;
-  specimen.name = "scan_turning_" + str(width) + "_units";
+  Specimen specimen = makeScan("turning_" + str(width) + "_units", 2, 2);
   specimen.text = [=](const std::string &tokens) {
     return fill(R"(
     #c = affine_map<(c) -> (c)>
@@ -185,18 +169,13 @@ Specimen sennit::test::makeTurningStates(int64_t width) {
     return Tensors{output, re, im};
   };
   specimen.tolerances = {2e-6, 2e-6, 2e-6};
-  specimen.tokenArguments = {0, 1};
-  specimen.tokenResults = {0};
-  specimen.stateArguments = {2, 3};
-  specimen.stateResults = {1, 2};
   return specimen;
 }
 
 /// Logarithms of two weights an element, of which one also flows into the
 /// other: a <- x + log(e^a + e^(b + w)), b <- b - x.
 Specimen sennit::test::makeFlowingWeights(int64_t width) {
-  Specimen specimen;
-  specimen.name = "scan_flowing_" + str(width) + "_units";
+  Specimen specimen = makeScan("flowing_" + str(width) + "_units", 2);
   specimen.text = [=](const std::string &tokens) {
     return fill(R"(
     #c = affine_map<(c) -> (c)>
@@ -252,17 +231,12 @@ Specimen sennit::test::makeFlowingWeights(int64_t width) {
     return Tensors{output, to, from};
   };
   specimen.tolerances = {4e-6, 4e-6, 4e-6};
-  specimen.tokenArguments = {0};
-  specimen.tokenResults = {0};
-  specimen.stateArguments = {1, 2};
-  specimen.stateResults = {1, 2};
   return specimen;
 }
 
 /// h <- 2 x - W h with W of a norm below 1: each element mixes all.
 Specimen sennit::test::makeMixedStates(int64_t width) {
-  Specimen specimen;
-  specimen.name = "scan_mixed_" + str(width) + "_units";
+  Specimen specimen = makeScan("mixed_" + str(width) + "_units", 1);
   specimen.text = [=](const std::string &tokens) {
     return fill(R"(
     #n = affine_map<(n) -> (n)>
@@ -320,10 +294,6 @@ Specimen sennit::test::makeMixedStates(int64_t width) {
     return Tensors{output, state};
   };
   specimen.tolerances = {4e-6, 4e-6};
-  specimen.tokenArguments = {0};
-  specimen.tokenResults = {0};
-  specimen.stateArguments = {1};
-  specimen.stateResults = {1};
   return specimen;
 }
 

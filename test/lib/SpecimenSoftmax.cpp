@@ -34,83 +34,91 @@ static const char *const text = R"(
   #id = affine_map<(h, i, j) -> (h, i, j)>
   #row = affine_map<(h, i, j) -> (h, i)>
   #mask = affine_map<(h, i, j) -> (i, j)>
-  func.func @run(%q: tensor<{i}x3x7x{e}>, %k: tensor<{j}x3x7x{e}>, %v: tensor<{j}x3x5x{e}>{mask argument}) -> tensor<{i}x3x5x{e}> {
+  !q = tensor<{i}x3x7x{e}>
+  !k = tensor<{j}x3x7x{e}>
+  !v = tensor<{j}x3x5x{e}>
+  !s32 = tensor<3x{i}x{j}xf32>
+  !se = tensor<3x{i}x{j}x{e}>
+  !r32 = tensor<3x{i}xf32>
+  !o32 = tensor<{i}x3x5xf32>
+  !oe = tensor<{i}x3x5x{e}>
+  func.func @run(%q: !q, %k: !k, %v: !v{mask argument}) -> !oe {
     %zero = arith.constant 0.0 : f32
     %low = arith.constant 0xFF800000 : f32
     %c0 = arith.constant 0 : index
     %scale = arith.constant 0.375 : {e}
     {extents}
-    %s32 = tensor.empty({i, j}) : tensor<3x{i}x{j}xf32>
-    %se = tensor.empty({i, j}) : tensor<3x{i}x{j}x{e}>
-    %r32 = tensor.empty({i only}) : tensor<3x{i}xf32>
-    %o32 = tensor.empty({i only}) : tensor<{i}x3x5xf32>
-    %oe = tensor.empty({i only}) : tensor<{i}x3x5x{e}>
-    %s0 = linalg.fill ins(%zero : f32) outs(%s32 : tensor<3x{i}x{j}xf32>) -> tensor<3x{i}x{j}xf32>
-    %m0 = linalg.fill ins(%low : f32) outs(%r32 : tensor<3x{i}xf32>) -> tensor<3x{i}xf32>
-    %l0 = linalg.fill ins(%zero : f32) outs(%r32 : tensor<3x{i}xf32>) -> tensor<3x{i}xf32>
-    %o0 = linalg.fill ins(%zero : f32) outs(%o32 : tensor<{i}x3x5xf32>) -> tensor<{i}x3x5xf32>
-    %x = linalg.generic {indexing_maps = [#q, #k, #s], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
-        ins(%q, %k : tensor<{i}x3x7x{e}>, tensor<{j}x3x7x{e}>) outs(%s0 : tensor<3x{i}x{j}xf32>) {
+    %s32 = tensor.empty({i, j}) : !s32
+    %se = tensor.empty({i, j}) : !se
+    %r32 = tensor.empty({i only}) : !r32
+    %o32 = tensor.empty({i only}) : !o32
+    %oe = tensor.empty({i only}) : !oe
+    %s0 = linalg.fill ins(%zero : f32) outs(%s32 : !s32) -> !s32
+    %m0 = linalg.fill ins(%low : f32) outs(%r32 : !r32) -> !r32
+    %l0 = linalg.fill ins(%zero : f32) outs(%r32 : !r32) -> !r32
+    %o0 = linalg.fill ins(%zero : f32) outs(%o32 : !o32) -> !o32
+    %x = linalg.generic {indexing_maps = [#q, #k, #s], iterator_types = {sums}}
+        ins(%q, %k : !q, !k) outs(%s0 : !s32) {
     ^bb0(%a: {e}, %b: {e}, %c: f32):
       {multiply}
       %y = arith.addf %c, %t : f32
       linalg.yield %y : f32
-    } -> tensor<3x{i}x{j}xf32>
-    %rounded = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
-        ins(%x : tensor<3x{i}x{j}xf32>) outs(%se : tensor<3x{i}x{j}x{e}>) {
+    } -> !s32
+    %rounded = linalg.generic {indexing_maps = [#id, #id], iterator_types = {map}}
+        ins(%x : !s32) outs(%se : !se) {
     ^bb0(%a: f32, %b: {e}):
       {round a}
-    } -> tensor<3x{i}x{j}x{e}>
-    %scaled = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
-        ins(%rounded : tensor<3x{i}x{j}x{e}>) outs(%se : tensor<3x{i}x{j}x{e}>) {
+    } -> !se
+    %scaled = linalg.generic {indexing_maps = [#id, #id], iterator_types = {map}}
+        ins(%rounded : !se) outs(%se : !se) {
     ^bb0(%a: {e}, %b: {e}):
       %y = arith.mulf %a, %scale : {e}
       linalg.yield %y : {e}
-    } -> tensor<3x{i}x{j}x{e}>
-    %s = linalg.generic {indexing_maps = [#id, {mask map}#id], iterator_types = ["parallel", "parallel", "parallel"]}
-        ins(%scaled{mask name} : tensor<3x{i}x{j}x{e}>{mask type}) outs(%s32 : tensor<3x{i}x{j}xf32>) {
+    } -> !se
+    %s = linalg.generic {indexing_maps = [#id, {mask map}#id], iterator_types = {map}}
+        ins(%scaled{mask name} : !se{mask type}) outs(%s32 : !s32) {
     ^bb0(%a: {e}, {mask element}%b: f32):
       {masked}
       {widen shown}
-    } -> tensor<3x{i}x{j}xf32>
-    %m = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "parallel", "reduction"]}
-        ins(%s : tensor<3x{i}x{j}xf32>) outs(%m0 : tensor<3x{i}xf32>) {
+    } -> !s32
+    %m = linalg.generic {indexing_maps = [#id, #row], iterator_types = {row}}
+        ins(%s : !s32) outs(%m0 : !r32) {
     ^bb0(%a: f32, %b: f32):
       %y = arith.maximumf %a, %b : f32
       linalg.yield %y : f32
-    } -> tensor<3x{i}xf32>
-    %e = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel", "parallel"]}
-        ins(%s, %m : tensor<3x{i}x{j}xf32>, tensor<3x{i}xf32>) outs(%s32 : tensor<3x{i}x{j}xf32>) {
+    } -> !r32
+    %e = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = {map}}
+        ins(%s, %m : !s32, !r32) outs(%s32 : !s32) {
     ^bb0(%a: f32, %b: f32, %c: f32):
       %d = arith.subf %a, %b : f32
       %y = math.exp %d : f32
       linalg.yield %y : f32
-    } -> tensor<3x{i}x{j}xf32>
-    %l = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "parallel", "reduction"]}
-        ins(%e : tensor<3x{i}x{j}xf32>) outs(%l0 : tensor<3x{i}xf32>) {
+    } -> !s32
+    %l = linalg.generic {indexing_maps = [#id, #row], iterator_types = {row}}
+        ins(%e : !s32) outs(%l0 : !r32) {
     ^bb0(%a: f32, %b: f32):
       %y = arith.addf %a, %b : f32
       linalg.yield %y : f32
-    } -> tensor<3x{i}xf32>
-    %p = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel", "parallel"]}
-        ins(%e, %l : tensor<3x{i}x{j}xf32>, tensor<3x{i}xf32>) outs(%se : tensor<3x{i}x{j}x{e}>) {
+    } -> !r32
+    %p = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = {map}}
+        ins(%e, %l : !s32, !r32) outs(%se : !se) {
     ^bb0(%a: f32, %b: f32, %c: {e}):
       %d = arith.divf %a, %b : f32
       {round d}
-    } -> tensor<3x{i}x{j}x{e}>
-    %o = linalg.generic {indexing_maps = [#p, #v, #o], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
-        ins(%p, %v : tensor<3x{i}x{j}x{e}>, tensor<{j}x3x5x{e}>) outs(%o0 : tensor<{i}x3x5xf32>) {
+    } -> !se
+    %o = linalg.generic {indexing_maps = [#p, #v, #o], iterator_types = {sums}}
+        ins(%p, %v : !se, !v) outs(%o0 : !o32) {
     ^bb0(%a: {e}, %b: {e}, %c: f32):
       {multiply}
       %y = arith.addf %c, %t : f32
       linalg.yield %y : f32
-    } -> tensor<{i}x3x5xf32>
-    %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
-        ins(%o : tensor<{i}x3x5xf32>) outs(%oe : tensor<{i}x3x5x{e}>) {
+    } -> !o32
+    %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = {map}}
+        ins(%o : !o32) outs(%oe : !oe) {
     ^bb0(%a: f32, %b: {e}):
       {round a}
-    } -> tensor<{i}x3x5x{e}>
-    return %y : tensor<{i}x3x5x{e}>
+    } -> !oe
+    return %y : !oe
   })";
 
 /// softmax_j(scale q_i . k_j + mask_ij, or j <= i where there is none) v_j.
@@ -157,7 +165,10 @@ static std::string write(const Softmax &softmax) {
                 : "%shown = arith.addf %a, %added : " + e;
   std::string result = fill(
       text,
-      {{"extents", isDynamic ? "%i = tensor.dim %q, %c0 : tensor<?x3x7x{e}>\n"
+      {{"map", R"(["parallel", "parallel", "parallel"])"},
+       {"row", R"(["parallel", "parallel", "reduction"])"},
+       {"sums", R"(["parallel", "parallel", "parallel", "reduction"])"},
+       {"extents", isDynamic ? "%i = tensor.dim %q, %c0 : tensor<?x3x7x{e}>\n"
                                "%j = tensor.dim %k, %c0 : tensor<?x3x7x{e}>"
                              : ""},
        {"masked", masked},

@@ -30,6 +30,9 @@ struct CudaMachine {
   int64_t sharedBytes;
   /// Whether a kernel can wait for the end of those ahead of it by itself.
   bool waitsForKernels;
+  /// The shipped machine by which forms are chosen; empty where none of the
+  /// level is described.
+  std::string shipped;
 };
 
 /// The names of all levels, from the lowest.

@@ -3,6 +3,7 @@
 // Part of Sennit, under the Apache License v2.0 with LLVM Exceptions. See LICENSE.
 
 #include "compiler/Target.h"
+#include "compiler/machine/Library.h"
 #include "compiler/targets/cuda/Cuda.h"
 #include "compiler/targets/cuda/ItemEmitter.h"
 #include "compiler/targets/cuda/Passes.h"
@@ -26,11 +27,11 @@ ArrayRef<StringRef> getLevels() {
 // capabilities.
 llvm::Expected<CudaMachine> getMachine(StringRef level) {
   if (level == "sm_80")
-    return CudaMachine{"sm_80", "+ptx78", 163 << 10, false};
+    return CudaMachine{"sm_80", "+ptx78", 163 << 10, false, "nvidia-a100-sxm"};
   if (level == "sm_89")
-    return CudaMachine{"sm_89", "+ptx78", 99 << 10, false};
+    return CudaMachine{"sm_89", "+ptx78", 99 << 10, false, ""};
   if (level == "sm_90a" || level == "host")
-    return CudaMachine{"sm_90a", "+ptx86", 227 << 10, true};
+    return CudaMachine{"sm_90a", "+ptx86", 227 << 10, true, "nvidia-h200-sxm"};
   return llvm::createStringError("CUDA level `" + level + "` is not one of " +
                                  llvm::join(getLevels(), ", "));
 }
@@ -39,11 +40,25 @@ llvm::Expected<CudaMachine> getMachine(StringRef level) {
 /// although most of its tile is empty.
 static constexpr int64_t leastAsyncRows = 3;
 
+/// The text of the shipped machine; empty where there is none.
+static llvm::Expected<std::string> readDescription(const CudaMachine &machine) {
+  if (machine.shipped.empty())
+    return "";
+  std::vector<machine::Problem> problems;
+  auto root = machine::readMachine(machine.shipped, problems);
+  if (!root)
+    return llvm::createStringError(format(problems.front()));
+  return print(*root);
+}
+
 static llvm::Expected<TargetMachineInfo> describe(StringRef level,
                                                   MLIRContext &context) {
   auto machine = getMachine(level);
   if (!machine)
     return machine.takeError();
+  auto description = readDescription(*machine);
+  if (!description)
+    return description.takeError();
   TargetMachineInfo info;
   info.roundsOperands = true;
   info.chunk = kSharedItemChunk;
@@ -53,7 +68,8 @@ static llvm::Expected<TargetMachineInfo> describe(StringRef level,
       &context, "cuda", machine->level, /*vector_bits=*/32,
       /*vector_registers=*/255, /*l1_bytes=*/itemThreads * 16 * 4 * 2,
       /*l2_bytes=*/machine->sharedBytes / 2, /*threads=*/itemThreads,
-      /*async_rows=*/machine->level == "sm_90a" ? leastAsyncRows : 0);
+      /*async_rows=*/machine->level == "sm_90a" ? leastAsyncRows : 0,
+      *description);
   return info;
 }
 

@@ -325,7 +325,7 @@ SENNIT_API sennit_status sennit_context_verify(sennit_context *context,
  * offered, and forgets the others: later results are those of a context that
  * never saw them. Caches of attention cost nothing here. A recurrent state is
  * put back as it was after the kept tokens, if the artifact keeps that; else as
- * before the call, and the kept tokens are fed again, all in one prefill. */
+ * before the call, and the kept tokens are fed again, all in one verify. */
 SENNIT_API sennit_status sennit_context_accept(sennit_context *context,
                                                int64_t count,
                                                sennit_error *out_error);

@@ -150,6 +150,24 @@ TEST(Model, ACallCostsSomethingBesideItsLaunches) {
   EXPECT_DOUBLE_EQ(predict(entry, machine, reason)->seconds, without + 1e-5);
 }
 
+TEST(Model, OtherCoresBeginAForkLater) {
+  machine::Machine machine = loadMachine("x86-avx512");
+  machine.cores.value = 2;
+  KernelFacts facts = getMatmulFacts({1, 512, 512}, {1, 256, 512, 1});
+  auto run = [&](double cores, double fork) {
+    machine.cores.value = cores;
+    machine.launchFork.value = fork;
+    return ::run(facts, machine, 1).seconds;
+  };
+  double together = run(2, 0), alone = run(1, 0);
+  EXPECT_GT(alone, 1.5 * together);
+  // Both do half of what is left.
+  EXPECT_NEAR(run(2, 1e-6), together + 0.5e-6, 1e-9);
+  // Or the other finds nothing left; there is nothing to wait for.
+  EXPECT_NEAR(run(2, 1), alone, 0.05 * alone);
+  EXPECT_EQ(run(1, 1), alone);
+}
+
 TEST(Model, AnItemThatGoesOpByOpWaitsForAllOfItsWork) {
   machine::Machine machine = loadMachine("nvidia-h200-sxm");
   // One item of many steps: nothing fills its gaps.

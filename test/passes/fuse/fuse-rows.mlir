@@ -6,6 +6,9 @@
 !s = tensor<?xf32>
 #row = affine_map<(m, k) -> (m, k)>
 #statistic = affine_map<(m, k) -> (m)>
+#left = affine_map<(m, n, k) -> (m, k)>
+#right = affine_map<(m, n, k) -> (k, n)>
+#sum = affine_map<(m, n, k) -> (m, n)>
 
 // CHECK-LABEL: func.func @norm_is_one_kernel
 func.func @norm_is_one_kernel(%x: !x, %s0: !s, %old: !x) -> !x {
@@ -50,6 +53,29 @@ func.func @map_of_other_rows_opens_its_own(%x: !x, %s0: !s) -> !s {
     linalg.yield %root : f32
   } -> !s
   return %n : !s
+}
+
+// CHECK-LABEL: func.func @product_of_a_product_opens_its_own
+func.func @product_of_a_product_opens_its_own(%x: tensor<4x64xf32>, %w: tensor<64x64xf32>, %old: tensor<4x64xf32>) -> tensor<4x64xf32> {
+  %zero = arith.constant 0.0 : f32
+  %none = linalg.fill ins(%zero : f32) outs(%old : tensor<4x64xf32>) -> tensor<4x64xf32>
+  // CHECK-COUNT-2: seq.kernel "rows" -> tensor<4x64xf32>
+  %first = linalg.generic {indexing_maps = [#left, #right, #sum], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<4x64xf32>, tensor<64x64xf32>) outs(%none : tensor<4x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %sum: f32):
+    %product = arith.mulf %a, %b : f32
+    %more = arith.addf %sum, %product : f32
+    linalg.yield %more : f32
+  } -> tensor<4x64xf32>
+  // REMARK: [[@LINE+1]]:{{.*}}[Missed] FuseRows {{.*}}it sums over what the kernel of its operand computes in other turns of the loops
+  %second = linalg.generic {indexing_maps = [#left, #right, #sum], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%first, %w : tensor<4x64xf32>, tensor<64x64xf32>) outs(%none : tensor<4x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %sum: f32):
+    %product = arith.mulf %a, %b : f32
+    %more = arith.addf %sum, %product : f32
+    linalg.yield %more : f32
+  } -> tensor<4x64xf32>
+  return %second : tensor<4x64xf32>
 }
 
 // CHECK-LABEL: func.func @rotation_of_stored_keys_is_a_kernel
