@@ -126,7 +126,7 @@ def alone_table(result):
         "",
         f"`{result['rows'][0]['command']}` and so on, on {result['device']}: the second of two runs, median of three prefills "
         "and of the steps. `mamba2-1b` is what `make_mamba2.py --preset 1.3b` writes, compiled with `--target cuda:sm_90a "
-        "--context 12288`; 10240 tokens go in by 2048.",
+        "--context 12288`; 10240 tokens go in by 2048. `llama-1b` is `make_llama.py --preset 1b`, of the default context.",
         "",
         "| model | tokens | prefill, ms | step, ms |",
         "| --- | ---: | ---: | ---: |",
