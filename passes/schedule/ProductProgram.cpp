@@ -80,7 +80,7 @@ private:
     isCopied = !isWhole && !kernel.isInside(activations) &&
                isAsynchronous(kernel.core, most, type, matrix);
     if (isCopied)
-      sizes = getAsynchronousSizes(most, width, depth, count);
+      sizes = getAsynchronousSizes(kernel.core, most, width, depth, count);
     else
       chooseProductSizes({most, width, depth, type.getElementType(),
                           matrix.getElementType(), getGroup(matrix), count,

@@ -249,9 +249,16 @@ static double getStoreClocks(int64_t m, int64_t n) {
   return double(m * n) * 2 / (n % 64 == 0 ? 64 : 16);
 }
 
-ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t depth,
-                                  int64_t count) {
-  constexpr int64_t processors = 132, slots = 4, slotBytes = 200 << 10;
+/// Processors of a device: of an H200 where the target has no description.
+static int64_t countProcessors(machine::CoreAttr core) {
+  const Answers &answers = Answers::of(core);
+  return answers.machine ? int64_t(answers.machine->cores.value) : 132;
+}
+
+ProductSizes getAsynchronousSizes(machine::CoreAttr core, int64_t rows,
+                                  int64_t n, int64_t depth, int64_t count) {
+  constexpr int64_t slots = 4, slotBytes = 200 << 10;
+  const int64_t processors = countProcessors(core);
   ProductSizes best{64, 64, 64, 64};
   double least = std::numeric_limits<double>::max();
   auto consider = [&](int64_t m, int64_t columns, int64_t step) {

@@ -61,8 +61,8 @@ bool isAsynchronous(machine::CoreAttr core, int64_t rows,
                     mlir::RankedTensorType matrix);
 
 /// Sizes for such a product, one of `count` that share their activations.
-ProductSizes getAsynchronousSizes(int64_t rows, int64_t n, int64_t depth,
-                                  int64_t count);
+ProductSizes getAsynchronousSizes(machine::CoreAttr core, int64_t rows,
+                                  int64_t n, int64_t depth, int64_t count);
 
 /// Rows of a tile of `width` elements a row: the fastest of
 /// `cost::listRowTiles`, or what is pinned. Where threads share an item, what

@@ -1,6 +1,12 @@
 // Tiles of products that an engine copies: every processor has one where it can, and a step is worth its barriers.
 // RUN: sennit-opt %s --sennit-build-tile-programs --split-input-file | FileCheck %s
 
+// How many processors there are, the machine says.
+// RUN: sennit compile %S/Inputs/product.mlir --target nvidia-h200-sxm --stop-after=schedule -o - | FileCheck %s --check-prefix=ALL
+// ALL: step [16, 64] dims ["n", "m"]
+// RUN: sennit compile %S/Inputs/product.mlir --target nvidia-h200-sxm --set core.count=8 --stop-after=schedule -o - | FileCheck %s --check-prefix=FEW
+// FEW: step [64, 64] dims ["n", "m"]
+
 // 112 columns of 14336 make 128 items for 132 processors; 128 would make 112, and 64 two waves.
 // CHECK: step [112, 64] dims ["n", "m"]
 // CHECK: vector<64x64xbf16>, vector<112x64xbf16>

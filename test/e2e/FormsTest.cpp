@@ -169,7 +169,7 @@ protected:
 class WholeForms : public Forms {};
 
 TEST_P(WholeForms, Agree) {
-  for (int64_t tokens : {17, 127}) {
+  for (int64_t tokens : {1, 3, 17, 127}) {
     std::string extent =
         specimen().hasStaticTokens ? std::to_string(tokens) : "?";
     ASSERT_NO_FATAL_FAILURE(compile(extent, tokens, prefill));
