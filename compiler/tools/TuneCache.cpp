@@ -48,8 +48,9 @@ static Statement prepare(sqlite3 *database, const char *text,
 
 llvm::Expected<TuneCache> TuneCache::open(llvm::StringRef path) {
   llvm::StringRef folder = llvm::sys::path::parent_path(path);
-  if (std::error_code code = llvm::sys::fs::create_directories(folder))
-    return llvm::createStringError("`" + folder + "`: " + code.message());
+  if (!folder.empty())
+    if (std::error_code code = llvm::sys::fs::create_directories(folder))
+      return llvm::createStringError("`" + folder + "`: " + code.message());
   sqlite3 *made = nullptr;
   int status = sqlite3_open(path.str().c_str(), &made);
   TuneCache cache;
