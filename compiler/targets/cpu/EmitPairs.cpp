@@ -92,12 +92,9 @@ void Emitter::emitPairBlock(const Product &product, Value m, Value n,
 
 void Emitter::emitPairColumns(const Product &product, Value n,
                               int64_t vectors) {
-  int64_t rows = getBlockRows(product.m);
-  int64_t whole = product.m / rows * rows;
-  emitLoop(constant(0), constant(whole), rows,
-           [&](Value m) { emitPairBlock(product, m, n, rows, vectors); });
-  if (whole != product.m)
-    emitPairBlock(product, constant(whole), n, product.m - whole, vectors);
+  emitRowBlocks(product.m, [&](Value m, int64_t rows) {
+    emitPairBlock(product, m, n, rows, vectors);
+  });
 }
 
 // Columns outside, so that their panel stays in the cache for all rows.

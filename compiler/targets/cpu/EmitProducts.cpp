@@ -102,14 +102,20 @@ int64_t Emitter::getBlockRows(int64_t rows) const {
   return llvm::divideCeil(rows, blocks);
 }
 
+void Emitter::emitRowBlocks(
+    int64_t rows, function_ref<void(Value m, int64_t rows)> emitBlock) {
+  int64_t block = getBlockRows(rows), whole = rows / block * block;
+  emitLoop(constant(0), constant(whole), block,
+           [&](Value m) { emitBlock(m, block); });
+  if (whole != rows)
+    emitBlock(constant(whole), rows - whole);
+}
+
 void Emitter::emitProductColumns(const Product &product, Value n,
                                  int64_t vectors) {
-  int64_t rows = getBlockRows(product.m);
-  int64_t whole = product.m / rows * rows;
-  emitLoop(constant(0), constant(whole), rows,
-           [&](Value m) { emitProductBlock(product, m, n, rows, vectors); });
-  if (whole != product.m)
-    emitProductBlock(product, constant(whole), n, product.m - whole, vectors);
+  emitRowBlocks(product.m, [&](Value m, int64_t rows) {
+    emitProductBlock(product, m, n, rows, vectors);
+  });
 }
 
 // `lanes` elements of row k of B from column n on.

@@ -61,6 +61,10 @@ private:
   void emitTurnedB(const Product &product);
   void emitProductMatrix(const Product &product);
   int64_t getBlockRows(int64_t rows) const;
+  /// Runs `emitBlock` on each block of `rows` rows: its first, and how many.
+  void emitRowBlocks(
+      int64_t rows,
+      llvm::function_ref<void(mlir::Value m, int64_t rows)> emitBlock);
   void emitNextDepth(const Product &product, mlir::Value k, mlir::Value n,
                      int64_t depth, int64_t vectors);
   void emitProductColumns(const Product &product, mlir::Value n,
